@@ -1,0 +1,256 @@
+// What a worker's broker and the node's hub (cluster/core) say to each other, and workers to
+// workers. All of it is plain values: the runtime carries them in mailboxes from thread to thread,
+// the simulator in its event queue. Between one sender and one receiver order holds.
+//
+// The words: a *place* is (node, worker). A *route* says that a place wants the messages of a
+// filter. Every worker holds the routes of all other places in its own topic tree, so that a
+// publish is matched once and without a lock; the hub keeps them all equal. A *forward* takes
+// messages to another place: straight to a worker of this node, by way of the hubs to another node.
+// docs/architecture.md tells the protocol.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "shoal/message.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+// ---- routes -------------------------------------------------------------------------------------
+
+// How much a place wants of a filter; {0, 0} withdraws. For a shared subscription, whose filter is
+// the whole "$share/NAME/FILTER", the numbers of its members with and without a connection weigh
+// the choice of a place; for a plain filter only present() counts.
+struct RouteWeight {
+  uint16_t online = 0;
+  uint16_t offline = 0;
+  bool present() const { return online != 0 || offline != 0; }
+  bool operator==(const RouteWeight&) const = default;
+};
+
+struct RouteChange {
+  std::string filter;
+  RouteWeight weight;
+  bool operator==(const RouteChange&) const = default;
+};
+
+// ---- forwards -----------------------------------------------------------------------------------
+
+// A batch of messages from one worker to the workers of one node, encoded in the format of
+// node/rules/forward_batch.h. Messages of QoS > 0, and all that are large, carry numbers that
+// ascend by one per (origin worker, target node) without gaps, first_number to last_number: each
+// worker that a numbered message is meant for answers it with an acceptance.
+struct ForwardBatch {
+  WorkerIndex origin_worker = 0;
+  uint64_t worker_mask = 0;   // the union of its messages' workers
+  uint64_t first_number = 0;  // 0 when nothing in it is numbered
+  uint64_t last_number = 0;
+  uint32_t messages = 0;
+  std::vector<uint8_t> records;
+  // Payloads that records refer to by position instead of holding them (Limits::large_payload).
+  // Such a batch holds exactly one message.
+  std::vector<MessageRef> large;
+
+  size_t bytes() const {
+    size_t sum = records.size();
+    for (const MessageRef& message : large) sum += message->payload().size();
+    return sum;
+  }
+};
+using ForwardBatchRef = std::shared_ptr<const ForwardBatch>;
+
+enum class Acceptance : uint8_t {
+  kAccepted,   // every live session here that wants it has it, or has room for it
+  kNotPlaced,  // a shared subscription's member could not be found here: pick another place
+};
+
+// Numbers first to last of one (origin worker, target node) as answered by one target worker. They
+// need not come in order: a message for a full session is answered when it has room again.
+struct AcceptedRange {
+  uint64_t first = 0;
+  uint64_t last = 0;
+  Acceptance acceptance = Acceptance::kAccepted;
+  bool operator==(const AcceptedRange&) const = default;
+};
+
+// ---- from a worker to its hub ---------------------------------------------------------------------
+
+// Changes of what this worker's sessions want, with a number that ascends by one a batch. Answered
+// by RoutesSynced once every other place has them, or counts as gone.
+struct RouteBatch {
+  uint64_t number = 0;
+  std::vector<RouteChange> changes;
+};
+
+// The worker has applied RouteUpdates up to `number`.
+struct RoutesApplied {
+  uint64_t number = 0;
+};
+
+// A CONNECT wants its client id. Answered by ClaimAnswer. The place that had the id before closes
+// its connection and drops its stored session, unless it is another worker of this node and
+// `clean_start` is false: then the answer is kMoved and that worker goes on with the session.
+struct ClaimRequest {
+  ConnId conn;
+  std::string client_id;
+  bool clean_start = false;
+};
+
+// The id's connection is closed, nothing that it forwarded is unfinished, and no session is stored
+// any more.
+struct ClaimRelease {
+  std::string client_id;
+  Stamp stamp;
+};
+
+// An Evict is carried out: connection and session are gone, and all that the connection forwarded
+// is finished or dropped. (A connection that ends while its session stays says nothing: the claim
+// stays with the session. A worker whose own older connection has the id takes it over by itself.)
+struct EvictDone {
+  std::string client_id;
+  Stamp stamp;  // of the claim that was evicted
+};
+
+struct ForwardOut {
+  NodeSlot node = 0;
+  ForwardBatchRef batch;
+};
+
+// This worker's answer to numbered messages of `origin`, a worker of another node.
+struct AcceptOut {
+  Place origin;
+  std::vector<AcceptedRange> ranges;
+};
+
+// The worker has worked off so many bytes of batches from `node`: credit for its sender.
+struct ForwardConsumed {
+  NodeSlot node = 0;
+  uint64_t bytes = 0;
+};
+
+// Store this message as its topic's retained message (an empty payload removes it), here and on
+// every peer. Answered by RetainDone.
+struct RetainWrite {
+  uint64_t number = 0;  // the worker's own, ascending
+  MessageRef message;
+};
+
+// The next retained messages for a filter (never "$share/..."). A topic comes at most once over
+// the portions of one query. Answered by RetainedPortion.
+struct RetainedQuery {
+  uint64_t query = 0;   // the worker's own number
+  std::string filter;
+  std::string after;    // the last topic of the portion before; empty for the first
+};
+
+// All that AllClose asked for is done.
+struct AllClosed {};
+
+using ToHub = std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimRelease, EvictDone,
+                           ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery,
+                           AllClosed>;
+
+// ---- from the hub to a worker -----------------------------------------------------------------------
+
+struct PlacedRoute {
+  Place place;
+  RouteChange change;
+};
+
+// Routes of other places, of this node's other workers too. Answered by RoutesApplied.
+struct RouteUpdate {
+  uint64_t number = 0;
+  std::vector<PlacedRoute> routes;
+};
+
+struct RoutesSynced {
+  uint64_t number = 0;  // of the worker's own RouteBatch
+};
+
+struct ClaimAnswer {
+  enum class Outcome : uint8_t {
+    kGranted,     // go on; `stamp` is the claim
+    kSuperseded,  // a later claim has the id: this connection is the loser (0x8E)
+    kMoved,       // `worker` of this node stores the session: hand the connection over to it
+    kUnavailable, // this node is not in a cluster yet, or is leaving it (0x88)
+  };
+  ConnId conn;
+  std::string client_id;
+  Outcome outcome = Outcome::kGranted;
+  Stamp stamp;
+  WorkerIndex worker = 0;
+};
+
+// Close this id's connection with 0x8E (if it is connected) and answer EvictDone. The stored
+// session goes too. `clean_start` is the new claim's: it says whether a delayed will is published
+// now (the session ended) or not at all (the client came back in time) [MQTT5-3.1.3-9].
+struct Evict {
+  std::string client_id;
+  Stamp stamp;  // of the claim to evict: another claim of the id is left alone
+  bool clean_start = false;
+};
+
+// A member that is in sync from now on: forward to it. Its routes come after this.
+struct PeerUp {
+  NodeSlot node = 0;
+};
+
+// A member that left or was given up: its routes are void, it accepts nothing any more, and what
+// waits for it waits no longer.
+struct PeerDown {
+  NodeSlot node = 0;
+};
+
+// The queue towards a peer is over (or again under) its limit: drop QoS 0 for it, and stop reading
+// from clients that publish to it.
+struct PeerCongested {
+  NodeSlot node = 0;
+  bool congested = false;
+};
+
+struct ForwardIn {
+  NodeSlot node = 0;  // where it comes from; kSelf: another worker of this node
+  ForwardBatchRef batch;
+};
+
+struct AcceptIn {
+  Place from;  // the worker that answers; its node tells whose numbers they are
+  std::vector<AcceptedRange> ranges;
+};
+
+struct RetainDone {
+  uint64_t number = 0;
+};
+
+struct RetainedPortion {
+  uint64_t query = 0;
+  std::vector<MessageRef> messages;  // ascending by topic
+  bool done = false;
+};
+
+// Until when this worker may acknowledge (leases of all peers, and a majority). Also sent when it
+// comes back after a gap, so that what was parked goes on. Checked against a clock that was read
+// after the bytes were.
+struct AckUntil {
+  Instant until;
+};
+
+// Peers went on without this node: its clients may have missed messages. Close all connections and
+// forget all sessions, then answer AllClosed.
+struct AllClose {};
+
+// Readiness is off: refuse new clients (0x88, 3.x: 0x03) and close those that are here, `per_second`
+// of them a second (5.0: 0x9C), each after what it was sent until then; 0 stops draining.
+struct Drain {
+  uint32_t per_second = 0;
+};
+
+using ToWorker =
+    std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown, PeerCongested,
+                 ForwardIn, AcceptIn, RetainDone, RetainedPortion, AckUntil, AllClose, Drain>;
+
+}  // namespace shoal
