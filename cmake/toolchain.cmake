@@ -1,0 +1,39 @@
+# Compiler flags, linker and compiler cache, for every target.
+
+add_library(shoal_warnings INTERFACE)
+target_compile_options(shoal_warnings INTERFACE -Wall -Wextra -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # gcc 12 at -O2 reports these falsely: the first on variants of containers, the second inside
+  # std::string's operator+ (gcc bug 105329).
+  target_compile_options(shoal_warnings INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+endif()
+
+add_compile_options(-fno-omit-frame-pointer -fdiagnostics-color=auto)
+# A library that nothing calls into is not loaded: codec_test must not start gRPC's threads.
+add_link_options(-Wl,--as-needed)
+
+if(SHOAL_SANITIZE)
+  add_compile_options(-fsanitize=${SHOAL_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SHOAL_SANITIZE})
+endif()
+
+find_program(SHOAL_MOLD mold)
+if(SHOAL_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_program(SHOAL_CCACHE ccache)
+if(SHOAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers are only cacheable when their defines are not compared literally.
+  set(CMAKE_CXX_COMPILER_LAUNCHER /usr/bin/env CCACHE_SLOPPINESS=pch_defines,time_macros
+                                  ${SHOAL_CCACHE})
+endif()
+if(SHOAL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+elseif(SHOAL_PCH)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+endif()
+
+set(SHOAL_PCH_ASIO <boost/asio.hpp> <boost/beast.hpp> <spdlog/spdlog.h>)
+set(SHOAL_PCH_GRPC <grpcpp/grpcpp.h> <spdlog/spdlog.h>)
+set(SHOAL_PCH_TEST <gmock/gmock.h> <gtest/gtest.h>)
