@@ -122,9 +122,9 @@ std::vector<std::string> split_list(std::string_view text) {
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& names) {
   constexpr size_t kNameMax = 64;  // the distance costs length times length
-  if (name.size() > kNameMax) return {};
+  if (name.size() < 2 || name.size() > kNameMax) return {};
   // A third of the letters wrong is still the same word mistyped; more is another word.
-  size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
+  size_t best_distance = (name.size() < 4 ? 1 : std::max<size_t>(2, name.size() / 3)) + 1;
   std::string best;
   for (const std::string& candidate : names) {
     const size_t distance = edit_distance(name, candidate);
