@@ -1,0 +1,97 @@
+// The cluster's logic of one node, without I/O: mail of the workers, frames of peers, links that
+// come and go, ticks and completed writes go in; mail, frames, dials and writes come out. It reads
+// no clock, opens nothing and starts no thread. docs/architecture.md, "The hub", tells the
+// protocol.
+//
+// One thread. After each call the caller carries out effects() and clears them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cluster/core/hub_effects.h"
+#include "cluster/core/hub_status.h"
+#include "cluster/core/stored_state.h"
+#include "cluster/core/wire.h"
+#include "shoal/limits.h"
+#include "shoal/peers.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+// The versions of the protocol between nodes that this program speaks.
+constexpr uint32_t kProtocolMin = 1;
+constexpr uint32_t kProtocolMax = 1;
+
+struct HubConfig {
+  Limits limits;
+  std::string node_name;
+  std::string advertise;          // HOST:PORT by which the others reach this node
+  std::vector<std::string> join;  // seeds
+  int expect = 0;                 // 0: not given: 1 without seeds, with seeds never founds
+  int workers = 1;                // 1 to kWorkersMax
+  uint32_t protocol_min = kProtocolMin;
+  uint32_t protocol_max = kProtocolMax;
+  std::string software;  // version of the program, for people
+  std::string zone;
+  uint32_t weight = 1;
+};
+
+// Commands of `shoal ctl`; each ends in one HubEffects::Answer.
+struct DrainCommand {
+  uint32_t per_second = 0;  // clients to close a second; 0 ends the draining
+};
+struct LeaveCommand {};
+struct RemoveCommand {
+  std::string node;  // NodeId in hexadecimal, or a name that only one member has
+};
+using HubCommand = std::variant<DrainCommand, LeaveCommand, RemoveCommand>;
+
+class HubCore;
+
+class Hub {
+ public:
+  // `stored.incarnation` is above that of any earlier start with this data directory.
+  Hub(HubConfig config, StoredState stored, uint64_t seed);
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  void on_start(Now now);
+  static constexpr Duration kTick = Duration::millis(50);
+  void on_tick(Now now);
+
+  void on_worker(WorkerIndex from, ToHub&& mail, Now now);
+
+  // A dialled link is there, or somebody has dialled (then `address` is only for people).
+  void on_link_up(LinkId link, bool dialled_by_us, std::string address, Now now);
+  // The link broke, or could not be made. Not for one that the hub closed.
+  void on_link_down(LinkId link, std::string why, Now now);
+  // `frame` is valid until this returns. A link that is not up any more is ignored.
+  void on_frame(LinkId link, Lane lane, std::span<const uint8_t> frame, Now now);
+
+  // A HubEffects::Store is durable.
+  void on_stored(uint64_t token, Now now);
+
+  void on_command(uint64_t token, const HubCommand& command, Now now);
+  // Every second or so, for the tables of all nodes.
+  void on_figures(const OwnFigures& figures);
+
+  HubEffects& effects();
+  HubStatus status(Now now) const;
+  // Walks everything: for tests and the simulator.
+  void check_invariants() const;
+  // A digest of all routes as this hub knows them, its own and the others', the same on every node
+  // when they agree. For tests and the simulator.
+  uint64_t routes_digest() const;
+  uint64_t retained_digest() const;
+
+ private:
+  std::unique_ptr<HubCore> core_;
+};
+
+}  // namespace shoal

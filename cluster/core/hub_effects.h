@@ -1,0 +1,80 @@
+// What a hub asks of the world. Within one kind the order holds; a link's sends leave before its
+// close. The runtime carries them out after each event and calls clear().
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/core/stored_state.h"
+#include "cluster/core/wire.h"
+#include "shoal/peers.h"
+
+namespace shoal {
+
+struct HubEffects {
+  // Connect to HOST:PORT (a name may stand for several addresses: each attempt takes another). Ends
+  // in on_link_up or on_link_down; the hub closes what takes it too long.
+  struct Dial {
+    LinkId link = 0;
+    std::string address;
+  };
+  // Give the link up; nothing of it is reported any more, on_link_down neither.
+  struct Close {
+    LinkId link = 0;
+    std::string why;
+  };
+  struct Send {
+    LinkId link = 0;
+    Lane lane = Lane::kControl;
+    FrameRef frame;
+  };
+  // Mail for every worker in the mask, the same for each.
+  struct Mail {
+    uint64_t workers = 0;
+    ToWorker mail;
+  };
+  // Replace what is stored by `state`, durably; then on_stored(token). One may take the place of an
+  // older one that is not written yet, if both are reported.
+  struct Store {
+    uint64_t token = 0;
+    StoredState state;
+  };
+  // For people: one line.
+  struct Log {
+    enum class Level : uint8_t { kInfo, kWarn, kError };
+    Level level = Level::kInfo;
+    std::string line;
+  };
+  // What became of a command.
+  struct Answer {
+    uint64_t token = 0;
+    bool ok = true;
+    std::string text;
+  };
+
+  std::vector<Dial> dials;
+  std::vector<Close> closes;
+  std::vector<Send> sends;
+  std::vector<Mail> mails;
+  std::vector<Store> stores;
+  std::vector<Log> logs;
+  std::vector<Answer> answers;
+
+  bool empty() const {
+    return dials.empty() && closes.empty() && sends.empty() && mails.empty() && stores.empty() &&
+           logs.empty() && answers.empty();
+  }
+  void clear() {
+    dials.clear();
+    closes.clear();
+    sends.clear();
+    mails.clear();
+    stores.clear();
+    logs.clear();
+    answers.clear();
+  }
+};
+
+}  // namespace shoal

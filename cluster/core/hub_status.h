@@ -1,0 +1,65 @@
+// What `ctl members`, /readyz and /metrics show of a hub.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/core/stored_state.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+enum class MemberState : uint8_t {
+  kSelf,
+  kInSync,   // sessions, routes and leases are as they should be
+  kSyncing,  // connected, not in sync yet
+  kSilent,   // not heard from, and waited for
+  kGivenUp,  // the others go on without it
+  kLeft,
+};
+const char* name_of(MemberState state);
+
+struct MemberStatus {
+  NodeId id;
+  std::string name;
+  std::string address;
+  MemberState state = MemberState::kSilent;
+  uint64_t incarnation = 0;
+  uint32_t clients = 0;  // as the node says itself, as the rest up to `draining`
+  uint64_t routes = 0;
+  uint64_t messages_in = 0;
+  uint64_t messages_out = 0;
+  bool ready = false;
+  bool draining = false;
+  Duration rtt;               // of the last heartbeat
+  Duration lease_left;        // of the lease that it granted us; 0: none
+  uint64_t forwarded = 0;     // messages that we sent to it
+  uint64_t received = 0;      // messages that it sent to us
+  uint64_t queued_bytes = 0;  // waiting for its window
+};
+
+struct HubStatus {
+  bool ready = false;
+  std::string reason;  // why not, in words
+  bool draining = false;
+  NodeId id;
+  ClusterId cluster;
+  int majority = 0;
+  uint64_t routes = 0;  // of all places, this node's too
+  uint64_t claims = 0;  // of this node
+  uint64_t retained = 0;
+  uint64_t retained_bytes = 0;
+  uint64_t forwarded_dropped = 0;  // messages for a peer that was gone
+  uint64_t retained_dropped = 0;   // writes above Limits::retained_bytes_max
+  std::vector<MemberStatus> members;
+};
+
+// What the runtime tells the hub about its own workers, for the tables of the others.
+struct OwnFigures {
+  uint32_t clients = 0;
+  uint64_t messages_in = 0;
+  uint64_t messages_out = 0;
+};
+
+}  // namespace shoal

@@ -1,0 +1,49 @@
+// What a hub keeps in the data directory. The runtime reads it at the start, raises `incarnation`
+// durably before it makes the hub, and writes what HubEffects::Store asks for.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shoal/types.h"
+
+namespace shoal {
+
+struct ClusterId {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  explicit operator bool() const { return high != 0 || low != 0; }
+  auto operator<=>(const ClusterId&) const = default;
+};
+
+// A node's clients of one time: a new life begins with each start (incarnation) and each time that
+// the node closed all its connections and forgot all sessions (closes).
+struct Life {
+  uint64_t incarnation = 0;
+  uint32_t closes = 0;
+  auto operator<=>(const Life&) const = default;
+};
+
+struct StoredMember {
+  NodeId id;
+  std::string name;
+  std::string address;       // where the others reach it
+  uint64_t incarnation = 0;  // the last seen; one below it is refused
+  // This life and those before it were given up: messages were acknowledged that its clients did
+  // not get. It may not come back into the cluster.
+  Life given_up;
+  bool left = false;  // by `leave` or `remove`: it does not count any more and never will again
+  bool operator==(const StoredMember&) const = default;
+};
+
+struct StoredState {
+  NodeId id;
+  uint64_t incarnation = 0;
+  ClusterId cluster;                  // empty: the node belongs to none yet
+  std::vector<StoredMember> members;  // this node too, ascending by id; empty without a cluster
+  bool operator==(const StoredState&) const = default;
+};
+
+}  // namespace shoal
