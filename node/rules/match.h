@@ -1,0 +1,69 @@
+// Who gets the messages of one topic, as one worker sees it: its own sessions, the other places,
+// and the shared subscriptions of which one place is to be picked. Made and kept by Router.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "node/rules/subscription.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+class SharedGroup;
+
+// One session of this worker, however many of its subscriptions match: one delivery at the highest
+// of their QoS [MQTT5-3.3.4-2] with all their identifiers [MQTT5-3.3.4-4]. Where they differ in
+// Retain As Published, one that asks for it decides.
+struct LocalTarget {
+  SessionIndex session = 0;
+  Qos qos = Qos::k0;  // granted; the delivery is at the lower of it and the message's
+  bool retain_as_published = false;
+  // Some or all of its subscriptions are No Local: when this session itself is the publisher,
+  // Match::own_target() holds instead of this.
+  bool no_local = false;
+  uint32_t identifiers_begin = 0;  // into the Match's own list: see Match::identifiers()
+  uint32_t identifiers_count = 0;
+};
+
+// The workers of one node whose sessions want the topic. Node kSelf: other workers of this node.
+struct RemoteTarget {
+  uint64_t worker_mask = 0;
+  NodeSlot node = kSelf;
+};
+
+// One allocation: this header, then the lists and the topic.
+class Match {
+ public:
+  Match(const Match&) = delete;
+  Match& operator=(const Match&) = delete;
+
+  std::string_view topic() const;
+  // Nobody at all.
+  bool empty() const { return targets_ + remotes_ + groups_ == 0; }
+  std::span<const LocalTarget> targets() const;
+  std::span<const uint32_t> identifiers(const LocalTarget& target) const;
+  // What a session with a `no_local` target gets of what it published itself; null: nothing
+  // [MQTT5-3.8.3-3].
+  const LocalTarget* own_target(SessionIndex session) const;
+  std::span<const RemoteTarget> remotes() const;
+  std::span<SharedGroup* const> groups() const;
+
+ private:
+  friend class MatchBuilder;
+  friend class MatchCache;
+  Match() = default;
+
+  uint64_t generation_ = 0;  // sum of the generations that it was made under
+  uint64_t hash_ = 0;
+  uint32_t cells_ = 0;  // which generations: two 16 bit indices
+  uint32_t groups_ = 0;
+  uint32_t remotes_ = 0;
+  uint32_t targets_ = 0;
+  uint32_t own_targets_ = 0;
+  uint32_t identifiers_ = 0;
+  uint32_t topic_size_ = 0;
+};
+
+}  // namespace shoal

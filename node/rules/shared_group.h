@@ -1,0 +1,81 @@
+// A shared subscription, named by its whole filter "$share/NAME/FILTER": the members that are
+// sessions of this worker, and how many members every other place has. A message goes to one place,
+// and there to one member (5.0: 4.8.2).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/rules/subscription.h"
+#include "shoal/peers.h"
+#include "shoal/random.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+struct SharedMember {
+  SessionIndex session = 0;
+  SubscriptionOptions options;
+};
+
+class SharedGroup {
+ public:
+  explicit SharedGroup(WorkerIndex worker) : worker_(worker) {}
+  SharedGroup(const SharedGroup&) = delete;
+  SharedGroup& operator=(const SharedGroup&) = delete;
+
+  // The place that delivers, {kSelf, this worker} among them: by chance, in proportion to its
+  // members with a connection; where no place has such, to those without. None when only
+  // `excluded` places have members.
+  std::optional<Place> pick(Random& random, std::span<const Place> excluded = {}) const;
+
+  // The member here that delivers: in turn, those with a connection first. `skip(SessionIndex)`
+  // says which cannot take it now. Null: no member that is not skipped.
+  template <class Skip>
+  const SharedMember* pick_member(Skip&& skip);
+
+  // The members here, in no particular order; those with a connection come first.
+  std::span<const SharedMember> members() const { return members_; }
+  uint32_t online_members() const { return online_; }
+  // What this worker tells the others.
+  RouteWeight weight() const;
+
+ private:
+  friend class Router;
+  struct PlaceWeight {
+    Place place;
+    RouteWeight weight;
+  };
+
+  template <class Skip>
+  const SharedMember* pick_in_turn(uint32_t begin, uint32_t end, Skip& skip);
+
+  std::vector<SharedMember> members_;  // [0, online_) have a connection
+  std::vector<PlaceWeight> places_;    // the others
+  uint32_t online_ = 0;
+  uint32_t next_ = 0;  // whose turn it is
+  WorkerIndex worker_;
+};
+
+template <class Skip>
+const SharedMember* SharedGroup::pick_member(Skip&& skip) {
+  const uint32_t count = static_cast<uint32_t>(members_.size());
+  if (const SharedMember* online = pick_in_turn(0, online_, skip)) return online;
+  return pick_in_turn(online_, count, skip);
+}
+
+template <class Skip>
+const SharedMember* SharedGroup::pick_in_turn(uint32_t begin, uint32_t end, Skip& skip) {
+  const uint32_t count = end - begin;
+  for (uint32_t i = 0; i < count; ++i) {
+    const SharedMember& member = members_[begin + next_++ % count];
+    if (!skip(member.session)) return &member;
+  }
+  return nullptr;
+}
+
+}  // namespace shoal
