@@ -51,13 +51,15 @@ struct ForwardBatch {
   uint64_t last_number = 0;
   uint32_t messages = 0;
   std::vector<uint8_t> records;
-  // Payloads that records refer to by position instead of holding them (Limits::large_payload).
-  // Such a batch holds exactly one message.
+  // The message whose record refers to its properties and payload instead of holding them, as those
+  // of Limits::large_payload do. Such a batch holds exactly one message.
   std::vector<MessageRef> large;
 
   size_t bytes() const {
     size_t sum = records.size();
-    for (const MessageRef& message : large) sum += message->payload().size();
+    for (const MessageRef& message : large) {
+      sum += message->properties().size() + message->payload().size();
+    }
     return sum;
   }
 };

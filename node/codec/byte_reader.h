@@ -27,6 +27,12 @@ class ByteReader {
     if (!need(1)) return 0;
     return *at_++;
   }
+  // Takes the next byte if it is this one.
+  bool take(uint8_t expected) {
+    if (at_end() || *at_ != expected) return false;
+    ++at_;
+    return true;
+  }
   uint16_t two_bytes() {
     if (!need(2)) return 0;
     const uint8_t* from = at_;

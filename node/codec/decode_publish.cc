@@ -67,7 +67,8 @@ DecodeStatus decode_publish(const Frame& frame, ProtocolVersion version, Sender 
       in.fail(ReasonCode::kProtocolError, "packet identifier 0");
     }
   }
-  if (version == ProtocolVersion::kMqtt5) read_properties(in, sender, out);
+  // Most have Property Length 0.
+  if (version == ProtocolVersion::kMqtt5 && !in.take(0)) read_properties(in, sender, out);
   if (in.ok()) check_topic(in, out);
   out.payload = in.rest();
   return in.status();

@@ -85,11 +85,11 @@ struct PublishHeader {
   bool retain = false;
   uint16_t packet_id = 0;    // not 0 above QoS 0
   uint16_t topic_alias = 0;  // 0: none
-  std::string_view topic;    // empty when the alias stands for it
+  std::string_view topic{};  // empty when the alias stands for it
   size_t payload_size = 0;
-  std::optional<uint32_t> message_expiry_s;
-  std::span<const uint32_t> subscription_identifiers;
-  ByteView application_properties;
+  std::optional<uint32_t> message_expiry_s{};
+  std::span<const uint32_t> subscription_identifiers{};
+  ByteView application_properties{};
 };
 
 // Where a header that goes to many subscribers is patched for each.

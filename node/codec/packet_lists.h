@@ -17,7 +17,7 @@ namespace shoal {
 
 // One entry of a SUBSCRIBE. All options but the QoS are 5.0's (3.8.3.1).
 struct SubscriptionRequest {
-  std::string_view filter;
+  std::string_view filter{};
   Qos qos = Qos::k0;
   bool no_local = false;
   bool retain_as_published = false;

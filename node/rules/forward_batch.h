@@ -1,8 +1,5 @@
 // The inside of a ForwardBatch: its records, as a worker writes them and as the workers of another
-// place read them, and its form between two nodes.
-//
-// records := format byte, then record after record. A record begins with its size, so that a reader
-// can pass over what a later version appends to it. The .cc has the layout.
+// place read them, and its form between two nodes. forward_format.h has the layout.
 //
 // Bytes from another node are hostile until parse_forward_batch has accepted them: it walks every
 // record once, after which a reader fails only on a bug of ours.
@@ -17,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shoal/limits.h"
 #include "shoal/message.h"
 #include "shoal/peers.h"
 #include "shoal/types.h"
@@ -32,6 +30,12 @@ struct SharedPick {
 
 // ---- writing ------------------------------------------------------------------------------------
 
+// Whether a message is forwarded by reference and on the bulk lane. Its properties count: nothing
+// but the packet's size bounds them.
+inline bool travels_by_reference(const MessageView& message, const Limits& limits) {
+  return message.properties.size() + message.payload.size() >= limits.large_payload;
+}
+
 // What one worker sends to one node (or to the other workers of its own). Lives as long as the
 // worker: its numbers go on from batch to batch. Steady use allocates a batch and its records.
 class ForwardBatchWriter {
@@ -43,10 +47,11 @@ class ForwardBatchWriter {
   explicit ForwardBatchWriter(WorkerIndex origin) : origin_(origin) {}
 
   // For the workers in `worker_mask`, each of which matches its plain subscriptions, and for the
-  // members of shared subscriptions at `picks`. Returns its number: QoS > 0 is numbered, 0 without.
+  // members of shared subscriptions at `picks`; one of the two is not empty. What is left of the
+  // message's expiry is counted from `now`. Returns its number: QoS > 0 has one, 0 stands for none.
   uint64_t append(const MessageView& message, uint64_t worker_mask,
                   std::span<const SharedPick> picks, Instant now);
-  // The same for a message that travels by reference, in a batch of its own. Always numbered.
+  // The same for a message that travels by reference: a batch of its own, and always a number.
   uint64_t append_large(MessageRef message, uint64_t worker_mask, std::span<const SharedPick> picks,
                         Instant now);
 
@@ -72,7 +77,8 @@ class ForwardBatchWriter {
 class SharedPicks {
  public:
   SharedPicks() = default;
-  SharedPicks(std::span<const uint8_t> bytes, uint32_t count) : bytes_(bytes), count_(count) {}
+  // `bytes` are `count` picks and nothing else.
+  SharedPicks(std::span<const uint8_t> bytes, size_t count) : bytes_(bytes), count_(count) {}
 
   bool empty() const { return count_ == 0; }
   // False when there is none left.
@@ -80,7 +86,7 @@ class SharedPicks {
 
  private:
   std::span<const uint8_t> bytes_;
-  uint32_t count_ = 0;
+  size_t count_ = 0;
 };
 
 struct ForwardRecord {
@@ -88,13 +94,17 @@ struct ForwardRecord {
   uint64_t worker_mask = 0;
   SharedPicks picks;
   uint64_t number = 0;  // 0: not numbered
-  // The message itself, when it travels by reference; to be kept instead of a copy of `message`.
+  // The message itself, when it travels by reference: to be kept instead of a copy of `message`.
   MessageRef large;
 };
 
+namespace forward_format {
+struct RecordTotals;
+}
+
 class ForwardBatchReader {
  public:
-  // `now`: on which what is left of each Message Expiry Interval is put. The batch outlives this.
+  // What is left of a message's expiry is counted from `now`. The batch outlives this.
   ForwardBatchReader(const ForwardBatch& batch, Instant now);
 
   // False at the end, or at the first thing that is wrong.
@@ -103,21 +113,25 @@ class ForwardBatchReader {
   bool ok() const { return ok_; }
 
  private:
+  friend struct ForwardBatchParser;
+  bool step(ForwardRecord& record, forward_format::RecordTotals& totals);
   bool fail();
   bool finish();
 
   const ForwardBatch& batch_;
   Instant now_;
   std::span<const uint8_t> left_;
-  uint64_t next_number_;
-  uint64_t workers_ = 0;   // seen until now
-  uint32_t messages_ = 0;  // likewise
+  // Seen until now:
+  uint64_t workers_ = 0;
+  uint64_t numbered_ = 0;
+  uint32_t messages_ = 0;
+  bool large_ = false;
   bool ok_ = true;
 };
 
 // ---- between nodes ------------------------------------------------------------------------------
 
-// Appends the bytes of `batch`, without the bytes that large_parts() names.
+// Appends the bytes of `batch`, without those that large_parts() names.
 void serialize(const ForwardBatch& batch, std::string& out);
 // What travels behind them, cut into pieces by the hub; empty for most batches. Void with the
 // batch.
@@ -125,13 +139,13 @@ std::vector<std::span<const uint8_t>> large_parts(const ForwardBatch& batch);
 
 struct ParsedForwardBatch {
   std::shared_ptr<ForwardBatch> batch;
-  // So many bytes are still to come; attach_large() takes them. Not checked against any limit.
+  // So many bytes are still to come, for attach_large(). Not checked against any limit.
   uint64_t large_bytes = 0;
 };
 // None: the bytes are not what serialize() writes.
 std::optional<ParsedForwardBatch> parse_forward_batch(std::span<const uint8_t> bytes);
-// The parts, joined, of which a parsed batch said that they follow. False when the size is another
-// than that; the batch is then of no use.
+// Takes the parts, joined, that a parsed batch says follow it. False when their size is not that;
+// the batch is of no use then.
 bool attach_large(ForwardBatch& batch, SharedBytes bytes, size_t size, Instant now);
 
 }  // namespace shoal

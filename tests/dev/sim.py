@@ -1,0 +1,27 @@
+"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N]`: simulated clusters, one a seed, spread over the cores."""
+import argparse
+import subprocess
+
+import pieces
+import suite
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev sim")
+    parser.add_argument("--seed", type=int, metavar="FIRST", help="default 1; alone: just this one")
+    parser.add_argument("--seeds", type=int, metavar="N", help=f"default {suite.SIM_SEEDS}")
+    parser.add_argument("--nodes", type=int, default=3, metavar="N", help="default 3")
+    options = parser.parse_args()
+    first = 1 if options.seed is None else options.seed
+    seeds = options.seeds or (suite.SIM_SEEDS if options.seed is None else 1)
+    built = pieces.run_build("build/release", suite.build_command("release", "simulate"))
+    if built.failed:
+        return pieces.finish(None, "./dev sim", [built])
+    if seeds == 1:
+        return subprocess.call(["build/release/simulate", "--seed", str(first), "--seeds", "1",
+                                "--nodes", str(options.nodes)], cwd=pieces.ROOT)
+    outcomes = pieces.run(suite.sims("release", first, seeds, options.nodes), suite.CORES)
+    return pieces.finish("sim", f"./dev sim --seed {first} --seeds {seeds} --nodes {options.nodes}", outcomes)
+
+
+pieces.on_interrupt(main)

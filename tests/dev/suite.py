@@ -1,0 +1,93 @@
+"""The pieces that `./dev test`, check, sim, fuzz and lint are made of; each finds what exists in its folder."""
+import os
+
+from pieces import ROOT, Piece
+
+CORES = os.cpu_count() or 1
+PYTHON = "/usr/bin/python3"
+FUZZ_INPUTS = 200_000  # a target, in the short form
+SIM_SEEDS = 300        # in the short form
+
+# What opens sockets or waits for real time; not run beside anything else.
+REAL_TIME = {"runtime", "rpc", "client"}
+# What several threads touch; built once more with the thread sanitizer.
+THREADS = ["runtime", "rpc", "client"]
+
+
+def folders_with_tests():
+    return sorted({f.parent.name for f in ROOT.glob("tests/*/*_test.cc")})
+
+
+def unit(preset, folders=None):
+    """One piece a test program of a preset: (those for beside each other, those for alone)."""
+    pieces = [(folder, Piece(f"{preset}/{folder}_test", [f"build/{preset}/{folder}_test", "--gtest_brief=1"]))
+              for folder in folders_with_tests() if folders is None or folder in folders]
+    return ([p for folder, p in pieces if folder not in REAL_TIME],
+            [p for folder, p in pieces if folder in REAL_TIME])
+
+
+def thread_targets():
+    return [f"{folder}_test" for folder in folders_with_tests() if folder in THREADS]
+
+
+def sims(preset, first, seeds, nodes):
+    """The seeds [first, first + seeds) in one share a core."""
+    if not (ROOT / "tests/sim/simulate.cc").exists():
+        return []
+    shares = min(CORES, seeds)
+    pieces = []
+    for share in range(shares):
+        begin = first + seeds * share // shares
+        count = first + seeds * (share + 1) // shares - begin
+        name = f"{preset}/simulate {begin}..{begin + count - 1}"
+        pieces.append(Piece(name, [f"build/{preset}/simulate", "--seed", str(begin), "--seeds", str(count),
+                                   "--nodes", str(nodes)], timeout_s=3600))
+    return pieces
+
+
+def fuzzers(names=None, inputs=FUZZ_INPUTS):
+    """One piece a libFuzzer target; new inputs go to build/, the committed corpus is only read."""
+    pieces = []
+    for source in sorted(ROOT.glob("tests/fuzz/fuzz_*.cc")):
+        if names and source.stem not in names:
+            continue
+        found = ROOT / "build/fuzz/corpus" / source.stem
+        crashes = ROOT / "build/fuzz/crashes"
+        found.mkdir(parents=True, exist_ok=True)
+        crashes.mkdir(parents=True, exist_ok=True)
+        command = [f"build/fuzz/{source.stem}", f"-runs={inputs}", "-timeout=20", "-rss_limit_mb=4096",
+                   "-print_final_stats=1", f"-artifact_prefix={crashes}/{source.stem}-", str(found)]
+        corpus = ROOT / "tests/fuzz/corpus" / source.stem
+        if corpus.is_dir():
+            command.append(str(corpus))
+        pieces.append(Piece(source.stem, command, timeout_s=max(600, inputs / 200)))
+    return pieces
+
+
+def sources(*suffixes):
+    folders = ["include", "node", "cluster", "tests", "cmake"]
+    return sorted(str(f.relative_to(ROOT)) for folder in folders for f in (ROOT / folder).rglob("*")
+                  if f.suffix in suffixes)
+
+
+def shell_scripts():
+    return ["dev", ".ci/run"] + sorted(str(f.relative_to(ROOT)) for f in ROOT.glob("*/**/*.sh")
+                                       if f.relative_to(ROOT).parts[0] != "build")
+
+
+def lint():
+    pieces = [Piece("lint/tidy", [PYTHON, "tests/tidy.py"]),
+              Piece("lint/shellcheck", ["shellcheck", "-x", *shell_scripts()])]
+    if sources(".cc", ".h"):
+        pieces.append(Piece("lint/clang-format", ["clang-format-16", "--dry-run", "-Werror", "--ferror-limit=3",
+                                                  *sources(".cc", ".h", ".c")]))
+    return pieces
+
+
+def e2e():
+    return [Piece(f"e2e/{f.stem}", [PYTHON, str(f.relative_to(ROOT))], timeout_s=900)
+            for f in sorted(ROOT.glob("tests/e2e/*_test.py"))]
+
+
+def build_command(preset, *targets):
+    return ["bash", "-c", '. tests/dev/common.sh; build "$@"', "build", preset, *targets]

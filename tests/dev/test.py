@@ -1,0 +1,31 @@
+"""`./dev test`: builds everything and runs every test in its short form."""
+import time
+
+import pieces
+import suite
+
+
+def builds():
+    wanted = [("release", []), ("dev", []), ("tsan", suite.thread_targets())]
+    if suite.fuzzers():
+        wanted.append(("fuzz", ["fuzzers"]))
+    return [pieces.run_build(f"build/{preset}", suite.build_command(preset, *targets))
+            for preset, targets in wanted if preset != "tsan" or targets]
+
+
+def main():
+    started = time.monotonic()
+    outcomes = builds()
+    beside, alone = [], []
+    for preset, folders in (("release", None), ("dev", None), ("tsan", suite.THREADS)):
+        by_side, by_itself = suite.unit(preset, folders)
+        beside += by_side
+        alone += by_itself
+    beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.lint() + suite.fuzzers()
+    outcomes += pieces.run(beside, suite.CORES)
+    outcomes += pieces.run(alone + suite.e2e(), 1)
+    print(f"in {(time.monotonic() - started) / 60:.1f} minutes")
+    return pieces.finish("test", "./dev test", outcomes)
+
+
+pieces.on_interrupt(main)

@@ -1,0 +1,5 @@
+#!/bin/bash
+# builds everything and runs every test in its short form
+. tests/dev/common.sh
+need build clang lint cluster e2e
+exec "$python" tests/dev/test.py
