@@ -8,6 +8,9 @@ add_library(shoal_includes INTERFACE)
 target_include_directories(shoal_includes INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include)
 # The configuration of the header-only libraries must be one and the same in every file.
 target_compile_definitions(shoal_includes INTERFACE TOML_HEADER_ONLY=0)
+if(SHOAL_MUTATIONS)
+  target_compile_definitions(shoal_includes INTERFACE SHOAL_MUTATIONS)
+endif()
 
 # The bodies of Boost's headers, compiled once instead of in each file that includes them.
 add_library(shoal_boost STATIC cmake/boost.cc)

@@ -45,6 +45,14 @@ def sims(preset, first, seeds, nodes):
     return pieces
 
 
+def mutants():
+    """One piece a deliberate mistake: the simulator must notice it."""
+    listed = ROOT / "tests/sim/mutations.txt"
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    return [Piece(f"mutant/{name}", [PYTHON, "tests/dev/mutant.py", name]) for name in names]
+
+
 def fuzzers(names=None, inputs=FUZZ_INPUTS):
     """One piece a libFuzzer target; new inputs go to build/, the committed corpus is only read."""
     pieces = []

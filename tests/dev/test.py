@@ -7,6 +7,8 @@ import suite
 
 def builds():
     wanted = [("release", []), ("dev", []), ("tsan", suite.thread_targets())]
+    if suite.mutants():
+        wanted.append(("mutants", ["simulate"]))
     if suite.fuzzers():
         wanted.append(("fuzz", ["fuzzers"]))
     return [pieces.run_build(f"build/{preset}", suite.build_command(preset, *targets))
@@ -21,7 +23,7 @@ def main():
         by_side, by_itself = suite.unit(preset, folders)
         beside += by_side
         alone += by_itself
-    beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.lint() + suite.fuzzers()
+    beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
     outcomes += pieces.run(alone + suite.e2e(), 1)
     print(f"in {(time.monotonic() - started) / 60:.1f} minutes")
