@@ -6,7 +6,15 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # gcc 12 at -O2 reports these falsely: the first on variants of containers, the second inside
   # std::string's operator+ (gcc bug 105329).
   target_compile_options(shoal_warnings INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+  # A row of a table names what it sets and leaves the rest at its default; clang agrees.
+  target_compile_options(shoal_warnings INTERFACE -Wno-missing-field-initializers)
 endif()
+
+
+# Tests besides: gcc takes `if (x) EXPECT_EQ(a, b);` for an ambiguous else.
+add_library(shoal_test_warnings INTERFACE)
+target_link_libraries(shoal_test_warnings INTERFACE shoal_warnings)
+target_compile_options(shoal_test_warnings INTERFACE -Wno-dangling-else)
 
 add_compile_options(-fno-omit-frame-pointer -fdiagnostics-color=auto)
 # A library that nothing calls into is not loaded: codec_test must not start gRPC's threads.
