@@ -80,7 +80,8 @@ class ByteReader {
 
  private:
   bool need(size_t size) {
-    if (left() >= size) [[likely]] return true;
+    if (left() >= size) [[likely]]
+      return true;
     fail(ReasonCode::kMalformedPacket, "packet is cut short");
     return false;
   }

@@ -1,5 +1,5 @@
-// Where an encoder's bytes go. SizeSink counts what ByteSink writes: a packet is described once, in a
-// function over either, so that its size and its bytes cannot differ.
+// Where an encoder's bytes go. SizeSink counts what ByteSink writes: a packet is described once, in
+// a function over either, so that its size and its bytes cannot differ.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include "node/codec/byte_reader.h"
 #include "node/codec/property_reader.h"
 #include "node/codec/subscribe_options.h"
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 namespace shoal {
 namespace {
@@ -31,17 +31,14 @@ uint16_t read_packet_id(ByteReader& in) {
   return packet_id;
 }
 
+// Some packets may end before their reason code, which is 0 then, and before their properties
+// (3.4.2.1, 3.4.2.2.1, 3.14.2.1).
 ReasonCode read_reason(ByteReader& in, PacketType type, Sender sender) {
-  const auto reason = static_cast<ReasonCode>(in.byte());
+  const auto reason = in.at_end() ? ReasonCode::kSuccess : static_cast<ReasonCode>(in.byte());
   if (!is_reason_of(type, sender, reason)) {
     in.fail(ReasonCode::kProtocolError, "reason code does not belong in this packet");
   }
   return reason;
-}
-
-// The packet may end before its reason code, or before its properties (3.4.2.1, 3.4.2.2.1).
-ReasonCode read_optional_reason(ByteReader& in, PacketType type, Sender sender) {
-  return in.at_end() ? ReasonCode::kSuccess : read_reason(in, type, sender);
 }
 
 std::string_view read_filter(ByteReader& in) {
@@ -93,9 +90,14 @@ void read_disconnect_properties(ByteReader& in, Sender sender, Disconnect& out) 
           in.fail(ReasonCode::kProtocolError, "session expiry from a server");
         }
         break;
-      case PropertyId::kReasonString: out.reason_string = property.text; break;
-      case PropertyId::kServerReference: out.server_reference = property.text; break;
-      default: break;  // user properties: a range
+      case PropertyId::kReasonString:
+        out.reason_string = property.text;
+        break;
+      case PropertyId::kServerReference:
+        out.server_reference = property.text;
+        break;
+      default:
+        break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -105,10 +107,17 @@ void read_auth_properties(ByteReader& in, Auth& out) {
   PropertyReader properties(in, PacketType::kAuth);
   for (Property property; properties.next(property);) {
     switch (property.id) {
-      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
-      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
-      case PropertyId::kReasonString: out.reason_string = property.text; break;
-      default: break;  // user properties: a range
+      case PropertyId::kAuthenticationMethod:
+        out.authentication_method = property.text;
+        break;
+      case PropertyId::kAuthenticationData:
+        out.authentication_data = property.bytes;
+        break;
+      case PropertyId::kReasonString:
+        out.reason_string = property.text;
+        break;
+      default:
+        break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -124,7 +133,7 @@ DecodeStatus decode_ack(const Frame& frame, ProtocolVersion version, Sender send
   out.packet_id = read_packet_id(in);
   if (version == ProtocolVersion::kMqtt5) {
     // [MQTT5-3.4.2-1] [MQTT5-3.5.2-1] [MQTT5-3.6.2-1] [MQTT5-3.7.2-1]
-    out.reason = read_optional_reason(in, out.type, sender);
+    out.reason = read_reason(in, out.type, sender);
     if (!in.at_end()) read_explanation(in, out.type, out.reason_string, out.user_properties);
   }
   in.expect_end();
@@ -216,7 +225,7 @@ DecodeStatus decode_disconnect(const Frame& frame, ProtocolVersion version, Send
   ByteReader in(frame.body);
   check_fixed_header(in, frame, version);
   if (version == ProtocolVersion::kMqtt5) {
-    out.reason = read_optional_reason(in, PacketType::kDisconnect, sender);  // [MQTT5-3.14.2-1]
+    out.reason = read_reason(in, PacketType::kDisconnect, sender);  // [MQTT5-3.14.2-1]
     if (!in.at_end()) read_disconnect_properties(in, sender, out);
   }
   in.expect_end();

@@ -1,14 +1,14 @@
 // Bytes to packets. A frame (frame.h) becomes a packet struct, or the reason why it is none: the
 // reason code is the one that MQTT 5.0 names, for 3.x too, where it is only good for a log (a 3.x
-// violation just closes the connection [MQTT311-4.8.0-1]). Checked is all that a packet shows on its
-// own; what depends on the connection (packet identifiers in use, alias and receive maximum, what
-// this server grants) is the broker's.
+// violation just closes the connection [MQTT311-4.8.0-1]). Checked is all that a packet shows on
+// its own; what depends on the connection (packet identifiers in use, alias and receive maximum,
+// what this server grants) is the broker's.
 //
 // Malformed Packet (0x81) is what cannot be read as the standard lays it out: cut short, trailing
 // bytes, bad UTF-8, reserved bits, a property that does not belong there (2.2.2.2), topic names and
 // filters that are not correctly formed. Protocol Error (0x82) is what can be read but must not be
-// said (4.13): a property twice, a value out of range, packet identifier 0, no filters, a packet in the
-// wrong direction. Where the standard names a more special code, that is it.
+// said (4.13): a property twice, a value out of range, packet identifier 0, no filters, a packet in
+// the wrong direction. Where the standard names a more special code, that is it.
 //
 // Pure functions, any thread, no allocation.
 #pragma once
@@ -43,8 +43,8 @@ class DecodeStatus {
 struct Malformed {
   ReasonCode reason = ReasonCode::kMalformedPacket;
   std::string_view detail;
-  // Only for a CONNECT: how the CONNACK that refuses it is to be encoded; none when the connection is
-  // just closed, because the client speaks another protocol or a 3.x CONNECT broke a rule
+  // Only for a CONNECT: how the CONNACK that refuses it is to be encoded; none when the connection
+  // is just closed, because the client speaks another protocol or a 3.x CONNECT broke a rule
   // [MQTT311-3.1.4-1].
   std::optional<ProtocolVersion> answer_as;
 };

@@ -2,7 +2,7 @@
 #include "node/codec/byte_reader.h"
 #include "node/codec/decode.h"
 #include "node/codec/property_reader.h"
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 namespace shoal {
 namespace {
@@ -15,9 +15,9 @@ constexpr uint8_t kWillFlag = 0x04;
 constexpr uint8_t kCleanStartFlag = 0x02;
 constexpr uint8_t kReservedFlag = 0x01;
 
-// Protocol name and level. `answer_as` says how a refusal is encoded: a level from 5 on gets the 5.0
-// CONNACK [MQTT5-3.1.2-2], a lower one the 3.x return code 1 [MQTT311-3.1.2-2], and so does one with
-// the top bit set, which is how bridges mark a 3.x level. Another protocol gets no answer
+// Protocol name and level. `answer_as` says how a refusal is encoded: a level from 5 on gets
+// the 5.0 CONNACK [MQTT5-3.1.2-2], a lower one the 3.x return code 1 [MQTT311-3.1.2-2], and so does
+// one with the top bit set, which is how bridges mark a 3.x level. Another protocol gets no answer
 // [MQTT5-3.1.2-1] [MQTT311-3.1.2-1].
 void read_version(ByteReader& in, Connect& out, std::optional<ProtocolVersion>& answer_as) {
   const std::string_view name = in.string();
@@ -43,7 +43,8 @@ void read_version(ByteReader& in, Connect& out, std::optional<ProtocolVersion>& 
 
 void check_flags(ByteReader& in, ProtocolVersion version, uint8_t flags) {
   const uint8_t will_qos = (flags >> kWillQosShift) & 0x03;
-  // 3.1 disregards what 3.1.1 demands to be 0: the reserved bit, and the will's bits without a will.
+  // 3.1 disregards what 3.1.1 demands to be 0: the reserved bit, and the will's bits without a
+  // will.
   const bool strict = version != ProtocolVersion::kMqtt31;
   if (strict && (flags & kReservedFlag) != 0) {  // [MQTT5-3.1.2-3] [MQTT311-3.1.2-3]
     in.fail(ReasonCode::kMalformedPacket, "reserved connect flag");
@@ -72,15 +73,32 @@ void read_connect_properties(ByteReader& in, Connect& out) {
   for (Property property; properties.next(property);) {
     const uint32_t number = property.number;
     switch (property.id) {
-      case PropertyId::kSessionExpiryInterval: out.session_expiry_s = number; break;
-      case PropertyId::kReceiveMaximum: out.receive_maximum = number; break;
-      case PropertyId::kMaximumPacketSize: out.maximum_packet_size = number; break;
-      case PropertyId::kTopicAliasMaximum: out.topic_alias_maximum = number; break;
-      case PropertyId::kRequestResponseInformation: out.request_response_information = number; break;
-      case PropertyId::kRequestProblemInformation: out.request_problem_information = number; break;
-      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
-      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
-      default: break;  // user properties: a range
+      case PropertyId::kSessionExpiryInterval:
+        out.session_expiry_s = number;
+        break;
+      case PropertyId::kReceiveMaximum:
+        out.receive_maximum = number;
+        break;
+      case PropertyId::kMaximumPacketSize:
+        out.maximum_packet_size = number;
+        break;
+      case PropertyId::kTopicAliasMaximum:
+        out.topic_alias_maximum = number;
+        break;
+      case PropertyId::kRequestResponseInformation:
+        out.request_response_information = number;
+        break;
+      case PropertyId::kRequestProblemInformation:
+        out.request_problem_information = number;
+        break;
+      case PropertyId::kAuthenticationMethod:
+        out.authentication_method = property.text;
+        break;
+      case PropertyId::kAuthenticationData:
+        out.authentication_data = property.bytes;
+        break;
+      default:
+        break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -135,14 +153,30 @@ void read_connack_properties(ByteReader& in, ConnAck& out) {
   for (Property property; properties.next(property);) {
     const uint32_t number = property.number;
     switch (property.id) {
-      case PropertyId::kSessionExpiryInterval: out.session_expiry_s = number; break;
-      case PropertyId::kReceiveMaximum: out.receive_maximum = number; break;
-      case PropertyId::kMaximumQos: out.maximum_qos = static_cast<Qos>(number); break;
-      case PropertyId::kRetainAvailable: out.retain_available = number; break;
-      case PropertyId::kMaximumPacketSize: out.maximum_packet_size = number; break;
-      case PropertyId::kAssignedClientIdentifier: out.assigned_client_id = property.text; break;
-      case PropertyId::kTopicAliasMaximum: out.topic_alias_maximum = number; break;
-      case PropertyId::kReasonString: out.reason_string = property.text; break;
+      case PropertyId::kSessionExpiryInterval:
+        out.session_expiry_s = number;
+        break;
+      case PropertyId::kReceiveMaximum:
+        out.receive_maximum = number;
+        break;
+      case PropertyId::kMaximumQos:
+        out.maximum_qos = static_cast<Qos>(number);
+        break;
+      case PropertyId::kRetainAvailable:
+        out.retain_available = number;
+        break;
+      case PropertyId::kMaximumPacketSize:
+        out.maximum_packet_size = number;
+        break;
+      case PropertyId::kAssignedClientIdentifier:
+        out.assigned_client_id = property.text;
+        break;
+      case PropertyId::kTopicAliasMaximum:
+        out.topic_alias_maximum = number;
+        break;
+      case PropertyId::kReasonString:
+        out.reason_string = property.text;
+        break;
       case PropertyId::kWildcardSubscriptionAvailable:
         out.wildcard_subscription_available = number;
         break;
@@ -152,12 +186,23 @@ void read_connack_properties(ByteReader& in, ConnAck& out) {
       case PropertyId::kSharedSubscriptionAvailable:
         out.shared_subscription_available = number;
         break;
-      case PropertyId::kServerKeepAlive: out.server_keep_alive_s = number; break;
-      case PropertyId::kResponseInformation: out.response_information = property.text; break;
-      case PropertyId::kServerReference: out.server_reference = property.text; break;
-      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
-      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
-      default: break;  // user properties: a range
+      case PropertyId::kServerKeepAlive:
+        out.server_keep_alive_s = number;
+        break;
+      case PropertyId::kResponseInformation:
+        out.response_information = property.text;
+        break;
+      case PropertyId::kServerReference:
+        out.server_reference = property.text;
+        break;
+      case PropertyId::kAuthenticationMethod:
+        out.authentication_method = property.text;
+        break;
+      case PropertyId::kAuthenticationData:
+        out.authentication_data = property.bytes;
+        break;
+      default:
+        break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -205,7 +250,7 @@ DecodeStatus decode_connack(const Frame& frame, ProtocolVersion version, ConnAck
   ByteReader in(frame.body);
   const uint8_t flags = in.byte();
   if (version != ProtocolVersion::kMqtt31) {  // where the header's flags and that byte are unused
-    if (frame.flags() != 0) {  // [MQTT5-2.1.3-1] [MQTT311-2.2.2-2]
+    if (frame.flags() != 0) {                 // [MQTT5-2.1.3-1] [MQTT311-2.2.2-2]
       in.fail(ReasonCode::kMalformedPacket, "reserved flags of the fixed header");
     }
     if (flags > 1) in.fail(ReasonCode::kMalformedPacket, "reserved flags");  // [MQTT5-3.2.2-1]

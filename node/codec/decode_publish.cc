@@ -1,7 +1,7 @@
 #include "node/codec/byte_reader.h"
 #include "node/codec/decode.h"
 #include "node/codec/property_reader.h"
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 namespace shoal {
 namespace {
@@ -12,9 +12,13 @@ void read_properties(ByteReader& in, Sender sender, Publish& out) {
   for (Property property; properties.next(property);) {
     if (take_application_property(property, out.application)) continue;
     switch (property.id) {
-      case PropertyId::kTopicAlias: out.topic_alias = static_cast<uint16_t>(property.number); break;
-      case PropertyId::kMessageExpiryInterval: out.message_expiry_s = property.number; break;
-      default:  // Subscription Identifier
+      case PropertyId::kTopicAlias:
+        out.topic_alias = static_cast<uint16_t>(property.number);
+        break;
+      case PropertyId::kMessageExpiryInterval:
+        out.message_expiry_s = property.number;
+        break;
+      default:                            // Subscription Identifier
         if (sender == Sender::kClient) {  // [MQTT5-3.3.4-6]
           return in.fail(ReasonCode::kProtocolError, "subscription identifier from a client");
         }
@@ -37,7 +41,8 @@ void check_topic(ByteReader& in, const Publish& publish) {
   }
   // One pass settles nearly every topic; the long way tells what is wrong with the others
   // [MQTT5-3.3.2-1] [MQTT5-3.3.2-2] [MQTT311-3.3.2-1] [MQTT311-3.3.2-2].
-  if (is_ascii_without<'\0', '+', '#'>(publish.topic)) [[likely]] return;
+  if (is_ascii_without<'\0', '+', '#'>(publish.topic)) [[likely]]
+    return;
   if (const auto wrong = check_topic_name(publish.topic)) {
     in.fail(ReasonCode::kMalformedPacket, wrong->data());
   }

@@ -9,7 +9,8 @@ namespace {
 
 bool is_5(ProtocolVersion version) { return version == ProtocolVersion::kMqtt5; }
 
-// ---- properties, in the order of the standard's sections ------------------------------------------
+// ---- properties, in the order of the standard's sections
+// ------------------------------------------
 
 template <class Sink>
 void put_properties(Sink& out, const Connect& p) {

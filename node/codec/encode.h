@@ -6,8 +6,9 @@
 //
 // The caller vouches for what it sends: strings are valid and at most 65,535 bytes, lists are not
 // empty, values are in range. What a version does not have is left out. Lengths take their shortest
-// form [MQTT5-1.5.5-1]; a property block that is empty is written as Property Length 0 [MQTT5-2.2.2-1]
-// unless the standard lets the packet end before it (3.4.2.2.1 and its kin), then it is left out.
+// form [MQTT5-1.5.5-1]; a property block that is empty is written as Property Length 0
+// [MQTT5-2.2.2-1] unless the standard lets the packet end before it (3.4.2.2.1 and its kin), then
+// it is left out.
 //
 // Pure functions, any thread, no allocation but of the container.
 #pragma once
@@ -110,7 +111,8 @@ inline void patch_packet_id(uint8_t* header, const PublishPatch& patch, uint16_t
 }
 
 // The header's size; the packet's is larger by the payload. If that sum is above kPacketSizeMax
-// there is no such packet: identifiers and aliases can push one over the limit that it came in under.
+// there is no such packet: identifiers and aliases can push one over the limit that it came in
+// under.
 size_t encoded_size(const PublishHeader& header, ProtocolVersion version);
 // Writes the header only, encoded_size bytes.
 PublishPatch encode(const PublishHeader& header, ProtocolVersion version, uint8_t* out);

@@ -50,8 +50,7 @@ size_t body_size(const Header& p, ProtocolVersion version, size_t properties, si
 }  // namespace
 
 size_t encoded_size(const Publish& p, ProtocolVersion version) {
-  const size_t body =
-      body_size(p, version, property_block_size(p, version), p.payload.size());
+  const size_t body = body_size(p, version, property_block_size(p, version), p.payload.size());
   return 1 + varint_size(body) + body;
 }
 

@@ -1,10 +1,11 @@
-// The control packets of MQTT 3.1, 3.1.1 and 5.0 as plain structs of views: decoding fills them with
-// views of the input, encoding reads them; nobody here owns or allocates. So a decoded packet lives
-// as long as the bytes that it came from.
+// The control packets of MQTT 3.1, 3.1.1 and 5.0 as plain structs of views: decoding fills them
+// with views of the input, encoding reads them; nobody here owns or allocates. So a decoded packet
+// lives as long as the bytes that it came from.
 //
 // What only 5.0 has is empty in a 3.x packet, and left out when one is encoded. A property is
 // std::optional where its absence can be told from its default: `value_or` gives the default that
-// the standard names. Intervals are in seconds, as on the wire. (Every member has an initialiser, be it
+// the standard names. Intervals are in seconds, as on the wire. (Every member has an initialiser,
+// be it
 // {}, so that a designated initialiser may leave it out without a warning.)
 #pragma once
 
@@ -52,17 +53,17 @@ struct Will {
 
 struct Connect {
   ProtocolVersion version = ProtocolVersion::kMqtt5;
-  bool clean_start = false;  // 3.x: Clean Session
+  bool clean_start = false;   // 3.x: Clean Session
   uint16_t keep_alive_s = 0;  // 0: none
   std::string_view client_id{};
   std::optional<Will> will{};
   std::optional<std::string_view> user_name{};
   std::optional<ByteView> password{};
 
-  std::optional<uint32_t> session_expiry_s{};     // 0 if absent; 0xFFFFFFFF: never
-  std::optional<uint16_t> receive_maximum{};      // 65,535 if absent
-  std::optional<uint32_t> maximum_packet_size{};  // no limit if absent
-  std::optional<uint16_t> topic_alias_maximum{};  // 0 if absent
+  std::optional<uint32_t> session_expiry_s{};          // 0 if absent; 0xFFFFFFFF: never
+  std::optional<uint16_t> receive_maximum{};           // 65,535 if absent
+  std::optional<uint32_t> maximum_packet_size{};       // no limit if absent
+  std::optional<uint16_t> topic_alias_maximum{};       // 0 if absent
   std::optional<bool> request_response_information{};  // false if absent
   std::optional<bool> request_problem_information{};   // true if absent
   std::optional<std::string_view> authentication_method{};
@@ -98,12 +99,12 @@ struct Publish {
   bool dup = false;
   Qos qos = Qos::k0;
   bool retain = false;
-  uint16_t packet_id = 0;  // 0 exactly at QoS 0 [MQTT5-2.2.1-2]
+  uint16_t packet_id = 0;    // 0 exactly at QoS 0 [MQTT5-2.2.1-2]
   std::string_view topic{};  // empty only with a topic alias
   ByteView payload{};
 
-  std::optional<uint16_t> topic_alias{};       // 1 or more
-  std::optional<uint32_t> message_expiry_s{};  // never if absent
+  std::optional<uint16_t> topic_alias{};               // 1 or more
+  std::optional<uint32_t> message_expiry_s{};          // never if absent
   SubscriptionIdentifiers subscription_identifiers{};  // server to client only
   ApplicationProperties application{};
 };

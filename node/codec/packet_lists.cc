@@ -34,10 +34,10 @@ void append_filter(std::string_view filter, std::vector<uint8_t>& out) {
 
 void append_subscription(const SubscriptionRequest& request, std::vector<uint8_t>& out) {
   append_filter(request.filter, out);
-  out.push_back(static_cast<uint8_t>(static_cast<int>(request.qos) |
-                                     (request.no_local ? kSubscribeNoLocal : 0) |
-                                     (request.retain_as_published ? kSubscribeRetainAsPublished : 0) |
-                                     request.retain_handling << kSubscribeRetainHandlingShift));
+  out.push_back(static_cast<uint8_t>(
+      static_cast<int>(request.qos) | (request.no_local ? kSubscribeNoLocal : 0) |
+      (request.retain_as_published ? kSubscribeRetainAsPublished : 0) |
+      request.retain_handling << kSubscribeRetainHandlingShift));
 }
 
 }  // namespace shoal

@@ -7,7 +7,9 @@
 namespace shoal {
 namespace {
 
-constexpr uint16_t in(PacketType type) { return static_cast<uint16_t>(1 << static_cast<int>(type)); }
+constexpr uint16_t in(PacketType type) {
+  return static_cast<uint16_t>(1 << static_cast<int>(type));
+}
 
 constexpr uint16_t kWill = in(kWillProperties);
 constexpr uint16_t kConnect = in(PacketType::kConnect);
@@ -75,9 +77,7 @@ const Row& row_of(PropertyId id) {
 
 uint16_t two_bytes(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 
-std::string_view string_at(const uint8_t* at) {
-  return text_of(ByteView(at + 2, two_bytes(at)));
-}
+std::string_view string_at(const uint8_t* at) { return text_of(ByteView(at + 2, two_bytes(at))); }
 
 const uint8_t* after_string(const uint8_t* at) { return at + 2 + two_bytes(at); }
 
@@ -96,16 +96,22 @@ namespace properties_detail {
 const uint8_t* after(const uint8_t* at) {
   const PropertyType type = type_of(static_cast<PropertyId>(*at++));
   switch (type) {
-    case PropertyType::kByte: return at + 1;
-    case PropertyType::kTwoByteInteger: return at + 2;
-    case PropertyType::kFourByteInteger: return at + 4;
+    case PropertyType::kByte:
+      return at + 1;
+    case PropertyType::kTwoByteInteger:
+      return at + 2;
+    case PropertyType::kFourByteInteger:
+      return at + 4;
     case PropertyType::kVarint:
       while (*at >= 0x80) ++at;
       return at + 1;
     case PropertyType::kBinary:
-    case PropertyType::kString: return after_string(at);
-    case PropertyType::kStringPair: return after_string(after_string(at));
-    case PropertyType::kNone: break;
+    case PropertyType::kString:
+      return after_string(at);
+    case PropertyType::kStringPair:
+      return after_string(after_string(at));
+    case PropertyType::kNone:
+      break;
   }
   SHOAL_ASSERT(!"a property block that was not validated");
   return at;

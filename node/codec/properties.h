@@ -1,6 +1,7 @@
-// The properties of MQTT 5.0 (2.2.2): identifiers, types, where each may stand, and ranges over those
-// that a packet may hold many of. Nothing here owns or allocates: ranges are views of a property
-// block that was validated when the packet was decoded, or was written by append_user_property.
+// The properties of MQTT 5.0 (2.2.2): identifiers, types, where each may stand, and ranges over
+// those that a packet may hold many of. Nothing here owns or allocates: ranges are views of a
+// property block that was validated when the packet was decoded, or was written by
+// append_user_property.
 #pragma once
 
 #include <cstddef>
@@ -71,8 +72,10 @@ constexpr bool is_forwarded(PropertyId id) {
     case PropertyId::kContentType:
     case PropertyId::kResponseTopic:
     case PropertyId::kCorrelationData:
-    case PropertyId::kUserProperty: return true;
-    default: return false;
+    case PropertyId::kUserProperty:
+      return true;
+    default:
+      return false;
   }
 }
 // The standard's name, "Topic Alias" for instance.

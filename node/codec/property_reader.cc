@@ -1,6 +1,6 @@
 #include "node/codec/property_reader.h"
 
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 namespace shoal {
 
@@ -43,17 +43,30 @@ void PropertyReader::check_allowed(PropertyId id, PropertyType type) {
 
 void PropertyReader::read_value(PropertyType type, Property& out) {
   switch (type) {
-    case PropertyType::kByte: out.number = in_.byte(); break;
-    case PropertyType::kTwoByteInteger: out.number = in_.two_bytes(); break;
-    case PropertyType::kFourByteInteger: out.number = in_.four_bytes(); break;
-    case PropertyType::kVarint: out.number = in_.varint(); break;
-    case PropertyType::kBinary: out.bytes = in_.binary(); break;
-    case PropertyType::kString: out.text = in_.string(); break;
+    case PropertyType::kByte:
+      out.number = in_.byte();
+      break;
+    case PropertyType::kTwoByteInteger:
+      out.number = in_.two_bytes();
+      break;
+    case PropertyType::kFourByteInteger:
+      out.number = in_.four_bytes();
+      break;
+    case PropertyType::kVarint:
+      out.number = in_.varint();
+      break;
+    case PropertyType::kBinary:
+      out.bytes = in_.binary();
+      break;
+    case PropertyType::kString:
+      out.text = in_.string();
+      break;
     case PropertyType::kStringPair:  // [MQTT5-1.5.7-1]
       out.text = in_.string();
       out.bytes = bytes_of(in_.string());
       break;
-    case PropertyType::kNone: break;
+    case PropertyType::kNone:
+      break;
   }
 }
 
@@ -92,7 +105,8 @@ void PropertyReader::check_value(const Property& property) {
         in_.fail(ReasonCode::kMalformedPacket, "response topic is no topic name");
       }
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -112,11 +126,19 @@ bool take_application_property(const Property& property, ApplicationProperties& 
     case PropertyId::kPayloadFormatIndicator:
       out.payload_format = static_cast<uint8_t>(property.number);
       break;
-    case PropertyId::kContentType: out.content_type = property.text; break;
-    case PropertyId::kResponseTopic: out.response_topic = property.text; break;
-    case PropertyId::kCorrelationData: out.correlation_data = property.bytes; break;
-    case PropertyId::kUserProperty: break;  // a range, set when all are read
-    default: return false;
+    case PropertyId::kContentType:
+      out.content_type = property.text;
+      break;
+    case PropertyId::kResponseTopic:
+      out.response_topic = property.text;
+      break;
+    case PropertyId::kCorrelationData:
+      out.correlation_data = property.bytes;
+      break;
+    case PropertyId::kUserProperty:
+      break;  // a range, set when all are read
+    default:
+      return false;
   }
   extend(out, property.raw);
   return true;

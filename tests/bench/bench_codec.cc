@@ -40,7 +40,8 @@ std::vector<uint8_t> publish_with_properties() {
   return out;
 }
 
-void decode_loop(benchmark::State& state, const std::vector<uint8_t>& bytes, ProtocolVersion version) {
+void decode_loop(benchmark::State& state, const std::vector<uint8_t>& bytes,
+                 ProtocolVersion version) {
   Publish publish;
   for (auto _ : state) {
     Frame frame;

@@ -1,5 +1,5 @@
-// Well-formed packets in their canonical form: one that our own encoder would write. Each type in each
-// version, with nothing optional and with everything. A header alone, for any test program.
+// Well-formed packets in their canonical form: one that our own encoder would write. Each type in
+// each version, with nothing optional and with everything. A header alone, for any test program.
 #pragma once
 
 #include <string>
@@ -26,8 +26,7 @@ constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
 constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
 constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
 
-inline constexpr const char* kTwoUserProperties =
-    "26 0001 'a' 0001 'b' 26 0001 'a' 0002 'b2'";
+inline constexpr const char* kTwoUserProperties = "26 0001 'a' 0001 'b' 26 0001 'a' 0002 'b2'";
 
 inline Bytes reason_and_users() {
   return block_bytes(bytes("1F 0003 'why'") + bytes(kTwoUserProperties));
@@ -41,13 +40,12 @@ inline void add_connects(std::vector<SamplePacket>& out) {
   out.push_back({"connect 3.1.1, all", k311, kClient,
                  packet_bytes(0x10, bytes("0004 'MQTT' 04 F6 003C 0000 0003 'w/t' 0002 'wp' "
                                           "0004 'user' 0003 00FF01"))});
-  out.push_back({"connect 5.0", k5, kClient,
-                 packet_bytes(0x10, bytes("0004 'MQTT' 05 00 0000 00 0000"))});
+  out.push_back(
+      {"connect 5.0", k5, kClient, packet_bytes(0x10, bytes("0004 'MQTT' 05 00 0000 00 0000"))});
   out.push_back({"connect 5.0, password alone", k5, kClient,
                  packet_bytes(0x10, bytes("0004 'MQTT' 05 42 0000 00 0002 'id' 0001 'p'"))});
-  const Bytes properties =
-      bytes("11 00000E10 21 000A 27 00010000 22 0005 19 01 17 00") + bytes(kTwoUserProperties) +
-      bytes("15 0005 'SCRAM' 16 0002 0001");
+  const Bytes properties = bytes("11 00000E10 21 000A 27 00010000 22 0005 19 01 17 00") +
+                           bytes(kTwoUserProperties) + bytes("15 0005 'SCRAM' 16 0002 0001");
   const Bytes will_properties =
       bytes("18 0000000A 02 0000003C 01 01 03 0004 'text' 08 0005 'reply' 09 0002 0100") +
       bytes(kTwoUserProperties);
@@ -64,12 +62,12 @@ inline void add_connacks(std::vector<SamplePacket>& out) {
   out.push_back({"connack 5.0", k5, kServer, bytes("20 03 01 00 00")});
   out.push_back(
       {"connack 5.0, all", k5, kServer,
-       packet_bytes(0x20, bytes("00 87") +
-                              block_bytes(bytes("11 00000001 21 0001 24 01 25 00 27 00000001 "
-                                                "12 0001 'x' 22 FFFF 1F 0003 'why'") +
-                                          bytes(kTwoUserProperties) +
-                                          bytes("28 00 29 01 2A 00 13 001E 1A 0001 'r' "
-                                                "1C 0004 'host' 15 0001 'm' 16 0000")))});
+       packet_bytes(
+           0x20, bytes("00 87") + block_bytes(bytes("11 00000001 21 0001 24 01 25 00 27 00000001 "
+                                                    "12 0001 'x' 22 FFFF 1F 0003 'why'") +
+                                              bytes(kTwoUserProperties) +
+                                              bytes("28 00 29 01 2A 00 13 001E 1A 0001 'r' "
+                                                    "1C 0004 'host' 15 0001 'm' 16 0000")))});
 }
 
 inline void add_publishes(std::vector<SamplePacket>& out) {
@@ -79,18 +77,17 @@ inline void add_publishes(std::vector<SamplePacket>& out) {
     out.push_back({"publish 3.1.1 QoS 1", k311, sender, bytes("33 08 0003 'a/b' FFFF 'x'")});
     out.push_back({"publish 5.0 QoS 0, empty", k5, sender, bytes("31 06 0003 'a/b' 00")});
     out.push_back({"publish 5.0 QoS 2, alias", k5, sender, bytes("3C 08 0000 0007 03 23 0001")});
-    out.push_back(
-        {"publish 5.0, forwarded properties", k5, sender,
-         packet_bytes(0x3D, bytes("0005 'a/b/c' 1234") +
-                                block_bytes(bytes("23 0002 02 000000FF 01 00 03 0001 't' "
-                                                  "08 0001 'r' 09 0000") +
-                                            bytes(kTwoUserProperties)) +
-                                bytes("'payload'"))});
+    out.push_back({"publish 5.0, forwarded properties", k5, sender,
+                   packet_bytes(0x3D, bytes("0005 'a/b/c' 1234") +
+                                          block_bytes(bytes("23 0002 02 000000FF 01 00 03 0001 't' "
+                                                            "08 0001 'r' 09 0000") +
+                                                      bytes(kTwoUserProperties)) +
+                                          bytes("'payload'"))});
   }
-  out.push_back({"publish 5.0, subscription identifiers", k5, kServer,
-                 packet_bytes(0x30, bytes("0001 'a'") +
-                                        block_bytes(bytes("0B 01 0B FFFFFF7F 01 01")) +
-                                        bytes("'x'"))});
+  out.push_back(
+      {"publish 5.0, subscription identifiers", k5, kServer,
+       packet_bytes(0x30, bytes("0001 'a'") + block_bytes(bytes("0B 01 0B FFFFFF7F 01 01")) +
+                              bytes("'x'"))});
 }
 
 inline void add_acks(std::vector<SamplePacket>& out) {
@@ -98,8 +95,10 @@ inline void add_acks(std::vector<SamplePacket>& out) {
     const char* name;
     uint8_t first_byte;
     uint8_t reason;
-  } kinds[] = {
-      {"puback", 0x40, 0x87}, {"pubrec", 0x50, 0x97}, {"pubrel", 0x62, 0x92}, {"pubcomp", 0x70, 0x92}};
+  } kinds[] = {{"puback", 0x40, 0x87},
+               {"pubrec", 0x50, 0x97},
+               {"pubrel", 0x62, 0x92},
+               {"pubcomp", 0x70, 0x92}};
   for (const auto& kind : kinds) {
     for (const Sender sender : {kClient, kServer}) {
       const std::string name = kind.name;
@@ -107,8 +106,8 @@ inline void add_acks(std::vector<SamplePacket>& out) {
         out.push_back({name, version, sender, packet_bytes(kind.first_byte, bytes("0102"))});
       }
       const Bytes reason = {kind.reason};
-      out.push_back({name + ", reason", k5, sender,
-                     packet_bytes(kind.first_byte, bytes("0102") + reason)});
+      out.push_back(
+          {name + ", reason", k5, sender, packet_bytes(kind.first_byte, bytes("0102") + reason)});
       out.push_back({name + ", all", k5, sender,
                      packet_bytes(kind.first_byte, bytes("0102") + reason + reason_and_users())});
       out.push_back({name + ", success with properties", k5, sender,
@@ -121,8 +120,8 @@ inline void add_subscriptions(std::vector<SamplePacket>& out) {
   for (const ProtocolVersion version : {k31, k311}) {
     out.push_back({"subscribe", version, kClient,
                    packet_bytes(0x82, bytes("0001 0003 'a/b' 00 0001 '#' 01 0003 'a/+' 02"))});
-    out.push_back({"unsubscribe", version, kClient,
-                   packet_bytes(0xA2, bytes("0001 0003 'a/b' 0001 '#'"))});
+    out.push_back(
+        {"unsubscribe", version, kClient, packet_bytes(0xA2, bytes("0001 0003 'a/b' 0001 '#'"))});
     out.push_back({"unsuback", version, kServer, bytes("B0 02 0001")});
   }
   out.push_back({"suback 3.1", k31, kServer, bytes("90 05 0001 000102")});
@@ -154,15 +153,14 @@ inline void add_the_rest(std::vector<SamplePacket>& out) {
                  packet_bytes(0xE0, bytes("00") + block_bytes(bytes("11 00000000")))});
   out.push_back({"disconnect 5.0 of a server", k5, kServer, bytes("E0 01 8E")});
   out.push_back({"disconnect 5.0 of a server, all", k5, kServer,
-                 packet_bytes(0xE0, bytes("9C") +
-                                        block_bytes(bytes("1F 0003 'why'") +
-                                                    bytes(kTwoUserProperties) +
-                                                    bytes("1C 0004 'host'")))});
-  out.push_back({"auth", k5, kClient,
-                 packet_bytes(0xF0, bytes("19") + block_bytes(bytes("15 0001 'm'")))});
-  out.push_back({"auth, all", k5, kServer,
-                 packet_bytes(0xF0, bytes("00") +
-                                        block_bytes(bytes("15 0001 'm' 16 0002 0000 1F 0000") +
+                 packet_bytes(0xE0, bytes("9C") + block_bytes(bytes("1F 0003 'why'") +
+                                                              bytes(kTwoUserProperties) +
+                                                              bytes("1C 0004 'host'")))});
+  out.push_back(
+      {"auth", k5, kClient, packet_bytes(0xF0, bytes("19") + block_bytes(bytes("15 0001 'm'")))});
+  out.push_back(
+      {"auth, all", k5, kServer,
+       packet_bytes(0xF0, bytes("00") + block_bytes(bytes("15 0001 'm' 16 0002 0000 1F 0000") +
                                                     bytes(kTwoUserProperties)))});
 }
 

@@ -21,6 +21,8 @@ std::optional<std::string_view> check_topic_filter(std::string_view filter);
 
 constexpr std::string_view kSharePrefix = "$share/";
 
-constexpr bool is_shared_filter(std::string_view filter) { return filter.starts_with(kSharePrefix); }
+constexpr bool is_shared_filter(std::string_view filter) {
+  return filter.starts_with(kSharePrefix);
+}
 
 }  // namespace shoal

@@ -1,4 +1,4 @@
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 #include "node/codec/utf8.h"
 
