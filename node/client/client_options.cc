@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
-#include "node/codec/topic.h"
+#include "node/codec/topic_check.h"
 
 namespace shoal {
 namespace {
