@@ -2,7 +2,9 @@
 // and the shared subscriptions of which one place is to be picked. Made and kept by Router.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -11,7 +13,13 @@
 
 namespace shoal {
 
+class Match;
 class SharedGroup;
+
+struct MatchDeleter {
+  void operator()(Match* match) const;
+};
+using MatchPtr = std::unique_ptr<Match, MatchDeleter>;
 
 // One session of this worker, however many of its subscriptions match: one delivery at the highest
 // of their QoS [MQTT5-3.3.4-2] with all their identifiers [MQTT5-3.3.4-4]. Where they differ in
@@ -41,7 +49,7 @@ class Match {
 
   std::string_view topic() const;
   // Nobody at all.
-  bool empty() const { return targets_ + remotes_ + groups_ == 0; }
+  bool empty() const { return sizes_.targets + sizes_.remotes + sizes_.groups == 0; }
   std::span<const LocalTarget> targets() const;
   std::span<const uint32_t> identifiers(const LocalTarget& target) const;
   // What a session with a `no_local` target gets of what it published itself; null: nothing
@@ -53,17 +61,35 @@ class Match {
  private:
   friend class MatchBuilder;
   friend class MatchCache;
-  Match() = default;
+  friend class Router;
+  struct Sizes {
+    uint32_t groups = 0;
+    uint32_t remotes = 0;
+    uint32_t targets = 0;
+    uint32_t own_targets = 0;
+    uint32_t identifiers = 0;
+    uint32_t topic = 0;
+  };
 
-  uint64_t generation_ = 0;  // sum of the generations that it was made under
-  uint64_t hash_ = 0;
-  uint32_t cells_ = 0;  // which generations: two 16 bit indices
-  uint32_t groups_ = 0;
-  uint32_t remotes_ = 0;
-  uint32_t targets_ = 0;
-  uint32_t own_targets_ = 0;
-  uint32_t identifiers_ = 0;
-  uint32_t topic_size_ = 0;
+  explicit Match(const Sizes& sizes) : sizes_(sizes) {}
+  static MatchPtr create(const Sizes& sizes);
+  static size_t bytes_of(const Sizes& sizes);
+  size_t bytes() const { return bytes_of(sizes_); }
+  // The lists stand in the order of Sizes.
+  template <class Element>
+  static Element* list_at(const void* begin);
+  SharedGroup** group_list() const;
+  RemoteTarget* remote_list() const;
+  LocalTarget* target_list() const;
+  LocalTarget* own_target_list() const;
+  uint32_t* identifier_list() const;
+  char* topic_text() const;
+
+  static constexpr uint64_t kOutOfDate = UINT64_MAX;
+  uint64_t generation_ = kOutOfDate;  // Generations::sum() when it was made
+  uint64_t hash_ = 0;                 // of the topic
+  uint32_t cells_ = 0;                // for Generations::sum()
+  Sizes sizes_;
 };
 
 }  // namespace shoal

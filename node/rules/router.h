@@ -44,6 +44,8 @@ class Router {
     size_t shared_groups = 0;
     uint64_t matches = 0;  // calls of match() since the start
     uint64_t matches_cached = 0;
+    size_t cached_topics = 0;
+    size_t cached_bytes = 0;
   };
 
   explicit Router(const Options& options);

@@ -1,6 +1,5 @@
-// A shared subscription, named by its whole filter "$share/NAME/FILTER": the members that are
-// sessions of this worker, and how many members every other place has. A message goes to one place,
-// and there to one member (5.0: 4.8.2).
+// A shared subscription: the members that are sessions of this worker, and how many members every
+// other place has. A message goes to one place, and there to one member (5.0: 4.8.2).
 #pragma once
 
 #include <cstdint>
@@ -17,16 +16,22 @@
 
 namespace shoal {
 
+class SubscriptionTable;
+
 struct SharedMember {
   SessionIndex session = 0;
   SubscriptionOptions options;
+  uint32_t subscription = 0;  // the router's number of it
 };
 
 class SharedGroup {
  public:
-  explicit SharedGroup(WorkerIndex worker) : worker_(worker) {}
+  SharedGroup(std::string_view filter, WorkerIndex worker) : filter_(filter), worker_(worker) {}
   SharedGroup(const SharedGroup&) = delete;
   SharedGroup& operator=(const SharedGroup&) = delete;
+
+  // The whole "$share/NAME/FILTER".
+  std::string_view filter() const { return filter_; }
 
   // The place that delivers, {kSelf, this worker} among them: by chance, in proportion to its
   // members with a connection; where no place has such, to those without. None when only
@@ -53,9 +58,23 @@ class SharedGroup {
 
   template <class Skip>
   const SharedMember* pick_in_turn(uint32_t begin, uint32_t end, Skip& skip);
+  template <class Visit>
+  void for_each_place(std::span<const Place> excluded, Visit visit) const;
+
+  // Each keeps the members' positions in `table` right.
+  void add_member(const SharedMember& member, bool online, SubscriptionTable& table);
+  void remove_member(uint32_t position, SubscriptionTable& table);
+  void set_online(uint32_t position, bool online, SubscriptionTable& table);
+  void swap_members(uint32_t a, uint32_t b, SubscriptionTable& table);
+
+  void set_weight(Place place, RouteWeight weight);
+  bool remove_node(NodeSlot node);
+  bool wanted() const { return !members_.empty() || !places_.empty(); }
 
   std::vector<SharedMember> members_;  // [0, online_) have a connection
   std::vector<PlaceWeight> places_;    // the others
+  std::string filter_;
+  RouteWeight announced_;  // what the others know
   uint32_t online_ = 0;
   uint32_t next_ = 0;  // whose turn it is
   WorkerIndex worker_;

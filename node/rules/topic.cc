@@ -32,7 +32,9 @@ std::optional<SharedFilter> parse_shared(std::string_view filter) {
   filter.remove_prefix(kPrefix.size());
   const size_t slash = filter.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  return SharedFilter{filter.substr(0, slash), filter.substr(slash + 1)};
+  const SharedFilter parsed{filter.substr(0, slash), filter.substr(slash + 1)};
+  if (parsed.filter.starts_with(kPrefix)) return std::nullopt;
+  return parsed;
 }
 
 uint64_t client_id_hash(std::string_view client_id, uint64_t seed) {

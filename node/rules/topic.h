@@ -54,7 +54,8 @@ struct SharedFilter {
   std::string_view name;
   std::string_view filter;
 };
-// The parts of "$share/NAME/FILTER" (5.0: 4.8.2); none for a plain filter.
+// The parts of "$share/NAME/FILTER" (5.0: 4.8.2); none for a plain filter. A FILTER that is shared
+// itself makes no sense: that text is a plain filter too.
 std::optional<SharedFilter> parse_shared(std::string_view filter);
 
 // XXH3, 64 bits; never 0. What MessageView::publisher holds: two clients of one hash would only

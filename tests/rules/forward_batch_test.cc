@@ -325,17 +325,10 @@ TEST(ForwardWire, MutatedBatchesAreRefusedOrConsistent) {
     for (uint64_t edits = 1 + random.below(3); edits > 0; --edits) {
       const size_t at = static_cast<size_t>(random.below(bytes.size()));
       switch (random.below(4)) {
-        case 0:
-          bytes[at] = static_cast<char>(random.next());
-          break;
-        case 1:
-          bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8)));
-          break;
-        case 2:
-          bytes.erase(at, 1 + random.below(4));
-          break;
-        default:
-          bytes.insert(at, 1, static_cast<char>(random.below(3)));
+        case 0: bytes[at] = static_cast<char>(random.next()); break;
+        case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8))); break;
+        case 2: bytes.erase(at, 1 + random.below(4)); break;
+        default: bytes.insert(at, 1, static_cast<char>(random.below(3)));
       }
     }
     auto parsed = parse_forward_batch(view_of(bytes));

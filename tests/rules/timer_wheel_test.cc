@@ -128,8 +128,7 @@ class Model {
     switch (random_.below(8)) {
       case 0:
       case 1:
-      case 2:
-        return add();
+      case 2: return add();
       case 3:
         return with_any([this](uint32_t data) {
           wheel_.cancel(ids_[data]);
@@ -141,8 +140,7 @@ class Model {
           wheel_.move(ids_[data], after_ms(when));
           set(data, when);
         });
-      default:
-        return advance();
+      default: return advance();
     }
   }
 

@@ -109,10 +109,15 @@ TEST(Topic, ParsesSharedFilters) {  // [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]
     const char* filter;
   };
   const Case cases[] = {
-      {"$share/group/a/b", "group", "a/b"}, {"$share/g/#", "g", "#"},
-      {"$share/g//a", "g", "/a"},           {"$share/g/$SYS/a", "g", "$SYS/a"},
-      {"$share/g", nullptr, nullptr},       {"$share", nullptr, nullptr},
-      {"$shared/g/a", nullptr, nullptr},    {"share/g/a", nullptr, nullptr},
+      {"$share/group/a/b", "group", "a/b"},
+      {"$share/g/#", "g", "#"},
+      {"$share/g//a", "g", "/a"},
+      {"$share/g/$SYS/a", "g", "$SYS/a"},
+      {"$share/g", nullptr, nullptr},
+      {"$share", nullptr, nullptr},
+      {"$share/g/$share/h/a", nullptr, nullptr},
+      {"$shared/g/a", nullptr, nullptr},
+      {"share/g/a", nullptr, nullptr},
       {"a/$share/g/b", nullptr, nullptr},
   };
   for (const Case& c : cases) {

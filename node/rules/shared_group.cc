@@ -1,0 +1,99 @@
+#include "node/rules/shared_group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/rules/subscription_table.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+namespace {
+
+uint16_t saturated(size_t count) {
+  return static_cast<uint16_t>(std::min<size_t>(count, UINT16_MAX));
+}
+
+}  // namespace
+
+RouteWeight SharedGroup::weight() const {
+  return {.online = saturated(online_), .offline = saturated(members_.size() - online_)};
+}
+
+template <class Visit>
+void SharedGroup::for_each_place(std::span<const Place> excluded, Visit visit) const {
+  const auto visit_unless_excluded = [&](Place place, RouteWeight weight) {
+    if (std::find(excluded.begin(), excluded.end(), place) == excluded.end()) visit(place, weight);
+  };
+  visit_unless_excluded({kSelf, worker_}, weight());
+  for (const PlaceWeight& each : places_) visit_unless_excluded(each.place, each.weight);
+}
+
+std::optional<Place> SharedGroup::pick(Random& random, std::span<const Place> excluded) const {
+  for (const auto number : {&RouteWeight::online, &RouteWeight::offline}) {
+    uint64_t total = 0;
+    for_each_place(excluded, [&](Place, RouteWeight weight) { total += weight.*number; });
+    if (total == 0) continue;
+    uint64_t left = random.below(total);
+    std::optional<Place> picked;
+    for_each_place(excluded, [&](Place place, RouteWeight weight) {
+      if (picked) return;
+      if (left < weight.*number) {
+        picked = place;
+      } else {
+        left -= weight.*number;
+      }
+    });
+    return picked;
+  }
+  return std::nullopt;
+}
+
+void SharedGroup::swap_members(uint32_t a, uint32_t b, SubscriptionTable& table) {
+  std::swap(members_[a], members_[b]);
+  table[members_[a].subscription].next_of_filter = a;
+  table[members_[b].subscription].next_of_filter = b;
+}
+
+void SharedGroup::add_member(const SharedMember& member, bool online, SubscriptionTable& table) {
+  const uint32_t position = static_cast<uint32_t>(members_.size());
+  members_.push_back(member);
+  table[member.subscription].next_of_filter = position;
+  if (online) set_online(position, true, table);
+}
+
+void SharedGroup::remove_member(uint32_t position, SubscriptionTable& table) {
+  if (position < online_) {
+    set_online(position, false, table);
+    position = online_;
+  }
+  swap_members(position, static_cast<uint32_t>(members_.size() - 1), table);
+  members_.pop_back();
+}
+
+void SharedGroup::set_online(uint32_t position, bool online, SubscriptionTable& table) {
+  SHOAL_ASSERT((position < online_) != online);
+  if (online) {
+    swap_members(position, online_++, table);
+  } else {
+    swap_members(position, --online_, table);
+  }
+}
+
+void SharedGroup::set_weight(Place place, RouteWeight weight) {
+  const auto it = std::find_if(places_.begin(), places_.end(),
+                               [place](const PlaceWeight& each) { return each.place == place; });
+  if (!weight.present()) {
+    if (it != places_.end()) places_.erase(it);
+  } else if (it != places_.end()) {
+    it->weight = weight;
+  } else {
+    places_.push_back({place, weight});
+  }
+}
+
+bool SharedGroup::remove_node(NodeSlot node) {
+  return std::erase_if(places_,
+                       [node](const PlaceWeight& each) { return each.place.node == node; }) != 0;
+}
+
+}  // namespace shoal
