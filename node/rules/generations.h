@@ -1,7 +1,7 @@
-// Tells whether a cached match is still right, without knowing which filters it came from. A change of a
-// wildcard filter raises one counter, chosen by the levels before its first wildcard, at most two
-// of them; a topic depends on the counters of no level, of its first, and of its first two. So the
-// comings and goings of "devices/7/#" touch no topic below "devices/8".
+// Tells whether a cached match is still right, without knowing which filters it came from. A change
+// of a wildcard filter raises one counter, chosen by the levels before its first wildcard, at most
+// two of them; a topic depends on the counters of no level, of its first, and of its first two. So
+// the comings and goings of "devices/7/#" touch no topic below "devices/8".
 #pragma once
 
 #include <array>

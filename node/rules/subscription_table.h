@@ -47,8 +47,8 @@ class SubscriptionTable {
   // Of a session that has a subscription.
   uint32_t& mark(SessionIndex index) { return sessions_[index].mark; }
 
-  // The plain subscription of `session` to `id`, whose list begins at `first`; kNoIndex: none. Looks
-  // through both lists side by side, so it takes as long as the shorter one.
+  // The plain subscription of `session` to `id`, whose list begins at `first`; kNoIndex: none.
+  // Looks through both lists side by side, so it takes as long as the shorter one.
   SubscriptionId find_plain(SessionIndex session, FilterId id, SubscriptionId first) const;
 
   // Puts a subscription to `filter`, whose number is `id`, into the lists it belongs in (a shared

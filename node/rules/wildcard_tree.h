@@ -1,10 +1,10 @@
 // Finds the wildcard filters that match a topic.
 //
-// The tree of levels is not linked together: a node is known by a 64 bit hash of its path, and
-// its child by that hash mixed with the level's. So one hash map holds the tree; no level's text is kept
+// The tree of levels is not linked together: a node is known by a 64 bit hash of its path, and its
+// child by that hash mixed with the level's. So one hash map holds the tree, no level's text is kept
 // or looked up, and the children of all paths that a topic can still take are found side by side.
-// Hashes may collide: what is found is a candidate, whose text the caller compares, and two filters
-// of one hash (one chance in 10^7 with a million filters) are told apart by keeping the second outside.
+// Hashes may collide: what is found is a candidate, whose text the caller compares; and of two
+// filters of one hash (one chance in 10^7 with a million filters) the second is kept outside.
 #pragma once
 
 #include <cstddef>
