@@ -184,7 +184,9 @@ def apt_hosts():
     hosts = set()
     for path in configured:
         if path.is_file():
-            hosts.update(re.findall(r"[a-z]+://(?:[^/@\s]+@)?([A-Za-z0-9.-]+)", path.read_text(errors="replace")))
+            # Comments name where an idea came from, not where packages do.
+            text = re.sub(r"^\s*(#|//).*$", "", path.read_text(errors="replace"), flags=re.M)
+            hosts.update(re.findall(r"[a-z]+://(?:[^/@\s]+@)?([A-Za-z0-9.-]+)", text))
     return {host for host in hosts if not re.fullmatch(r"(deb|security|www)\.debian\.org|debian\.org", host)}
 
 

@@ -16,6 +16,8 @@ packages_of() {
     clang) echo clang-16 libclang-rt-16-dev llvm-16 ;;
     lint) echo python3 clang-format-16 shellcheck ;;
     cluster) echo python3 haproxy openssl ;;
+    deploy) echo docker.io docker-compose debootstrap ansible ansible-lint yamllint shellcheck openssh-client \
+      openssl e2fsprogs iproute2 util-linux ;;
     e2e) echo python3-paho-mqtt mosquitto-clients ;;
     *) echo "dev: no package group '$1'" >&2; return 1 ;;
   esac

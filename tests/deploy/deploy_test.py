@@ -1,0 +1,39 @@
+"""`./dev deploy-test`: what can be said of the deployment by reading it, by planning it, and by living in it."""
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "dev"))
+
+import pieces  # noqa: E402
+from pieces import Piece  # noqa: E402
+
+import standin  # noqa: E402
+
+PYTHON = "/usr/bin/python3"
+ANSIBLE = {"LC_ALL": "C.UTF-8", "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg")}
+
+
+def in_folder(folder, command):
+    return ["bash", "-c", f"cd {folder} && {command}"]
+
+
+def reading():
+    playbooks = "site.yml upgrade.yml scale_in.yml"
+    return [
+        Piece("deploy/ansible-lint", in_folder("ansible", "ansible-lint --offline --nocolor -p"), env=ANSIBLE),
+        Piece("deploy/yamllint", in_folder("ansible", "yamllint --strict -c .yamllint . ../docker-compose.yml")),
+        Piece("deploy/syntax", in_folder("ansible", f"ansible-playbook -i localhost, --syntax-check {playbooks}"), env=ANSIBLE),
+        Piece("deploy/shellcheck", ["shellcheck", "ansible/run"]),
+        Piece("deploy/standin", in_folder("tests/deploy/standin", 'test -z "$(gofmt -l .)" && go vet . && go test .')),
+    ]
+
+
+def main():
+    short = "--short" in sys.argv[1:]
+    standin.build()
+    outcomes = pieces.run(reading() + [Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
+    return pieces.finish(None if short else "deploy-test", "./dev deploy-test", outcomes)
+
+
+pieces.on_interrupt(main)
