@@ -83,6 +83,8 @@ class Broker {
   // Each kTick of time.
   void on_tick(Now now);
   static constexpr Duration kTick = Duration::millis(100);
+  // Goes on with what Effects::more said is left; after other events that are waiting.
+  void on_more(Now now);
 
   // For a connection in Effects::dirty, or one that on_accept gave and that is not closed.
   Output& output(ConnId conn);
@@ -96,10 +98,10 @@ class Broker {
   // ones. Nothing of it leaves the worker.
   void publish_system(std::string_view topic, std::string_view payload, Now now);
 
-  const BrokerCounters& counters() const;
-  void for_each_session(const std::function<void(const SessionInfo&)>& visit) const;
+  const BrokerCounters& counters();
+  void for_each_session(const std::function<void(const SessionInfo&)>& visit);
   // Walks everything: for tests and the simulator.
-  void check_invariants() const;
+  void check_invariants();
 
  private:
   std::unique_ptr<Core> core_;

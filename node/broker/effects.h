@@ -71,6 +71,7 @@ struct Effects {
   std::vector<ConnId> pause_reading;   // stop reading from it; a pause and a resume of one
   std::vector<ConnId> resume_reading;  // connection never stand in the same Effects
   std::vector<LogEvent> log;
+  bool more = false;  // work was left so that others get their turn: call on_more soon
 
   void clear();
 };

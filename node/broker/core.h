@@ -1,0 +1,399 @@
+// The inside of a Broker. One class, since MQTT's rules need one state; its functions stand in files
+// of one subject each, in the order in which they are declared here.
+//
+// What would re-enter (a ticket that completes while a message is being handed out) is put into a
+// list and done by settle() at the end of each event.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "node/broker/acceptance_book.h"
+#include "node/broker/broker.h"
+#include "node/broker/chunk_pool.h"
+#include "node/broker/connection.h"
+#include "node/broker/header_cache.h"
+#include "node/broker/session.h"
+#include "node/broker/slot_table.h"
+#include "node/broker/tickets.h"
+#include "node/codec/decode.h"
+#include "node/codec/encode.h"
+#include "node/rules/forward_batch.h"
+#include "node/rules/router.h"
+#include "node/rules/timer_wheel.h"
+#include "shoal/random.h"
+
+namespace shoal {
+
+// One message on its way through this worker, and who is to be told when it has arrived.
+struct Publication {
+  MessageView view;
+  SharedBytes owner;   // of a large payload
+  MessageRef message;  // made when it first has to outlive the turn
+  HeaderCache* headers = nullptr;
+  Session* publisher = nullptr;
+  Ticket* ticket = nullptr;  // made when somebody first has to be waited for
+  Ticket::For waits = Ticket::For::kNobody;
+  ConnId conn;  // kClient
+  uint16_t packet_id = 0;
+  Place origin;  // kRemote
+  uint64_t number = 0;
+  Instant since;
+
+  const MessageRef& reference() {
+    if (!message) message = Message::create(view, owner);
+    return message;
+  }
+};
+
+// How one subscriber gets it.
+struct Outgoing {
+  Qos qos = Qos::k0;
+  bool retain = false;
+  bool dup = false;
+  uint16_t packet_id = 0;
+  std::span<const uint32_t> identifiers;
+};
+
+// A message that was sent to a place of a shared subscription, and may come back.
+struct SharedAttempt {
+  std::string filter;
+  std::vector<Place> excluded;  // places that had it and could not place it
+};
+
+// A numbered message that some workers of a node have yet to accept.
+struct Expected {
+  Ticket* ticket = nullptr;
+  uint64_t workers = 0;
+  std::unique_ptr<SharedAttempt> shared;
+};
+
+// What goes to one node.
+struct Lane {
+  explicit Lane(WorkerIndex worker) : writer(worker) {}
+  ForwardBatchWriter writer;
+  Ring<Expected> expected;
+  uint64_t first = 1;  // number of expected[0]
+  bool up = false;
+  bool congested = false;
+  std::vector<ConnId> paused;  // publishers that wait for the end of the congestion
+  uint64_t consumed = 0;       // bytes of its batches that were worked off in this turn
+};
+
+struct Repick {
+  Ticket* ticket = nullptr;
+  std::unique_ptr<SharedAttempt> attempt;
+};
+
+// A SUBACK that waits until all places have the routes.
+struct PendingSubAck {
+  ConnId conn;
+  uint16_t packet_id = 0;
+  uint64_t batch = 0;  // RouteBatch that must be synced
+  std::vector<ReasonCode> reasons;
+  std::vector<Replay> replays;
+};
+
+enum class TimerKind : uint8_t { kConnection, kSession };
+struct TimerData {
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  TimerKind kind = TimerKind::kConnection;
+};
+
+// How a connection ended: decides over its will.
+enum class Ending : uint8_t {
+  kByClient,   // DISCONNECT 0x00: the will is discarded [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+  kOther,      // everything else: it is due
+  kTakenOver,  // by a connection that continues the session: only a will without delay is due
+};
+
+class Core {
+ public:
+  Core(BrokerConfig config, uint64_t seed);
+  ~Core();
+
+  // core.cc: events
+  ConnId on_accept(Arrival arrival, Now now);
+  void on_bytes(ConnId conn, std::span<const uint8_t> bytes, Now now);
+  void on_closed(ConnId conn, Now now);
+  void on_written(ConnId conn, Now now);
+  void on_credentials(ConnId conn, const CredentialAnswer& answer, Now now);
+  void on_mail(ToWorker&& mail, Now now);
+  void on_tick(Now now);
+  void on_more(Now now);
+  Output& output(ConnId conn);
+  Effects& end_turn(Now now);
+  void shut_down(Now now);
+  bool kick(std::string_view client_id, Now now);
+  void publish_system(std::string_view topic, std::string_view payload, Now now);
+  const BrokerCounters& counters();
+  void for_each_session(const std::function<void(const SessionInfo&)>& visit);
+  void check_invariants();
+
+ private:
+  // reading.cc: bytes to packets
+  void read(Connection& c, std::span<const uint8_t> bytes);
+  bool finish_unread(Connection& c, std::span<const uint8_t>& bytes);
+  size_t read_frames(Connection& c, std::span<const uint8_t> bytes);
+  bool handle_unread_frame(Connection& c, const Frame& frame);
+  FrameStatus frame_of(const Connection& c, std::span<const uint8_t> bytes, Frame& frame) const;
+  bool keep_unread(Connection& c, std::span<const uint8_t> bytes, size_t whole);
+  void on_frame(Connection& c, const Frame& frame, SharedBytes owner);
+  void on_connected_frame(Connection& c, const Frame& frame, SharedBytes owner);
+  bool may_read(const Connection& c) const { return c.open() && c.paused == 0; }
+  void refuse_frame(Connection& c, FrameStatus status);
+
+  // opening.cc: CONNECT to CONNACK
+  void on_connect(Connection& c, const Frame& frame);
+  std::optional<ReasonCode> check_connect(const Connection& c, const Connect& in) const;
+  void assign_client_id(Opening& opening);
+  void authenticate(Connection& c, const Connect& in);
+  void on_authenticated(Connection& c, const CredentialAnswer& answer);
+  void on_claim_answer(const ClaimAnswer& answer);
+  void hand_over(Connection& c, WorkerIndex worker);
+  void admit(Connection& c);
+  void attach(Connection& c, Session* existing);
+  void take_parameters(Connection& c, const Connect& in);
+  void send_connack(Connection& c, const Connect& in, bool session_present);
+  void refuse_connect(Connection& c, ReasonCode reason, std::string_view detail = {});
+  Connect connect_of(const Opening& opening) const;
+
+  // authentication.cc: AUTH [MQTT5-4.12]
+  void begin_exchange(Connection& c, std::string_view method, std::span<const uint8_t> data);
+  void step_exchange(Connection& c, std::span<const uint8_t> data);
+  void on_auth(Connection& c, const Frame& frame);
+  void send_auth(Connection& c, ReasonCode reason, std::span<const uint8_t> data);
+  void set_rights(Session& s, const CredentialAnswer& answer);
+
+  // ending.cc: connections and sessions end
+  void close(Connection& c, ReasonCode reason, std::string_view detail = {},
+             Ending ending = Ending::kOther);
+  void close_silently(Connection& c, bool after_flush);
+  void send_disconnect(Connection& c, ReasonCode reason, std::string_view detail);
+  void protocol_error(Connection& c, ReasonCode reason, std::string_view detail);
+  void protocol_error(Connection& c, const DecodeStatus& status);
+  void on_disconnect(Connection& c, const Frame& frame);
+  void leave_session(Connection& c, Ending ending);
+  void drop_waiting(Connection& c);
+  void end_session(Session& s);
+  void drop_deliveries(Session& s);
+  void give_up_delivery(Delivery& delivery);
+  void check_quiet(Session& s);
+  void on_quiet(Session& s);
+  void destroy_session(Session& s);
+  void on_evict(const Evict& evict);
+  void on_all_close();
+  void set_session_timer(Session& s);
+  Instant on_session_due(Session& s);
+  Instant on_connection_due(Connection& c);
+  Instant keep_alive_end(const Connection& c) const;
+  void drain_some();
+
+  // will.cc
+  std::optional<StoredWill> will_of(const Connect& in, Session& s) const;
+  bool is_will_discarded(const Session& s, Ending ending) const;
+  void will_is_due(Session& s);
+  void publish_will(Session& s);
+
+  // publishing.cc: PUBLISH from a client
+  void on_publish(Connection& c, const Frame& frame, SharedBytes owner);
+  bool resolve_alias(Connection& c, Publish& in);
+  std::optional<ReasonCode> check_publish(Connection& c, const Publish& in);
+  void refuse_publish(Connection& c, const Publish& in, ReasonCode reason);
+  bool is_repeat(Connection& c, const Publish& in);
+  MessageView view_of(const Connection& c, const Publish& in);
+  bool is_parked(const Connection& c, uint16_t packet_id) const;
+  void park(Connection& c, Publication& p);
+  void unpark(Connection& c);
+  void unpark();
+  void work_on(Connection& c, Publication& p);
+  void acknowledge(Connection& c, Qos qos, uint16_t packet_id);
+  void on_pubrel(Connection& c, const Frame& frame);
+  bool has_lease() const { return now_.mono <= ack_until_; }
+
+  // routing.cc: one message to all that want it
+  void route(Publication& p);
+  void deliver(Publication& p, const Match& match, const LocalTarget& target);
+  void forward(Publication& p, const RemoteTarget& target);
+  void route_shared(Publication& p, SharedGroup& group);
+  void send_to_place(Publication& p, Place place, std::unique_ptr<SharedAttempt> attempt);
+  bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
+  bool is_large(const Publication& p) const {
+    return p.view.payload.size() >= config_.limits.large_payload;
+  }
+  void write_retained(Publication& p);
+  void finish_routing(Publication& p);
+  Ticket* ticket_of(Publication& p);
+  void progress(Ticket* ticket);
+  void complete(Ticket* ticket);
+  void drop_ticket(Ticket* ticket);
+  void repick(Repick pick);
+  void expire_tickets();
+
+  // forwarding.cc: to and from other places
+  Lane& lane_of(NodeSlot node);
+  void expect(Publication& p, Lane& lane, uint64_t number, uint64_t workers,
+              std::unique_ptr<SharedAttempt> attempt);
+  void on_forward_in(const ForwardIn& in);
+  void on_record(const ForwardIn& in, ForwardRecord& record);
+  void on_accept_in(const AcceptIn& in);
+  void accept_one(Lane& lane, Expected& expected, Place from, Acceptance acceptance);
+  void on_peer_up(NodeSlot node);
+  void on_peer_down(NodeSlot node);
+  void on_congested(const PeerCongested& mail);
+  void flush_lanes();
+  void flush_acceptances();
+
+  // delivering.cc: to one session
+  void send_unreliable(Session& s, Publication& p, Outgoing how);
+  void send_reliable(Session& s, Publication& p, Outgoing how,
+                     std::unique_ptr<DeliveryExtra> extra);
+  bool can_send(Session& s);
+  void start(Session& s, Delivery delivery, Publication& p, const Outgoing& how);
+  void enqueue(Session& s, Publication& p, Delivery delivery);
+  bool is_full(const Session& s) const;
+  bool make_room(Session& s);
+  void trim_queue(Session& s);
+  void drop_oldest(Session& s);
+  void count_queued(Session& s, const Delivery& delivery, bool in);
+  void withhold(Session& s, Publication& p);
+  void release_withheld(Session& s);
+  void pump(Session& s);
+  bool resend_one(Session& s);
+  void send_queued(Session& s);
+  void on_puback(Connection& c, const Frame& frame);
+  void on_pubrec(Connection& c, const Frame& frame);
+  void on_pubcomp(Connection& c, const Frame& frame);
+  void finish_delivery(Session& s, uint32_t position);
+  void member_has_it(Delivery& delivery);
+  void send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason);
+  void check_slow();
+  Instant retry(Session& s);
+  void resend(Session& s, uint32_t position);
+
+  // writing.cc: PUBLISH packets
+  bool write_publish(Connection& c, Publication& p, const Outgoing& how);
+  bool write_special(Connection& c, Publication& p, const Outgoing& how);
+  uint8_t* append_packet(Connection& c, Publication& p, size_t header_size);
+  void finish_packet(Connection& c, Publication& p, uint8_t* out, size_t header_size, Qos qos);
+
+  // subscribing.cc
+  void on_subscribe(Connection& c, const Frame& frame);
+  ReasonCode subscribe(Connection& c, const SubscriptionRequest& request, uint32_t identifier,
+                       PendingSubAck& pending);
+  void on_unsubscribe(Connection& c, const Frame& frame);
+  void flush_subacks();
+  void send_suback(Connection& c, const PendingSubAck& pending);
+  void announce_routes();
+  void on_route_update(RouteUpdate&& update);
+
+  // retained.cc
+  void start_replays(Session& s, std::vector<Replay>& replays);
+  void ask_for_portion(Session& s, Replay& replay);
+  void on_portion(RetainedPortion&& portion);
+  void pump_replays(Session& s);
+  bool replay_one(Session& s, Replay& replay);
+  void end_replay(Session& s);
+  void cancel_replays(Session& s);
+  void cancel_replays_of(Session& s, std::string_view filter);
+
+  // invariants.cc
+  void check_connection(Connection& c);
+  void check_session(Session& s);
+  void check_tickets();
+
+  // core.cc: common
+  void begin(Now now) { now_ = now; }
+  void settle();
+  void touch(Connection& c);
+  void pause(Connection& c, PauseReason reason);
+  void unpause(Connection& c, PauseReason reason);
+  void list_pause(Connection& c);
+  void report_pauses();
+  void waits_more(Connection& c);
+  void waits_less(Connection& c);
+  Connection* find(ConnId id) { return connections_.find(id.slot, id.generation); }
+  Session& session_at(SessionIndex index) { return *sessions_by_index_[index]; }
+  Session* find_session(std::string_view client_id);
+  Session& create_session(std::string client_id);
+  void set_connection_timer(Connection& c, Instant when);
+  void drop_extra_if_idle(Connection& c);
+  void drop(DropReason reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
+  void log(LogEvent::Kind kind, const Connection& c, ReasonCode reason, std::string_view detail);
+  uint32_t tick_of(Instant when) const { return static_cast<uint32_t>(when.ns / Broker::kTick.ns); }
+  template <class Packet>
+  void write(Connection& c, const Packet& packet);
+
+  const BrokerConfig config_;
+  const size_t packet_size_max_;
+  ByteBudget own_budget_;
+  ByteBudget& budget_;
+  Random random_;
+  Now now_;
+
+  ChunkPool pool_;
+  Router router_;
+  TimerWheel<TimerData> timers_{Instant{}};
+  SlotTable<Connection> connections_;
+  SlotTable<Session> sessions_;
+  std::vector<Session*> sessions_by_index_;
+  absl::flat_hash_map<std::string_view, Session*> sessions_by_id_;
+
+  TicketTable tickets_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // by NodeSlot
+  AcceptanceBook acceptances_;
+  std::vector<Publication> waiting_wills_;                 // for the lease
+  std::vector<ConnId> parked_;                             // connections with parked publishes
+  std::vector<std::pair<uint32_t, uint32_t>> over_limit_;  // sessions: slot, generation
+
+  Instant ack_until_{INT64_MIN};
+  uint64_t route_batch_ = 0;  // number of the last one sent
+  uint64_t routes_synced_ = 0;
+  std::deque<PendingSubAck> subacks_;
+  uint64_t retain_number_ = 0;
+  absl::flat_hash_map<uint64_t, Ticket*> retain_waits_;
+  uint64_t query_number_ = 0;
+  absl::flat_hash_map<uint64_t, std::pair<uint32_t, uint32_t>> queries_;  // to a session
+  std::map<std::string, MessageRef, std::less<>> system_messages_;
+
+  uint32_t drain_per_second_ = 0;
+  uint32_t drain_credit_ = 0;  // in thousandths of a connection
+  bool draining_ = false;
+  bool shutting_down_ = false;
+
+  // Work put off to settle().
+  std::vector<std::pair<uint32_t, uint32_t>> quiet_;  // sessions
+  std::vector<ConnId> resume_;
+  std::vector<Repick> repicks_;
+  std::vector<ConnId> pause_changes_;
+  std::vector<ConnId> turn_used_up_;
+  uint32_t turn_deliveries_ = 0;
+
+  std::array<HeaderCache, 2> headers_;
+  std::vector<uint8_t> properties_scratch_;
+  std::vector<ForwardBatchRef> batches_scratch_;
+  Effects current_;
+  Effects carried_;
+  BrokerCounters counters_;
+};
+
+template <class Packet>
+void Core::write(Connection& c, const Packet& packet) {
+  const size_t size = encoded_size(packet, c.version);
+  encode(packet, c.version, c.output.append(size));
+  counters_.bytes_out += size;
+  touch(c);
+}
+
+}  // namespace shoal

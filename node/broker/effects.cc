@@ -1,0 +1,18 @@
+#include "node/broker/effects.h"
+
+namespace shoal {
+
+void Effects::clear() {
+  dirty.clear();
+  closes.clear();
+  to_hub.clear();
+  to_workers.clear();
+  credential_checks.clear();
+  handovers.clear();
+  pause_reading.clear();
+  resume_reading.clear();
+  log.clear();
+  more = false;
+}
+
+}  // namespace shoal

@@ -1,0 +1,313 @@
+// CONNECT to CONNACK: check, authenticate, claim the client id in the cluster, wait until what the
+// client's earlier connection published is finished, and only then take over its session.
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+#include "node/broker/core.h"
+#include "node/rules/topic.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+namespace {
+
+ReasonCode reason_of(CredentialAnswer::Outcome outcome) {
+  switch (outcome) {
+    case CredentialAnswer::Outcome::kAccepted: return ReasonCode::kSuccess;
+    case CredentialAnswer::Outcome::kBadCredentials: return ReasonCode::kBadUserNameOrPassword;
+    case CredentialAnswer::Outcome::kNotAuthorized: return ReasonCode::kNotAuthorized;
+    case CredentialAnswer::Outcome::kBanned: return ReasonCode::kBanned;
+    case CredentialAnswer::Outcome::kUnavailable: break;
+  }
+  return ReasonCode::kServerUnavailable;
+}
+
+// What a 3.x client is told for a code that 3.x does not have.
+ReasonCode nearest_3x(ReasonCode reason) {
+  return reason == ReasonCode::kBanned ? ReasonCode::kNotAuthorized : reason;
+}
+
+uint32_t session_expiry_of(const Connect& in, uint32_t expiry_max_s) {
+  if (in.version == ProtocolVersion::kMqtt5) {
+    return std::min(in.session_expiry_s.value_or(0), expiry_max_s);
+  }
+  return in.clean_start ? 0 : expiry_max_s;  // [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]
+}
+
+uint16_t keep_alive_of(const Connect& in, uint32_t keepalive_max_s) {
+  if (keepalive_max_s == 0 || in.version != ProtocolVersion::kMqtt5) return in.keep_alive_s;
+  const bool above = in.keep_alive_s == 0 || in.keep_alive_s > keepalive_max_s;
+  return above ? static_cast<uint16_t>(std::min<uint32_t>(keepalive_max_s, 0xFFFF))
+               : in.keep_alive_s;
+}
+
+}  // namespace
+
+// ---- CONNECT ------------------------------------------------------------------------------------
+
+void Core::on_connect(Connection& c, const Frame& frame) {
+  if (frame.type() != PacketType::kConnect) {  // [MQTT5-3.1.0-1] [MQTT311-3.1.0-1]
+    return protocol_error(c, ReasonCode::kProtocolError, "the first packet is not CONNECT");
+  }
+  Connect in;
+  std::optional<ProtocolVersion> answer_as;
+  const DecodeStatus status = decode_connect(frame, in, answer_as);
+  c.may_answer = status.ok() || answer_as;
+  c.version = answer_as.value_or(in.version);
+  if (!status.ok()) return protocol_error(c, status);  // [MQTT5-3.1.4-1] [MQTT311-3.1.4-1]
+  Opening& opening = *c.extra->opening;
+  opening.client_id = in.client_id;
+  if (const auto refused = check_connect(c, in)) return refuse_connect(c, *refused);
+  const uint8_t* const end = frame.body.data() + frame.body.size();
+  opening.packet.assign(end - frame.size, end);
+  if (opening.client_id.empty()) assign_client_id(opening);
+  const Connect kept = connect_of(opening);
+  c.problem_information = kept.request_problem_information.value_or(true);
+  c.packet_size_max =
+      std::min<uint32_t>(kept.maximum_packet_size.value_or(kPacketSizeMax), kPacketSizeMax);
+  authenticate(c, kept);
+}
+
+Connect Core::connect_of(const Opening& opening) const {
+  Frame frame;
+  const FrameStatus framed = next_frame(opening.packet, kPacketSizeMax, frame);
+  SHOAL_ASSERT(framed == FrameStatus::kComplete);
+  Connect in;
+  std::optional<ProtocolVersion> answer_as;
+  const DecodeStatus status = decode_connect(frame, in, answer_as);
+  SHOAL_ASSERT(status.ok());
+  return in;
+}
+
+std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect& in) const {
+  if (shutting_down_ || draining_) return ReasonCode::kServerUnavailable;
+  const bool nameless = in.client_id.empty();
+  if (nameless && in.version == ProtocolVersion::kMqtt31) {
+    return ReasonCode::kClientIdentifierNotValid;
+  }
+  if (nameless && in.version == ProtocolVersion::kMqtt311 && !in.clean_start) {
+    return ReasonCode::kClientIdentifierNotValid;  // [MQTT311-3.1.3-8] [MQTT5-3.1.3-8]
+  }
+  if (!in.will) return std::nullopt;
+  if (in.will->qos > config_.listeners[c.listener].max_qos) {
+    return ReasonCode::kQosNotSupported;  // [MQTT5-3.2.2-12]
+  }
+  if (is_reserved_topic(in.will->topic)) return ReasonCode::kTopicNameInvalid;
+  return std::nullopt;
+}
+
+// [MQTT5-3.1.3-6] [MQTT5-3.2.2-16] [MQTT311-3.1.3-6]
+void Core::assign_client_id(Opening& opening) {
+  char name[64];
+  std::snprintf(name, sizeof name, "shoal-%016" PRIx64 "-%02x%016" PRIx64, config_.node.value,
+                static_cast<unsigned>(config_.worker), random_.next());
+  opening.client_id = name;
+  opening.assigned_client_id = true;
+}
+
+void Core::authenticate(Connection& c, const Connect& in) {
+  Opening& opening = *c.extra->opening;
+  c.paused |= kPauseOpening;  // told to the runtime only if the client does not wait either
+  if (opening.handed_over) return on_authenticated(c, opening.credentials);
+  if (in.authentication_method) {
+    return begin_exchange(c, *in.authentication_method,
+                          in.authentication_data.value_or(ByteView{}));
+  }
+  c.phase = Phase::kWaitCredentials;
+  CredentialCheck check;
+  check.conn = c.id;
+  check.listener = c.listener;
+  check.address = c.address;
+  check.tls_identity = opening.tls_identity;
+  check.client_id = opening.client_id;
+  if (in.user_name) check.user_name = std::string(*in.user_name);
+  if (in.password) check.password = std::string(text_of(*in.password));
+  current_.credential_checks.push_back(std::move(check));
+}
+
+void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
+  if (answer.outcome != CredentialAnswer::Outcome::kAccepted) {
+    return refuse_connect(c, reason_of(answer.outcome));  // [MQTT5-3.1.4-2] [MQTT5-4.12.0-4]
+  }
+  Opening& opening = *c.extra->opening;
+  opening.credentials = answer;
+  c.paused |= kPauseOpening;
+  c.phase = Phase::kWaitClaim;
+  set_connection_timer(c, now_.mono + config_.limits.publish_timeout);
+  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, connect_of(opening).clean_start});
+}
+
+// ---- the claim ------------------------------------------------------------------------------------
+
+void Core::on_claim_answer(const ClaimAnswer& answer) {
+  Connection* const c = find(answer.conn);
+  const bool waits = c && c->phase == Phase::kWaitClaim;
+  if (!waits) {
+    if (answer.outcome != ClaimAnswer::Outcome::kGranted) return;
+    // The connection is gone meanwhile: the claim goes to the session that is here, or goes back.
+    if (Session* const s = find_session(answer.client_id)) {
+      s->claim = answer.stamp;
+    } else {
+      current_.to_hub.push_back(ClaimRelease{answer.client_id, answer.stamp});
+    }
+    return;
+  }
+  switch (answer.outcome) {
+    case ClaimAnswer::Outcome::kGranted: c->extra->opening->claim = answer.stamp; return admit(*c);
+    case ClaimAnswer::Outcome::kMoved: return hand_over(*c, answer.worker);
+    case ClaimAnswer::Outcome::kSuperseded:
+      return refuse_connect(*c, ReasonCode::kSessionTakenOver);
+    case ClaimAnswer::Outcome::kUnavailable:
+      return refuse_connect(*c, ReasonCode::kServerUnavailable, "not in a cluster");
+  }
+}
+
+void Core::hand_over(Connection& c, WorkerIndex worker) {
+  Opening& opening = *c.extra->opening;
+  Effects::Handover handover;
+  handover.conn = c.id;
+  handover.worker = worker;
+  handover.arrival.listener = c.listener;
+  handover.arrival.address = std::move(c.address);
+  handover.arrival.tls_identity = std::move(opening.tls_identity);
+  handover.arrival.handed_over = true;
+  handover.arrival.credentials = std::move(opening.credentials);
+  handover.arrival.authentication_data = std::move(opening.authentication_data);
+  handover.bytes = std::move(opening.packet);
+  const auto unread = c.extra->unread.bytes();
+  handover.bytes.insert(handover.bytes.end(), unread.begin(), unread.end());
+  current_.handovers.push_back(std::move(handover));
+  if (c.timer != kNoTimer) timers_.cancel(c.timer);
+  connections_.destroy(c.id.slot);
+}
+
+// The claim is ours. An older connection of this client at this worker goes first, and what it
+// published is waited for, so that a message that is sent again cannot overtake its older self.
+void Core::admit(Connection& c) {
+  Opening& opening = *c.extra->opening;
+  Session* const s = find_session(opening.client_id);
+  if (!s) return attach(c, nullptr);
+  c.phase = Phase::kWaitQuiet;
+  if (Connection* const other = find(s->successor)) {
+    refuse_connect(*other, ReasonCode::kSessionTakenOver);
+  }
+  s->successor = c.id;
+  s->claim = opening.claim;
+  const bool clean_start = connect_of(opening).clean_start;
+  if (s->connection) {  // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
+    ++counters_.takeovers;
+    close(*s->connection, ReasonCode::kSessionTakenOver, {},
+          clean_start ? Ending::kOther : Ending::kTakenOver);
+  }
+  if (clean_start && !s->ended) end_session(*s);  // [MQTT5-3.1.2-4] [MQTT311-3.1.2-6]
+  check_quiet(*s);
+}
+
+// `existing`: the session to resume.
+void Core::attach(Connection& c, Session* existing) {
+  const Opening& opening = *c.extra->opening;
+  const Connect in = connect_of(opening);
+  Session& s = existing ? *existing : create_session(opening.client_id);
+  SHOAL_ASSERT(!s.connection);
+  s.successor = ConnId{};
+  s.claim = opening.claim;
+  s.connection = &c;
+  c.session = &s;
+  c.phase = Phase::kConnected;
+  take_parameters(c, in);
+  set_rights(s, opening.credentials);
+  if (s.extra) s.extra->will.reset();  // the client came back in time [MQTT5-3.1.3-9]
+  if (auto will = will_of(in, s)) s.need_extra().will = std::move(will);
+  set_session_timer(s);
+  send_connack(c, in, existing != nullptr);
+  if (!c.open()) return;
+  c.extra->opening.reset();
+  router_.set_online(s.index, true);
+  ++counters_.connects;
+  ++counters_.connected_now;
+  c.connected_counted = true;
+  log(LogEvent::Kind::kConnected, c, ReasonCode::kSuccess, {});
+  c.last_in = now_.mono;
+  set_connection_timer(c, keep_alive_end(c));
+  unpause(c, kPauseOpening);
+  s.resend_next = 0;
+  s.quota_used = 0;  // a new connection, a new quota (5.0: 4.9)
+  for (uint32_t i = 0; i < s.inflight.span(); ++i) s.inflight[i].in_quota = false;
+  pump(s);  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1]
+  drop_extra_if_idle(c);
+}
+
+void Core::take_parameters(Connection& c, const Connect& in) {
+  const Limits& limits = config_.limits;
+  Session& s = *c.session;
+  s.expiry_s = session_expiry_of(in, limits.session_expiry_max_s);
+  const bool is_5 = c.version == ProtocolVersion::kMqtt5;
+  s.keeps_copies = s.expiry_s > 0 || (!is_5 && limits.retry_interval.ns > 0);
+  c.keep_alive_s = keep_alive_of(in, limits.keepalive_max_s);
+  c.window = std::min(in.receive_maximum.value_or(0xFFFF), limits.inflight_max);  // [MQTT5-4.9.0-1]
+  const uint16_t aliases = std::min(in.topic_alias_maximum.value_or(0), limits.topic_alias_max);
+  if (aliases > 0) c.need_extra().aliases_out = std::make_unique<AliasTable>(aliases);
+  if (in.authentication_method) {
+    c.need_extra().authentication_method = std::string(*in.authentication_method);
+  }
+}
+
+// [MQTT5-3.1.4-5] [MQTT311-3.1.4-4]
+void Core::send_connack(Connection& c, const Connect& in, bool session_present) {
+  const Limits& limits = config_.limits;
+  const Opening& opening = *c.extra->opening;
+  ConnAck out;
+  out.session_present = session_present;  // [MQTT5-3.2.2-2] [MQTT5-3.2.2-3] [MQTT311-3.2.2-2]
+  if (c.session->expiry_s != in.session_expiry_s.value_or(0)) {
+    out.session_expiry_s = c.session->expiry_s;
+  }
+  out.receive_maximum = limits.receive_maximum;
+  const Qos max_qos = config_.listeners[c.listener].max_qos;
+  if (max_qos != Qos::k2) out.maximum_qos = max_qos;  // [MQTT5-3.2.2-9]
+  if (packet_size_max_ < kPacketSizeMax) {
+    out.maximum_packet_size = static_cast<uint32_t>(packet_size_max_);
+  }
+  if (opening.assigned_client_id) out.assigned_client_id = opening.client_id;  // [MQTT5-3.1.3-7]
+  if (limits.topic_alias_max > 0) out.topic_alias_maximum = limits.topic_alias_max;
+  if (c.keep_alive_s != in.keep_alive_s) out.server_keep_alive_s = c.keep_alive_s;
+  if (in.request_response_information.value_or(false) && !config_.response_information.empty()) {
+    out.response_information = config_.response_information;  // [MQTT5-3.1.2-28]
+  }
+  if (in.authentication_method) {  // [MQTT5-4.12.0-5] [MQTT5-4.12.0-6]
+    out.authentication_method = *in.authentication_method;
+    if (!opening.authentication_data.empty()) {
+      out.authentication_data = ByteView(opening.authentication_data);
+    }
+  }
+  if (encoded_size(out, c.version) > c.packet_size_max) {  // [MQTT5-3.1.2-24]
+    return close_silently(c, false);
+  }
+  write(c, out);
+}
+
+// A CONNECT that fails, at any point before its CONNACK with success [MQTT5-3.2.2-6]
+// [MQTT5-3.2.2-7] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5]. What else the client sent is not looked at
+// [MQTT5-3.1.4-6] [MQTT311-3.1.4-5].
+void Core::refuse_connect(Connection& c, ReasonCode reason, std::string_view detail) {
+  ++counters_.connects_refused;
+  log(LogEvent::Kind::kRefused, c, reason, detail);
+  if (!c.may_answer) return close_silently(c, false);
+  if (c.version == ProtocolVersion::kMqtt5) {
+    ConnAck out;
+    // Taken over before it was let in: CONNACK has no code for that, so that it is let in and out.
+    const bool taken_over = reason == ReasonCode::kSessionTakenOver;
+    out.reason = taken_over ? ReasonCode::kSuccess : reason;
+    if (!detail.empty()) out.reason_string = detail;
+    if (encoded_size(out, c.version) > c.packet_size_max)
+      out.reason_string.reset();  // [MQTT5-3.2.2-19]
+    write(c, out);
+    if (taken_over) send_disconnect(c, reason, {});
+  } else if (connack_return_code_of(nearest_3x(reason))) {
+    ConnAck out;
+    out.reason = nearest_3x(reason);
+    write(c, out);  // else closed without CONNACK [MQTT311-3.2.2-6]
+  }
+  close_silently(c, true);
+}
+
+}  // namespace shoal

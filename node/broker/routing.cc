@@ -1,0 +1,230 @@
+// One message to all that want it, and the ticket that tells when all have it.
+#include <algorithm>
+
+#include "node/broker/core.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+
+void Core::route(Publication& p) {
+  p.headers = &headers_[0];
+  p.headers->reset();
+  if (is_large(p)) {  // its publisher is not read until everyone has it
+    Ticket* const ticket = ticket_of(p);
+    ticket->holds_reading = true;
+    if (Connection* const c = find(p.conn)) pause(*c, kPauseLarge);
+  }
+  if (p.view.retain) write_retained(p);
+  if (p.view.expires_at > now_.mono) {
+    const Match& match = router_.match(p.view.topic);
+    turn_deliveries_ += static_cast<uint32_t>(match.targets().size());
+    for (const RemoteTarget& target : match.remotes()) forward(p, target);
+    for (SharedGroup* const group : match.groups()) route_shared(p, *group);
+    for (const LocalTarget& target : match.targets()) deliver(p, match, target);
+  } else {
+    drop(DropReason::kExpired);
+  }
+  finish_routing(p);
+}
+
+// [MQTT5-3.3.4-2] [MQTT5-3.3.4-4] [MQTT5-3.8.4-8] [MQTT311-3.3.5-1] [MQTT311-3.8.4-6]
+void Core::deliver(Publication& p, const Match& match, const LocalTarget& matched) {
+  Session& s = session_at(matched.session);
+  const LocalTarget* target = &matched;
+  if (target->no_local && p.view.publisher == s.hash) {  // [MQTT5-3.8.3-3]
+    target = match.own_target(matched.session);
+    if (!target) return;
+  }
+  if (s.access && !s.access->may_receive(p.view.topic)) return drop(DropReason::kNotAllowed);
+  if (s.replaying && p.view.retain) s.extra->seen_live.emplace(p.view.topic);
+  Outgoing how;
+  how.qos = std::min(p.view.qos, target->qos);
+  how.retain = target->retain_as_published &&
+               p.view.retain;  // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
+  if (target->identifiers_count > 0) how.identifiers = match.identifiers(*target);
+  if (how.qos == Qos::k0) return send_unreliable(s, p, how);
+  send_reliable(s, p, how, nullptr);
+}
+
+// ---- shared subscriptions (4.8.2) -------------------------------------------------------------------
+
+void Core::route_shared(Publication& p, SharedGroup& group) {
+  const auto place = group.pick(random_);
+  if (!place) return drop(DropReason::kNoMember);
+  if (*place == Place{kSelf, config_.worker}) {
+    if (!deliver_shared(p, group, group.filter())) drop(DropReason::kNoMember);
+    return;
+  }
+  auto attempt = std::make_unique<SharedAttempt>();
+  attempt->filter = std::string(group.filter());
+  send_to_place(p, *place, std::move(attempt));
+}
+
+// To one member here. One that can take it at once comes first; of those that cannot, any.
+bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view filter) {
+  const SharedMember* member = group.pick_member([this](SessionIndex index) {
+    Session& s = session_at(index);
+    return !s.connection || !s.queue.empty() || !can_send(s);
+  });
+  if (!member) member = group.pick_member([](SessionIndex) { return false; });
+  if (!member) return false;
+  Session& s = session_at(member->session);
+  if (s.access && !s.access->may_receive(p.view.topic)) {
+    drop(DropReason::kNotAllowed);
+    return true;
+  }
+  Outgoing how;
+  how.qos = std::min(p.view.qos, member->options.qos);  // [MQTT5-4.8.2-3]
+  how.retain = member->options.retain_as_published && p.view.retain;
+  if (member->options.identifier) how.identifiers = {&member->options.identifier, 1};
+  if (how.qos == Qos::k0) {
+    send_unreliable(s, p, how);
+    return true;
+  }
+  auto extra = std::make_unique<DeliveryExtra>();
+  extra->shared_filter = std::string(filter);
+  extra->identifiers.assign(how.identifiers.begin(), how.identifiers.end());
+  if (s.expiry_s == 0) {  // it is not safe with this session before the client has it
+    extra->ticket = ticket_of(p);
+    ++extra->ticket->pending;
+    if (extra->ticket->owner != Ticket::For::kRemote) extra->ticket->message = p.reference();
+  }
+  send_reliable(s, p, how, std::move(extra));
+  return true;
+}
+
+// A member that could not be found, or went before it acknowledged: once more, elsewhere.
+void Core::repick(Repick pick) {
+  Ticket* const ticket = pick.ticket;
+  Publication p;
+  p.message = ticket->message;
+  p.view = p.message->view();
+  p.ticket = ticket;
+  p.headers = &headers_[0];
+  p.headers->reset();
+  SharedAttempt& attempt = *pick.attempt;
+  const Place here{kSelf, config_.worker};
+  for (;;) {
+    SharedGroup* const group = router_.find_group(attempt.filter);
+    const auto place = group ? group->pick(random_, attempt.excluded) : std::nullopt;
+    if (!place) {
+      drop(DropReason::kNoMember);
+      break;
+    }
+    if (*place != here) {
+      send_to_place(p, *place, std::move(pick.attempt));
+      break;
+    }
+    if (deliver_shared(p, *group, attempt.filter)) break;
+    attempt.excluded.push_back(here);
+  }
+  progress(ticket);
+}
+
+// ---- retained messages ----------------------------------------------------------------------------------
+
+// [MQTT5-3.3.1-5] [MQTT311-3.3.1-5]; the hub removes it for an empty payload [MQTT5-3.3.1-6].
+void Core::write_retained(Publication& p) {
+  const uint64_t number = ++retain_number_;
+  current_.to_hub.push_back(RetainWrite{number, p.reference()});
+  if (p.view.qos == Qos::k0 && !is_large(p)) return;
+  Ticket* const ticket = ticket_of(p);
+  ++ticket->pending;
+  retain_waits_.emplace(number, ticket);
+}
+
+// ---- tickets ----------------------------------------------------------------------------------------------
+
+// One of its `pending` is the routing itself, so that it cannot complete before it ends.
+Ticket* Core::ticket_of(Publication& p) {
+  if (p.ticket) return p.ticket;
+  Ticket* const ticket = tickets_.create();
+  p.ticket = ticket;
+  ticket->owner = p.waits;
+  ticket->pending = 1;
+  ticket->qos = p.view.qos;
+  ticket->packet_id = p.packet_id;
+  ticket->conn = p.conn;
+  ticket->origin = p.origin;
+  ticket->number = p.number;
+  ticket->since = p.since;
+  if (p.waits != Ticket::For::kClient) return ticket;
+  ticket->session = p.publisher;
+  ticket->counted = true;
+  ++p.publisher->open_tickets;
+  if (p.view.qos == Qos::k2) (*p.publisher->received)[p.packet_id] = ticket;
+  waits_more(*p.publisher->connection);
+  return ticket;
+}
+
+void Core::finish_routing(Publication& p) {
+  if (p.ticket) return progress(p.ticket);
+  if (p.waits == Ticket::For::kClient && p.view.qos != Qos::k0) {
+    if (Connection* const c = find(p.conn)) acknowledge(*c, p.view.qos, p.packet_id);
+  } else if (p.waits == Ticket::For::kRemote && p.number != 0) {
+    acceptances_.add(p.origin, p.number, Acceptance::kAccepted);
+  }
+}
+
+void Core::progress(Ticket* ticket) {
+  SHOAL_ASSERT(ticket->pending > 0);
+  if (--ticket->pending == 0) complete(ticket);
+}
+
+void Core::complete(Ticket* ticket) {
+  if (ticket->owner == Ticket::For::kRemote) {
+    acceptances_.add(ticket->origin, ticket->number,
+                     ticket->not_placed ? Acceptance::kNotPlaced : Acceptance::kAccepted);
+  } else if (ticket->owner == Ticket::For::kClient) {
+    if (ticket->session && ticket->qos == Qos::k2) {
+      const auto found = ticket->session->received->find(ticket->packet_id);
+      SHOAL_ASSERT(found != ticket->session->received->end());
+      found->second = nullptr;
+    }
+    Connection* const c = find(ticket->conn);
+    if (c && c->phase == Phase::kConnected) {
+      acknowledge(*c, ticket->qos, ticket->packet_id);
+      waits_less(*c);
+      if (ticket->holds_reading) unpause(*c, kPauseLarge);
+    }
+  }
+  drop_ticket(ticket);
+  tickets_.destroy(ticket);
+}
+
+// Nobody at this node waits for it any more.
+void Core::drop_ticket(Ticket* ticket) {
+  if (!ticket->counted) return;
+  ticket->counted = false;
+  Session& s = *ticket->session;
+  if (ticket->qos != Qos::k2) ticket->session = nullptr;
+  SHOAL_ASSERT(s.open_tickets > 0);
+  --s.open_tickets;
+  check_quiet(s);
+}
+
+// A publish whose acknowledgement was withheld for too long costs its connection (5.0: 0x89), so that
+// the client sends it again elsewhere.
+void Core::expire_tickets() {
+  const Instant limit = now_.mono - config_.limits.publish_timeout;
+  std::vector<ConnId> late;
+  for (Ticket* ticket = tickets_.oldest(); ticket; ticket = ticket->next) {
+    if (ticket->since > limit) break;
+    if (ticket->owner != Ticket::For::kClient || !ticket->counted) continue;
+    late.push_back(ticket->conn);
+    drop_ticket(ticket);
+  }
+  for (const ConnId conn : parked_) {
+    Connection* const c = find(conn);
+    if (!c || !c->extra || c->extra->parked.empty()) continue;
+    if (c->extra->parked.front().since <= limit) late.push_back(conn);
+  }
+  for (const ConnId conn : late) {
+    Connection* const c = find(conn);
+    if (c && c->phase == Phase::kConnected) {
+      close(*c, ReasonCode::kServerBusy, "publish could not be acknowledged");
+    }
+  }
+}
+
+}  // namespace shoal

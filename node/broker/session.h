@@ -1,0 +1,102 @@
+// A client's session on this worker, with or without a connection.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "node/broker/inflight.h"
+#include "node/broker/ring.h"
+#include "node/broker/tickets.h"
+#include "node/rules/subscription.h"
+#include "node/rules/timer_wheel.h"
+#include "shoal/access.h"
+#include "shoal/message.h"
+#include "shoal/types.h"
+
+namespace shoal {
+
+struct Connection;
+
+struct StoredWill {
+  MessageRef message;  // its Message Expiry Interval runs from its publication on
+  uint32_t delay_s = 0;
+  std::optional<uint32_t> message_expiry_s;
+};
+
+// A publisher that waits until this session's queue has come down.
+struct Withheld {
+  uint64_t position = 0;  // of the message in the queue, counted since the session began
+  Ticket* ticket = nullptr;
+  Instant since;
+};
+
+// The retained messages for one new subscription, on their way to the client.
+struct Replay {
+  uint64_t query = 0;
+  std::string filter;
+  SubscriptionOptions options;
+  std::vector<MessageRef> portion;
+  size_t next = 0;      // in portion
+  bool asked = false;   // the next portion is on its way
+  bool done = false;    // portion is the last one
+  bool system = false;  // of this worker's own $SYS messages
+};
+
+struct SessionExtra {
+  std::string user;
+  AccessRef access;
+  std::optional<StoredWill> will;
+  Ring<Withheld> withheld;
+  Ring<Replay> replays;
+  // Topics whose retained message came live while a replay ran: the stored one may be older.
+  std::set<std::string, std::less<>> seen_live;
+  Instant will_at = Instant::never();
+  Instant expires_at = Instant::never();
+};
+
+struct Session {
+  std::string client_id;
+  uint64_t hash = 0;  // client_id_hash
+  SessionIndex index = 0;
+  uint32_t generation = 0;
+  Connection* connection = nullptr;
+  Stamp claim;
+
+  Inflight inflight;
+  Ring<Delivery> queue;
+  uint64_t queue_begin = 0;  // position of queue[0], counted since the session began
+  size_t queued_bytes = 0;
+  uint32_t resend_next =
+      0;                    // position in inflight from which on nothing is sent on this connection
+  uint16_t quota_used = 0;  // entries of inflight with in_quota
+  // QoS 2 packet identifiers from the client, until PUBREL; with the ticket as long as PUBREC is
+  // withheld.
+  std::unique_ptr<absl::flat_hash_map<uint16_t, Ticket*>> received;
+
+  uint32_t expiry_s = 0;      // 0: it ends with its connection
+  uint32_t open_tickets = 0;  // of what it published
+  TimerId timer = kNoTimer;   // connected: retry; absent: will delay and expiry
+  bool ended = false;         // only waits for its tickets
+  bool evicted = false;       // then EvictDone is owed for `evicted_claim`
+  bool quiet_listed = false;
+  bool keeps_copies = false;  // of what was sent: they can be needed again
+  bool replaying = false;
+  bool over_limit_listed = false;
+  const Access* access = nullptr;  // extra->access
+  ConnId successor;                // waits for open_tickets to be 0
+  Stamp evicted_claim;
+  std::unique_ptr<SessionExtra> extra;
+
+  SessionExtra& need_extra() {
+    if (!extra) extra = std::make_unique<SessionExtra>();
+    return *extra;
+  }
+};
+
+}  // namespace shoal

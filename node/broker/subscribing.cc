@@ -1,0 +1,117 @@
+// SUBSCRIBE and UNSUBSCRIBE. A subscription works at this worker at once; SUBACK leaves when every
+// other place knows of it, so that whoever acts on SUBACK misses nothing.
+#include <algorithm>
+
+#include "node/broker/core.h"
+#include "node/rules/topic.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+
+void Core::on_subscribe(Connection& c, const Frame& frame) {
+  Subscribe in;
+  if (const DecodeStatus status = decode_subscribe(frame, c.version, in); !status.ok()) {
+    return protocol_error(c, status);
+  }
+  PendingSubAck pending;
+  pending.conn = c.id;
+  pending.packet_id = in.packet_id;  // [MQTT5-3.8.4-2] [MQTT311-3.8.4-2]
+  pending.batch = route_batch_;
+  const uint32_t identifier = in.subscription_identifier.value_or(0);
+  // One after the other, as if each had come alone [MQTT5-3.8.4-5] [MQTT311-3.8.4-4].
+  for (const SubscriptionRequest request : in.subscriptions) {
+    pending.reasons.push_back(subscribe(c, request, identifier, pending));
+  }
+  waits_more(c);
+  subacks_.push_back(std::move(pending));
+  flush_subacks();
+}
+
+ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, uint32_t identifier,
+                           PendingSubAck& pending) {
+  Session& s = *c.session;
+  const auto shared = parse_shared(request.filter);
+  const std::string_view plain = shared ? shared->filter : request.filter;
+  if (s.access && !s.access->may_subscribe(plain)) return ReasonCode::kNotAuthorized;
+  if (router_.subscription_count(s.index) >= config_.limits.subscriptions_max) {
+    return ReasonCode::kQuotaExceeded;
+  }
+  SubscriptionOptions options;
+  options.qos = std::min(request.qos, config_.listeners[c.listener].max_qos);  // [MQTT5-3.2.2-10]
+  options.no_local = request.no_local;
+  options.retain_as_published = request.retain_as_published;
+  options.identifier = identifier;
+  const SubscribeResult result = router_.subscribe(s.index, request.filter, options);
+  if (result.announces) pending.batch = route_batch_ + 1;
+  // Never for a shared subscription (4.8.2). Handling 1: only if it is new [MQTT5-3.3.1-10], 2: not
+  // at all [MQTT5-3.3.1-11]; 3.x always [MQTT311-3.3.1-6].
+  const bool wanted = request.retain_handling == 0 ||  // [MQTT5-3.3.1-9]
+                      (request.retain_handling == 1 && !result.existed);
+  if (wanted && !shared) {
+    Replay replay;
+    replay.filter = std::string(request.filter);
+    replay.options = options;
+    replay.system = request.filter.starts_with("$SYS");
+    pending.replays.push_back(std::move(replay));
+  }
+  return static_cast<ReasonCode>(options.qos);  // [MQTT5-3.8.4-7]
+}
+
+// Filters that this worker did not want before, or no longer wants, go to the hub once a turn.
+void Core::announce_routes() {
+  std::vector<RouteChange> changes = router_.take_route_changes();
+  if (changes.empty()) return;
+  current_.to_hub.push_back(RouteBatch{++route_batch_, std::move(changes)});
+}
+
+void Core::flush_subacks() {
+  while (!subacks_.empty() && has_lease() && routes_synced_ >= subacks_.front().batch) {
+    PendingSubAck pending = std::move(subacks_.front());
+    subacks_.pop_front();
+    Connection* const c = find(pending.conn);
+    if (!c || c->phase != Phase::kConnected) continue;
+    waits_less(*c);
+    send_suback(*c, pending);
+    if (c->open()) start_replays(*c->session, pending.replays);
+  }
+}
+
+// [MQTT5-3.8.4-1] [MQTT5-3.8.4-6] [MQTT311-3.8.4-1] [MQTT311-3.8.4-5]
+void Core::send_suback(Connection& c, const PendingSubAck& pending) {
+  SubAck out;
+  out.packet_id = pending.packet_id;
+  out.reasons = ReasonCodes(std::span<const ReasonCode>(pending.reasons));  // [MQTT5-3.9.3-1]
+  if (encoded_size(out, c.version) > c.packet_size_max) {
+    return close(c, ReasonCode::kPacketTooLarge, "SUBACK above Maximum Packet Size");
+  }
+  write(c, out);
+}
+
+void Core::on_unsubscribe(Connection& c, const Frame& frame) {
+  Unsubscribe in;
+  if (const DecodeStatus status = decode_unsubscribe(frame, c.version, in); !status.ok()) {
+    return protocol_error(c, status);
+  }
+  Session& s = *c.session;
+  std::vector<ReasonCode> reasons;  // [MQTT5-3.11.3-1]
+  for (const std::string_view filter : in.filters) {
+    const bool existed =
+        router_.unsubscribe(s.index, filter);  // [MQTT5-3.10.4-1] [MQTT311-3.10.4-1]
+    if (s.replaying) cancel_replays_of(s, filter);
+    reasons.push_back(existed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
+  }
+  UnsubAck out;  // [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5]
+  out.packet_id = in.packet_id;
+  out.reasons = ReasonCodes(std::span<const ReasonCode>(reasons));
+  if (encoded_size(out, c.version) > c.packet_size_max) {
+    return close(c, ReasonCode::kPacketTooLarge, "UNSUBACK above Maximum Packet Size");
+  }
+  write(c, out);
+}
+
+void Core::on_route_update(RouteUpdate&& update) {
+  for (const PlacedRoute& route : update.routes) router_.apply(route);
+  current_.to_hub.push_back(RoutesApplied{update.number});
+}
+
+}  // namespace shoal

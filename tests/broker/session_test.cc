@@ -1,0 +1,261 @@
+// What a session keeps, and what is sent again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/broker/test_cluster.h"
+
+namespace shoal::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+ConnectOptions stored(std::string client_id, ProtocolVersion version = ProtocolVersion::kMqtt5) {
+  return {.client_id = std::move(client_id),
+          .version = version,
+          .clean_start = false,
+          .edit = [](Connect& c) {
+            if (c.version == ProtocolVersion::kMqtt5) c.session_expiry_s = 1000;
+          }};
+}
+
+size_t dropped(TestCluster& cluster, DropReason reason) {
+  return cluster.counters(0).dropped[static_cast<size_t>(reason)];
+}
+
+TEST(Session, IsKeptForA3xClientWithoutCleanSession) {  // [MQTT311-3.1.2-4] [MQTT311-3.1.2-5]
+  TestCluster cluster;
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& first = cluster.connect(0, stored("c", ProtocolVersion::kMqtt311));
+  cluster.subscribe(first, "t", Qos::k2);
+  cluster.send(first, Disconnect{});
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  cluster.publish(publisher, "t", "zero", Qos::k0);
+  cluster.publish(publisher, "t", "two", Qos::k2, 2);
+  TestClient& again = cluster.open(0, stored("c", ProtocolVersion::kMqtt311));
+  // CONNACK comes first [MQTT5-3.2.0-1] [MQTT311-3.2.0-1].
+  EXPECT_THAT(again.take(),
+              ElementsAre("CONNACK 0x00 present", "PUBLISH t one q1 id1", "PUBLISH t two q2 id2"));
+}
+
+TEST(Session, EndsWithItsConnectionWhenClean) {  // [MQTT311-3.1.2-6] [MQTT5-4.1.0-2]
+  for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
+    TestCluster cluster;
+    TestClient& first = cluster.connect(0, {.client_id = "c", .version = version});
+    cluster.subscribe(first, "t", Qos::k1);
+    cluster.lose(first);
+    EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+    TestClient& again = cluster.open(0, stored("c", version));
+    EXPECT_EQ(again.take().front(), "CONNACK 0x00");  // [MQTT5-3.1.2-6] [MQTT311-3.2.2-3]
+  }
+}
+
+TEST(Session, RedeliversInOrderWithDupAndTheOldIdentifiers) {
+  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-3.3.1-1] [MQTT311-3.3.1-1] [MQTT5-4.3.3-5]
+  for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
+    TestCluster cluster;
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& first = cluster.connect(0, stored("c", version));
+    cluster.subscribe(first, "t", Qos::k2);
+    for (uint16_t i = 1; i <= 4; ++i) {
+      cluster.publish(publisher, "t", std::to_string(i), i % 2 ? Qos::k1 : Qos::k2, i);
+    }
+    cluster.ack(first, PacketType::kPubAck, 1);
+    cluster.ack(first, PacketType::kPubRec, 4);
+    cluster.lose(first);
+    TestClient& again = cluster.connect(0, stored("c", version));
+    EXPECT_THAT(again.take(),
+                ElementsAre("PUBLISH t 2 q2 id2 dup", "PUBLISH t 3 q1 id3 dup", "PUBREL 4"));
+    cluster.ack(again, PacketType::kPubRec, 2);
+    cluster.ack(again, PacketType::kPubComp, 2);
+    cluster.ack(again, PacketType::kPubAck, 3);
+    cluster.ack(again, PacketType::kPubComp, 4);
+    EXPECT_THAT(again.take(), ElementsAre("PUBREL 2"));
+    cluster.lose(again);
+    TestClient& third = cluster.connect(0, stored("c", version));
+    EXPECT_THAT(third.take(), IsEmpty());
+  }
+}
+
+TEST(Session, Redelivery3xWhileConnected5xNot) {  // [MQTT5-4.4.0-1]
+  for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
+    for (const bool clean : {true, false}) {
+      TestCluster cluster;
+      TestClient& publisher = cluster.connect(0, "publisher");
+      ConnectOptions options = stored("c", version);
+      options.clean_start = clean;
+      TestClient& client = cluster.connect(0, options);
+      cluster.subscribe(client, "t", Qos::k2);
+      cluster.publish(publisher, "t", "1", Qos::k1, 1);
+      cluster.publish(publisher, "t", "2", Qos::k2, 2);
+      client.take();
+      cluster.ack(client, PacketType::kPubRec, 2);
+      client.take();
+      cluster.advance(Duration::seconds(19));
+      EXPECT_THAT(client.take(), IsEmpty());
+      cluster.advance(Duration::seconds(2));
+      if (version == ProtocolVersion::kMqtt5) {
+        EXPECT_THAT(client.take(), IsEmpty());
+      } else {
+        EXPECT_THAT(client.take(), ElementsAre("PUBLISH t 1 q1 id1 dup", "PUBREL 2"));
+        cluster.ack(client, PacketType::kPubAck, 1);
+        cluster.ack(client, PacketType::kPubComp, 2);
+        cluster.advance(Duration::seconds(60));
+        EXPECT_THAT(client.take(), IsEmpty());
+      }
+    }
+  }
+}
+
+TEST(Session, ExpiryCanBeLoweredButNotRaisedFromZeroAtDisconnect) {
+  TestCluster cluster;
+  TestClient& lowers = cluster.connect(0, stored("lowers"));
+  Disconnect to_zero;
+  to_zero.session_expiry_s = 0;
+  cluster.send(lowers, to_zero);
+  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+  TestClient& raises = cluster.connect(0, "raises");
+  Disconnect to_ten;
+  to_ten.session_expiry_s = 10;
+  cluster.send(raises, to_ten);
+  EXPECT_THAT(raises.take(), ElementsAre("DISCONNECT 0x82"));
+}
+
+TEST(Session, ExpiryAboveTheMaximumIsToldAndKept) {
+  TestCluster::Options options;
+  options.config.limits.session_expiry_max_s = 60;
+  TestCluster cluster(options);
+  TestClient& client = cluster.open(0, stored("c"));
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00 expiry=60"));
+  cluster.lose(client);
+  cluster.advance(Duration::seconds(59));
+  EXPECT_EQ(cluster.counters(0).sessions_now, 1u);
+  cluster.advance(Duration::seconds(2));
+  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+}
+
+TEST(Session, Qos2FromTheClientIsDeliveredOnceAcrossAReconnect) {
+  // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] [MQTT5-4.3.3-12]
+  TestCluster cluster;
+  TestClient& subscriber = cluster.connect(0, "subscriber");
+  cluster.subscribe(subscriber, "t", Qos::k0);
+  subscriber.take();
+  TestClient& first = cluster.connect(0, stored("c"));
+  cluster.publish(first, "t", "once", Qos::k2, 7);
+  EXPECT_THAT(first.take(), ElementsAre("PUBREC 7"));
+  cluster.lose(first);
+  TestClient& again = cluster.connect(0, stored("c"));
+  cluster.publish(again, "t", "once", Qos::k2, 7, [](Publish& p) { p.dup = true; });
+  EXPECT_THAT(again.take(), ElementsAre("PUBREC 7"));
+  cluster.ack(again, PacketType::kPubRel, 7);
+  cluster.ack(again, PacketType::kPubRel, 7);
+  EXPECT_THAT(again.take(), ElementsAre("PUBCOMP 7", "PUBCOMP 7 0x92"));  // [MQTT5-3.7.2-1]
+  EXPECT_THAT(subscriber.take(), ElementsAre("PUBLISH t once"));
+  cluster.publish(again, "t", "new", Qos::k2, 7);
+  EXPECT_THAT(subscriber.take(), ElementsAre("PUBLISH t new"));
+}
+
+TEST(Session, AnAbsentOneDropsByPolicyAboveItsLimit) {
+  for (const auto policy :
+       {BrokerConfig::QueuePolicy::kDropOldest, BrokerConfig::QueuePolicy::kRejectNew}) {
+    TestCluster::Options options;
+    options.config.limits.queued_max = 2;
+    options.config.queue_policy = policy;
+    TestCluster cluster(options);
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& first = cluster.connect(0, stored("c"));
+    cluster.subscribe(first, "t", Qos::k1);
+    cluster.lose(first);
+    for (uint16_t i = 1; i <= 3; ++i) {
+      cluster.publish(publisher, "t", std::to_string(i), Qos::k1, i);
+    }
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 2", "PUBACK 3"));
+    EXPECT_EQ(dropped(cluster, DropReason::kQueueFull), 1u);
+    TestClient& again = cluster.connect(0, stored("c"));
+    if (policy == BrokerConfig::QueuePolicy::kDropOldest) {
+      EXPECT_THAT(again.take(), ElementsAre("PUBLISH t 2 q1 id1", "PUBLISH t 3 q1 id2"));
+    } else {
+      EXPECT_THAT(again.take(), ElementsAre("PUBLISH t 1 q1 id1", "PUBLISH t 2 q1 id2"));
+    }
+  }
+}
+
+TEST(Session, ALiveOneOverItsLimitSlowsThePublisherAndIsNeverSkipped) {
+  TestCluster::Options options;
+  options.nodes = 2;
+  options.config.limits.queued_max = 2;
+  options.config.limits.inflight_max = 1;
+  TestCluster cluster(options);
+  TestClient& near = cluster.connect(0, "near");
+  TestClient& far = cluster.connect(1, "far");
+  TestClient& slow = cluster.connect(0, "slow");
+  cluster.subscribe(slow, "t", Qos::k1);
+  slow.take();
+  for (uint16_t i = 1; i <= 4; ++i) {
+    cluster.publish(i % 2 ? near : far, "t", std::to_string(i), Qos::k1, i);
+  }
+  // 1 is in flight, 2 and 3 are queued, 4 waits for room.
+  EXPECT_THAT(near.take(), ElementsAre("PUBACK 1", "PUBACK 3"));
+  EXPECT_THAT(far.take(), ElementsAre("PUBACK 2"));
+  EXPECT_THAT(slow.take(), ElementsAre("PUBLISH t 1 q1 id1"));
+  cluster.ack(slow, PacketType::kPubAck, 1);
+  EXPECT_THAT(far.take(), ElementsAre("PUBACK 4"));
+  for (uint16_t i = 2; i <= 4; ++i) cluster.ack(slow, PacketType::kPubAck, i);
+  EXPECT_THAT(slow.take(),
+              ElementsAre("PUBLISH t 2 q1 id2", "PUBLISH t 3 q1 id3", "PUBLISH t 4 q1 id4"));
+}
+
+TEST(Session, ALiveOneOverItsLimitForSlowTimeoutIsDisconnected) {
+  TestCluster::Options options;
+  options.config.limits.queued_max = 1;
+  options.config.limits.inflight_max = 1;
+  options.config.limits.publish_timeout = Duration::seconds(100);
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& slow = cluster.connect(0, "slow");
+  cluster.subscribe(slow, "t", Qos::k1);
+  slow.take();
+  for (uint16_t i = 1; i <= 3; ++i) cluster.publish(publisher, "t", "m", Qos::k1, i);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 2"));
+  cluster.advance(Duration::seconds(59));
+  EXPECT_FALSE(slow.closed);
+  cluster.advance(Duration::seconds(2));
+  EXPECT_THAT(slow.take(), ElementsAre("PUBLISH t m q1 id1", "DISCONNECT 0x97"));
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 3"));
+}
+
+TEST(Session, Qos0IsDroppedForAClientThatDoesNotRead) {
+  TestCluster::Options options;
+  options.config.limits.output_bytes_max = 1000;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& slow = cluster.connect(0, "slow");
+  cluster.subscribe(slow, "t", Qos::k0);
+  slow.take();
+  slow.reads = false;
+  for (int i = 0; i < 20; ++i) cluster.publish(publisher, "t", payload_of(100), Qos::k0);
+  EXPECT_EQ(dropped(cluster, DropReason::kOutputFull), 10u);
+  cluster.read_again(slow);
+  EXPECT_EQ(slow.take().size(), 10u);
+}
+
+TEST(Session, TheQueueGoesOnWhenTheOutputHasRoom) {
+  TestCluster::Options options;
+  options.config.limits.output_bytes_low = 500;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& slow = cluster.connect(0, "slow");
+  cluster.subscribe(slow, "t", Qos::k1);
+  slow.take();
+  slow.reads = false;
+  for (uint16_t i = 1; i <= 20; ++i) {
+    cluster.publish(publisher, "t", payload_of(100), Qos::k1, i);
+  }
+  EXPECT_EQ(cluster.counters(0).queued_now, 15u);
+  cluster.read_again(slow);
+  EXPECT_EQ(slow.take().size(), 20u);
+  EXPECT_EQ(cluster.counters(0).queued_now, 0u);
+}
+
+}  // namespace
+}  // namespace shoal::test

@@ -1,0 +1,180 @@
+// Shared subscriptions: one member each message, on whichever node it is (5.0: 4.8.2).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/broker/test_cluster.h"
+
+namespace shoal::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr const char* kShared = "$share/g/t";
+
+TEST(Shared, EachMessageReachesOneMember) {
+  for (const int qos : {0, 1, 2}) {
+    TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
+    TestClient& publisher = cluster.connect(0, "publisher");
+    std::vector<TestClient*> members;
+    for (size_t i = 0; i < 6; ++i) {
+      members.push_back(&cluster.connect(i % 3, "m" + std::to_string(i)));
+      cluster.subscribe(*members.back(), kShared, Qos::k2);
+      members.back()->take();
+    }
+    for (uint16_t i = 1; i <= 60; ++i) {
+      cluster.publish(publisher, "t", std::to_string(i), static_cast<Qos>(qos), qos ? i : 0);
+    }
+    size_t total = 0;
+    for (TestClient* member : members) {
+      const size_t got = member->take().size();
+      EXPECT_GT(got, 2u);
+      total += got;
+    }
+    EXPECT_EQ(total, 60u);
+  }
+}
+
+TEST(Shared, TheMembersQosHolds) {  // [MQTT5-4.8.2-3]
+  TestCluster cluster;
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& zero = cluster.connect(0, "zero");
+  TestClient& two = cluster.connect(0, "two");
+  cluster.subscribe(zero, kShared, Qos::k0);
+  cluster.subscribe(two, kShared, Qos::k2);
+  zero.take();
+  two.take();
+  cluster.publish(publisher, "t", "a", Qos::k2, 1);
+  cluster.publish(publisher, "t", "b", Qos::k2, 2);
+  const auto first = zero.take(), second = two.take();
+  ASSERT_EQ(first.size(), 1u);
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(first[0].find(" q"), std::string::npos);
+  EXPECT_NE(second[0].find(" q2"), std::string::npos);
+}
+
+TEST(Shared, AnAcknowledgementWaitsForTheMembers) {
+  for (const size_t where : {0u, 1u}) {
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& member = cluster.connect(where, "member");
+    cluster.subscribe(member, kShared, Qos::k2);
+    member.take();
+    cluster.publish(publisher, "t", "one", Qos::k1, 1);
+    cluster.publish(publisher, "t", "two", Qos::k2, 2);
+    EXPECT_THAT(member.take(), ElementsAre("PUBLISH t one q1 id1", "PUBLISH t two q2 id2"));
+    EXPECT_THAT(publisher.take(), IsEmpty());
+    cluster.ack(member, PacketType::kPubAck, 1);
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+    cluster.ack(member, PacketType::kPubRec, 2, ReasonCode::kQuotaExceeded);
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 2"));  // discarded [MQTT5-4.8.2-6]
+  }
+}
+
+TEST(Shared, AnotherMemberGetsWhatOneDidNotAcknowledge) {
+  for (const size_t where : {0u, 1u}) {
+    TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& first = cluster.connect(where, "first");
+    cluster.subscribe(first, kShared, Qos::k2);
+    first.take();
+    cluster.publish(publisher, "t", "one", Qos::k1, 1);
+    cluster.publish(publisher, "t", "two", Qos::k2, 2);
+    EXPECT_EQ(first.take().size(), 2u);
+    TestClient& second = cluster.connect(2, "second");
+    cluster.subscribe(second, kShared, Qos::k2);
+    second.take();
+    cluster.lose(first);
+    // What began at QoS 2 goes to nobody else [MQTT5-4.8.2-5].
+    EXPECT_THAT(second.take(), ElementsAre("PUBLISH t one q1 id1"));
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 2"));
+    cluster.ack(second, PacketType::kPubAck, 1);
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+  }
+}
+
+TEST(Shared, NobodyLeftIsCountedAndAcknowledged) {
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& member = cluster.connect(1, "member");
+  cluster.subscribe(member, kShared, Qos::k1);
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  cluster.lose(member);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+  EXPECT_EQ(cluster.counters(0).dropped[static_cast<size_t>(DropReason::kNoMember)], 1u);
+}
+
+TEST(Shared, ALostPeersMessagesArePickedAgain) {
+  TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& there = cluster.connect(1, "there");
+  cluster.subscribe(there, kShared, Qos::k1);
+  cluster.hold_acceptances = true;
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  TestClient& here = cluster.connect(0, "here");
+  cluster.subscribe(here, kShared, Qos::k1);
+  here.take();
+  cluster.peer_down(0, 1);
+  EXPECT_THAT(here.take(), ElementsAre("PUBLISH t one q1 id1"));
+  cluster.ack(here, PacketType::kPubAck, 1);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+}
+
+TEST(Shared, AStoredSessionKeepsItsMessages) {  // [MQTT5-4.8.2-4]
+  TestCluster cluster;
+  TestClient& publisher = cluster.connect(0, "publisher");
+  const ConnectOptions stored{.client_id = "stored", .clean_start = false, .edit = [](Connect& c) {
+                                c.session_expiry_s = 100;
+                              }};
+  TestClient& member = cluster.connect(0, stored);
+  cluster.subscribe(member, kShared, Qos::k2);
+  member.take();
+  cluster.publish(publisher, "t", "one", Qos::k2, 1);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+  cluster.lose(member);
+  TestClient& other = cluster.connect(0, "other");
+  cluster.subscribe(other, kShared, Qos::k2);
+  other.take();
+  TestClient& again = cluster.connect(0, stored);
+  EXPECT_THAT(again.take(), ElementsAre("PUBLISH t one q2 id1 dup"));
+  EXPECT_THAT(other.take(), IsEmpty());
+}
+
+TEST(Shared, WhatAStoredSessionDidNotSendGoesToAnotherWhenItEnds) {
+  TestCluster cluster;
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& member = cluster.connect(
+      0, {.client_id = "stored", .edit = [](Connect& c) { c.session_expiry_s = 5; }});
+  cluster.subscribe(member, kShared, Qos::k1);
+  cluster.lose(member);
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+  TestClient& other = cluster.connect(0, "other");
+  cluster.subscribe(other, kShared, Qos::k1);
+  other.take();
+  cluster.advance(Duration::seconds(6));
+  EXPECT_THAT(other.take(), ElementsAre("PUBLISH t one q1 id1"));
+}
+
+TEST(Shared, AbsentMembersAreTheLastChoice) {
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  const ConnectOptions stored{.client_id = "stored", .clean_start = false, .edit = [](Connect& c) {
+                                c.session_expiry_s = 100;
+                              }};
+  TestClient& absent = cluster.connect(0, stored);
+  cluster.subscribe(absent, kShared, Qos::k1);
+  cluster.lose(absent);
+  TestClient& present = cluster.connect(1, "present");
+  cluster.subscribe(present, kShared, Qos::k1);
+  present.take();
+  for (uint16_t i = 1; i <= 10; ++i) {
+    cluster.publish(publisher, "t", "m", Qos::k1, i);
+    cluster.ack(present, PacketType::kPubAck, i);
+  }
+  EXPECT_EQ(present.take().size(), 10u);
+  EXPECT_EQ(publisher.take().size(), 10u);
+}
+
+}  // namespace
+}  // namespace shoal::test
