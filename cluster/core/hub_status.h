@@ -22,6 +22,7 @@ const char* name_of(MemberState state);
 
 struct MemberStatus {
   NodeId id;
+  NodeSlot slot = kSelf;  // as the workers know it; kSelf for one that was never met
   std::string name;
   std::string address;
   MemberState state = MemberState::kSilent;

@@ -29,10 +29,10 @@ struct Life {
 struct StoredMember {
   NodeId id;
   std::string name;
-  std::string address;       // where the others reach it
-  uint64_t incarnation = 0;  // the last seen; one below it is refused
-  // This life and those before it were given up: messages were acknowledged that its clients did
-  // not get. It may not come back into the cluster.
+  std::string address;  // where the others reach it
+  Life life;            // the last seen; an incarnation below it is refused
+  // This life and those before it were given up: messages may have been acknowledged that its
+  // clients did not get. It does not come back into the cluster.
   Life given_up;
   bool left = false;  // by `leave` or `remove`: it does not count any more and never will again
   bool operator==(const StoredMember&) const = default;

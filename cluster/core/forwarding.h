@@ -1,0 +1,147 @@
+// Batches between the workers of this node and those of the peers, and the acceptances that answer
+// them.
+//
+// What travels on the forward and bulk lanes is a row of parcels: a batch, or a retained message
+// with its stamp. A parcel is
+//
+//   size of the head (64 bits), head, large parts
+//
+// cut into frames of at most Limits::bulk_piece_bytes, all but the last with kFlagMore. Parcels do not
+// mix within a lane. The next is begun while less than Limits::forward_window_bytes of those before
+// it are not worked off by the receiver's workers; of a long one only so much is in the lane's
+// memory as kUnackedMax.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cluster/core/context.h"
+#include "cluster/core/pair.h"
+#include "cluster/core/routes.h"
+#include "shoal/peers.h"
+
+namespace shoal {
+
+// A retained message of a peer, or its removal.
+struct RetainedParcel {
+  Stamp stamp;
+  std::string removed_topic;  // empty: `batch` has the message
+  std::shared_ptr<ForwardBatch> batch;
+};
+
+class Forwarding {
+ public:
+  Forwarding(Context& context, const Routes& routes) : context_(context), routes_(routes) {}
+
+  void on_open(const Pair& pair);
+  // Tokens of parcels that were not sent are appended.
+  void on_end(const Pair& pair, std::vector<uint64_t>& lost_tokens);
+
+  // ---- workers
+  void on_forward(Pair* pair, WorkerIndex from, ForwardBatchRef batch);
+  void on_accept(Pair* pair, WorkerIndex from, AcceptOut&& accept);
+  void on_consumed(Pair* pair, WorkerIndex from, uint64_t bytes);
+  void send_retained(Pair& pair, const Stamp& stamp, const std::string& removed_topic,
+                     ForwardBatchRef batch, uint64_t token);
+
+  // ---- peers
+  // False: the peer breaks the protocol.
+  bool on_piece(Pair& pair, Lane lane, const ParsedFrame& frame,
+                std::optional<RetainedParcel>& retained);
+  bool on_peer_accepts(Pair& pair, const proto::Accept& accept);
+  void on_credit(Pair& pair, const google::protobuf::RepeatedField<uint64_t>& credit);
+  // What the window lets out.
+  void pump(Pair& pair);
+
+  // Bytes worked off here, for the peer's window; `is_due`: it should hear soon.
+  void fill_credit(const Pair& pair, google::protobuf::RepeatedField<uint64_t>* credit);
+  bool is_credit_due(const Pair& pair, uint64_t step) const;
+
+  size_t waiting_bytes(const Pair& pair) const;
+  uint64_t forwarded(const Pair& pair) const;
+  uint64_t received(const Pair& pair) const;
+  uint64_t dropped() const { return dropped_; }
+
+ private:
+  static constexpr int kLanes = 2;  // forward, bulk
+
+  struct Parcel {
+    FrameKind kind = FrameKind::kBatch;
+    std::string head;  // of a batch: made when its turn comes
+    ForwardBatchRef batch;
+    uint64_t token = 0;
+    size_t bytes = 0;  // about
+  };
+  // The parcel that is being cut into frames.
+  struct Cut {
+    Parcel parcel;
+    std::vector<std::span<const uint8_t>> parts;
+    size_t part = 0;
+    size_t offset = 0;  // in the part
+  };
+  // The parcel that is coming.
+  struct Joined {
+    bool is_begun = false;
+    FrameKind kind{};
+    uint64_t wire_bytes = 0;
+    uint64_t head_bytes = 0;
+    std::vector<uint8_t> head;
+    RetainedParcel retained;
+    std::shared_ptr<ForwardBatch> batch;
+    std::shared_ptr<uint8_t[]> large;
+    size_t large_bytes = 0;
+    size_t large_have = 0;
+  };
+  // What a worker has of a peer and has not worked off.
+  struct Load {
+    struct Item {
+      uint64_t bytes;  // as the worker counts
+      uint64_t wire;   // as the peer's window does
+      int lane;
+    };
+    std::deque<Item> items;
+    std::array<uint64_t, kLanes> wire{};
+  };
+  struct Flow {
+    std::array<std::deque<Parcel>, kLanes> waiting;
+    std::array<std::optional<Cut>, kLanes> cut;
+    size_t waiting_bytes = 0;
+    bool is_congested = false;
+    std::array<uint64_t, kLanes> sent{};    // wire bytes of parcels begun
+    std::array<uint64_t, kLanes> credit{};  // worked off there
+    std::array<Joined, kLanes> joined;
+    std::array<uint64_t, kLanes> received{};
+    std::array<uint64_t, kLanes> told_credit{};
+    std::vector<Load> loads;  // of each worker
+  };
+  struct Totals {
+    uint64_t forwarded = 0;
+    uint64_t received = 0;
+  };
+
+  void enqueue(Pair& pair, Flow& flow, Lane lane, Parcel parcel);
+  void check_congestion(const Pair& pair, Flow& flow);
+  void begin_cut(Flow& flow, int lane);
+  void send_piece(Pair& pair, Flow& flow, Lane lane);
+  bool add(Joined& joined, std::span<const uint8_t> bytes);
+  bool parse_head(Joined& joined);
+  bool begin_large(Joined& joined, uint64_t bytes);
+  bool finish(Pair& pair, Flow& flow, Lane lane, std::optional<RetainedParcel>& retained);
+  void deliver(const Pair& pair, Flow& flow, int lane, Joined& joined);
+  uint64_t credit_of(const Flow& flow, int lane) const;
+
+  Context& context_;
+  const Routes& routes_;
+  std::map<NodeId, Flow> flows_;
+  std::map<NodeId, Totals> totals_;
+  uint64_t dropped_ = 0;
+};
+
+}  // namespace shoal

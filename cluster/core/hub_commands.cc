@@ -1,0 +1,81 @@
+// The commands of `shoal ctl`: drain, leave, remove.
+#include <utility>
+
+#include <absl/strings/str_format.h>
+#include "cluster/core/hub_core.h"
+
+namespace shoal {
+namespace {
+
+// A member that is not reachable now hears of it from the others.
+constexpr Duration kLeaveWait = Duration::seconds(3);
+
+}  // namespace
+
+void HubCore::answer(uint64_t token, bool ok, std::string text) {
+  context_.effects.answers.push_back({token, ok, std::move(text)});
+}
+
+void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
+  context_.now = now;
+  if (const auto* const drain = std::get_if<DrainCommand>(&command)) {
+    is_draining_ = drain->per_second != 0;
+    context_.mail(context_.all_workers(), Drain{drain->per_second});
+    send_states();
+    answer(token, true, is_draining_ ? "draining" : "no longer draining");
+  } else if (const auto* const removed = std::get_if<RemoveCommand>(&command)) {
+    remove(token, removed->node);
+  } else {
+    leave(token);
+  }
+  settle();
+}
+
+// First no client is here any more, so that nothing is promised that the others do not wait for;
+// then the others are told, and the answer is given when all that are connected know it.
+void HubCore::leave(uint64_t token) {
+  if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
+  is_leaving_ = true;
+  leave_token_ = token;
+  context_.log(HubEffects::Log::Level::kInfo, "this node leaves the cluster");
+  leases_.stop();
+  close_all();
+}
+
+void HubCore::say_leaving() {
+  if (!leave_token_ || !members_.leave(context_.self)) return;
+  leave_waits_ = static_cast<int>(open_pairs().size());
+  leave_deadline_ = context_.now.mono + kLeaveWait;
+  on_members_changed(kLeaveToken);
+  check_left();
+}
+
+void HubCore::check_left() {
+  if (!leave_token_ || is_self_member()) return;
+  if (leave_waits_ > 0 && context_.now.mono < leave_deadline_) return;
+  answer(*leave_token_, true, "this node has left the cluster");
+  leave_token_.reset();
+}
+
+void HubCore::remove(uint64_t token, const std::string& node) {
+  NodeId found;
+  int matches = 0;
+  for (const auto& [id, member] : members_.all()) {
+    if (member.left) continue;
+    if (member.name != node && absl::StrFormat("%016x", id.value) != node) continue;
+    found = id;
+    ++matches;
+  }
+  if (matches == 0) return answer(token, false, "no member is called " + node);
+  if (matches > 1)
+    return answer(token, false, "several members are called " + node + ": use the id");
+  if (found == context_.self) return answer(token, false, "that is this node: use leave");
+  if (!leases_.is_out(found) && !leases_.is_silent(found)) {
+    return answer(token, false, "node " + node + " is there: use leave on it, or stop it first");
+  }
+  members_.leave(found);
+  on_members_changed();
+  answer(token, true, "node " + node + " is removed");
+}
+
+}  // namespace shoal

@@ -1,0 +1,245 @@
+#include "cluster/core/hub_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "shoal/assert.h"
+
+namespace shoal {
+namespace {
+
+// A lane is acknowledged when so much has come, and otherwise with the next tick.
+constexpr size_t kAckBytes = 128 * 1024;
+// Longer between two ticks: this process stood still, and what it has not heard is in its sockets.
+constexpr Duration kStall = Duration::millis(500);
+
+template <typename Message>
+bool parse(std::span<const uint8_t> body, Message& message) {
+  return message.ParseFromArray(body.data(), static_cast<int>(body.size()));
+}
+
+// `expect` as it is meant: a node without seeds is a cluster of its own.
+HubConfig with_defaults(HubConfig config) {
+  if (config.expect == 0 && config.join.empty()) config.expect = 1;
+  return config;
+}
+
+}  // namespace
+
+HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
+    : context_(with_defaults(std::move(config)), stored, seed),
+      cluster_(stored.cluster),
+      members_(stored.members),
+      links_(context_),
+      founding_(context_),
+      leases_(context_, members_),
+      routes_(
+          context_, [this] { return open_pairs(); }, [this] { return waited_for(); }),
+      forwarding_(context_, routes_) {
+  SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
+  SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
+}
+
+void HubCore::on_start(Now now) {
+  context_.now = now;
+  last_tick_ = now.mono;
+  if (cluster_ && members_.merge(own_entry())) store(stored_state(), [] {});
+  leases_.on_members();
+  if (!cluster_) found_step();
+  heartbeat();
+  settle();
+}
+
+void HubCore::on_tick(Now now) {
+  context_.now = now;
+  if (now.mono - last_tick_ > kStall) links_.on_stall();
+  last_tick_ = now.mono;
+  std::vector<Link> closed;
+  links_.close_silent(context_.config.limits.lease, closed);
+  for (const Link& link : closed) lose_link(link);
+  dial();
+  if (now.mono - last_heartbeat_ >= context_.config.limits.heartbeat_interval) heartbeat();
+  for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
+  check_left();
+  settle();
+}
+
+void HubCore::heartbeat() {
+  last_heartbeat_ = context_.now.mono;
+  if (!cluster_) found_step();
+  send_states();
+}
+
+// ---- workers ------------------------------------------------------------------------------------
+
+void HubCore::on_worker(WorkerIndex from, ToHub&& mail, Now now) {
+  SHOAL_ASSERT(from < context_.config.workers);
+  context_.now = now;
+  std::visit([this, from](auto&& one) { on_mail(from, std::move(one)); }, std::move(mail));
+}
+
+void HubCore::on_mail(WorkerIndex from, RouteBatch&& mail) { routes_.on_batch(from, mail); }
+
+void HubCore::on_mail(WorkerIndex from, RoutesApplied&& mail) {
+  routes_.on_applied(from, mail.number);
+  settle();
+}
+
+void HubCore::on_mail(WorkerIndex from, ForwardOut&& mail) {
+  forwarding_.on_forward(pair_at(mail.node), from, std::move(mail.batch));
+}
+
+void HubCore::on_mail(WorkerIndex from, AcceptOut&& mail) {
+  Pair* const pair = pair_at(mail.origin.node);
+  forwarding_.on_accept(pair, from, std::move(mail));
+}
+
+void HubCore::on_mail(WorkerIndex from, ForwardConsumed&& mail) {
+  Pair* const pair = pair_at(mail.node);
+  forwarding_.on_consumed(pair, from, mail.bytes);
+  if (pair != nullptr && pair->is_open()) acknowledge(*pair, kAckBytes);
+}
+
+void HubCore::on_mail(WorkerIndex from, AllClosed&&) {
+  if (closing_ == 0) return;
+  closing_ &= ~bit_of(from);
+  if (closing_ == 0) on_all_closed();
+}
+
+// ---- frames -------------------------------------------------------------------------------------
+
+void HubCore::on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now now) {
+  context_.now = now;
+  Link* const link = links_.find(id);
+  if (link == nullptr || !link->up) return;
+  const std::optional<ParsedFrame> frame = parse_frame(bytes);
+  if (!frame) return refuse(*link, "not a frame of a known format");
+  if (frame->header.kind == FrameKind::kHello) return on_hello(*link, *frame);
+  if (frame->header.kind == FrameKind::kRefuse) {
+    proto::Refuse refused;
+    if (parse(frame->body, refused)) refused_ = refused.why().substr(0, 200);
+    return;
+  }
+  // Between lanes there is no order, and a frame may come before the hello.
+  if (!link->peer) return;
+  Pair& pair = *find_pair(link->peer);
+  if (frame->header.sender != pair.id() || frame->header.incarnation != pair.life.incarnation) {
+    return refuse(*link, "a frame of another node");
+  }
+  link->last_heard = now.mono;
+  if (frame->header.number == 0 ? on_unnumbered(*link, pair, *frame)
+                                : on_numbered(pair, lane, *frame)) {
+    return;
+  }
+  if (Link* const left = links_.find(id)) refuse(*left, "a frame that breaks the protocol");
+}
+
+bool HubCore::on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame) {
+  switch (frame.header.kind) {
+    case FrameKind::kState: {
+      proto::State state;
+      return parse(frame.body, state) && on_state(link, pair, state);
+    }
+    case FrameKind::kStateAnswer: {
+      proto::StateAnswer answer;
+      if (!parse(frame.body, answer)) return false;
+      if (answer.clock() <= context_.now.mono.ns) {
+        rtt_[pair.id()] = context_.now.mono - Instant{answer.clock()};
+      }
+      leases_.on_answer(pair, answer);
+      settle();
+      return true;
+    }
+    case FrameKind::kLaneAck: {
+      proto::LaneAck ack;
+      if (!parse(frame.body, ack)) return false;
+      if (!pair.is_open() || frame.header.session != pair.session()) return true;
+      std::vector<uint64_t> tokens;
+      if (!pair.on_received(ack.received(), false, tokens)) return false;
+      forwarding_.on_credit(pair, ack.credit());
+      routes_.pump(pair);
+      on_tokens(tokens);
+      return true;
+    }
+    default: return true;  // of a later version
+  }
+}
+
+bool HubCore::on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame) {
+  if (!pair.is_open() || frame.header.session != pair.session()) return true;
+  switch (pair.accept(lane, frame.header.number)) {
+    case LaneIn::Verdict::kRepeat: return true;
+    case LaneIn::Verdict::kGap: return false;
+    case LaneIn::Verdict::kNew: break;
+  }
+  received_bytes_[pair.id()] += frame.body.size() + kFrameHeaderBytes;
+  if (lane == Lane::kControl) {
+    if (!on_control(pair, frame)) return false;
+  } else if (frame.header.kind == FrameKind::kBatch || frame.header.kind == FrameKind::kRetained) {
+    std::optional<RetainedParcel> retained;
+    if (!forwarding_.on_piece(pair, lane, frame, retained)) return false;
+  }
+  if (pair.is_open()) acknowledge(pair, kAckBytes);
+  return true;
+}
+
+bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
+  const auto with = [&frame](auto message, auto handle) {
+    return parse(frame.body, message) && handle(message);
+  };
+  switch (frame.header.kind) {
+    case FrameKind::kMembers:
+      return with(proto::Members(), [&](const proto::Members& heard) {
+        if (members_.merge(heard)) on_members_changed();
+        return true;
+      });
+    case FrameKind::kRoutesChunk:
+      return with(proto::RoutesChunk(), [&](const auto& m) { return routes_.on_chunk(pair, m); });
+    case FrameKind::kRoutesDelta:
+      return with(proto::RoutesDelta(), [&](const auto& m) { return routes_.on_delta(pair, m); });
+    case FrameKind::kRoutesWanted: routes_.on_wanted(pair); return true;
+    case FrameKind::kRoutesApplied:
+      return with(proto::RoutesApplied(), [&](const proto::RoutesApplied& applied) {
+        if (!routes_.on_peer_applied(pair, applied.version())) return false;
+        settle();
+        return true;
+      });
+    case FrameKind::kAccept:
+      return with(proto::Accept(),
+                  [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
+    default: return true;  // of a later version
+  }
+}
+
+void HubCore::acknowledge(Pair& pair, size_t step) {
+  size_t& received = received_bytes_[pair.id()];
+  if (received < step && !forwarding_.is_credit_due(pair, step)) return;
+  if (!pair.is_resumed()) return;
+  received = 0;
+  proto::LaneAck ack;
+  for (int lane = 0; lane < kLaneCount; ++lane) {
+    ack.add_received(pair.received(static_cast<Lane>(lane)));
+  }
+  forwarding_.fill_credit(pair, ack.mutable_credit());
+  pair.send_now(FrameKind::kLaneAck, ack);
+}
+
+void HubCore::on_tokens(const std::vector<uint64_t>& tokens) {
+  for (const uint64_t token : tokens) {
+    if (token != kLeaveToken) continue;
+    --leave_waits_;
+    check_left();
+  }
+}
+
+void HubCore::on_stored(uint64_t token, Now now) {
+  context_.now = now;
+  const auto it = stores_.find(token);
+  if (it == stores_.end()) return;
+  const std::function<void()> then = std::move(it->second);
+  stores_.erase(it);
+  then();
+  settle();
+}
+
+}  // namespace shoal

@@ -1,0 +1,162 @@
+// Joins the parts of a hub: takes each event to the part whose it is, and after those that may have
+// changed how members stand, settles what follows from it.
+//
+// hub_core.cc      the events, workers' mail, frames
+// hub_links.cc     links and who is at their other end
+// hub_sessions.cc  States, the beginning and end of sessions, coming into sync
+// hub_members.cc   founding, joining, giving up, closing all, leaving, storing
+// hub_commands.cc  drain, leave, remove
+// hub_report.cc    status
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/core/context.h"
+#include "cluster/core/forwarding.h"
+#include "cluster/core/founding.h"
+#include "cluster/core/leases.h"
+#include "cluster/core/links.h"
+#include "cluster/core/members.h"
+#include "cluster/core/pair.h"
+#include "cluster/core/routes.h"
+
+namespace shoal {
+
+class HubCore {
+ public:
+  HubCore(HubConfig config, StoredState stored, uint64_t seed);
+
+  void on_start(Now now);
+  void on_tick(Now now);
+  void on_worker(WorkerIndex from, ToHub&& mail, Now now);
+  void on_link_up(LinkId id, bool dialled_by_us, std::string address, Now now);
+  void on_link_down(LinkId id, const std::string& why, Now now);
+  void on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now now);
+  void on_stored(uint64_t token, Now now);
+  void on_command(uint64_t token, const HubCommand& command, Now now);
+  void on_figures(const OwnFigures& figures) { figures_ = figures; }
+
+  HubEffects& effects() { return context_.effects; }
+  HubStatus status(Now now);
+  void check_invariants() const;
+  const Routes& routes() const { return routes_; }
+
+ private:
+  // What a peer's acknowledgement of a frame is for: kLeaveToken, or a retained write.
+  static constexpr uint64_t kLeaveToken = ~uint64_t{0};
+  using Said = std::map<NodeId, const proto::State*>;
+
+  // ---- hub_core.cc
+  void on_mail(WorkerIndex from, RouteBatch&& mail);
+  void on_mail(WorkerIndex from, RoutesApplied&& mail);
+  void on_mail(WorkerIndex, ClaimRequest&&) {}
+  void on_mail(WorkerIndex, ClaimRelease&&) {}
+  void on_mail(WorkerIndex, EvictDone&&) {}
+  void on_mail(WorkerIndex from, ForwardOut&& mail);
+  void on_mail(WorkerIndex from, AcceptOut&& mail);
+  void on_mail(WorkerIndex from, ForwardConsumed&& mail);
+  void on_mail(WorkerIndex, RetainWrite&&) {}
+  void on_mail(WorkerIndex, RetainedQuery&&) {}
+  void on_mail(WorkerIndex from, AllClosed&& mail);
+  bool on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame);
+  bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
+  bool on_control(Pair& pair, const ParsedFrame& frame);
+  void acknowledge(Pair& pair, size_t step);
+  void on_tokens(const std::vector<uint64_t>& tokens);
+  void heartbeat();
+
+  // ---- hub_links.cc
+  void send_hello(const Link& link);
+  void on_hello(Link& link, const ParsedFrame& frame);
+  std::string check_hello(const FrameHeader& header, const proto::Hello& hello) const;
+  void refuse(const Link& link, const std::string& why);
+  void choose_link(Link& link, Pair& pair, bool is_state);
+  void lose_link(const Link& link);
+  bool has_good_link(const Pair& pair) const;
+  void dial();
+  Pair& pair_of(NodeId id);
+  Pair* find_pair(NodeId id);
+  const Pair* find_pair(NodeId id) const;
+  Pair* pair_at(NodeSlot slot);
+
+  // ---- hub_sessions.cc
+  bool on_state(Link& link, Pair& pair, const proto::State& state);
+  bool follow_session(Pair& pair, LinkId link, const proto::State& state);
+  bool may_open(const Pair& pair) const;
+  void open_session(Pair& pair, uint64_t peer_epoch);
+  void end_session(Pair& pair, bool renew);
+  void send_state(Pair& pair);
+  void send_states();
+  Said said() const;
+  std::vector<Pair*> open_pairs();
+  std::vector<NodeId> waited_for() const;
+  void check_in_sync(Pair& pair);
+  void settle();
+  void publish_ack_until();
+
+  // ---- hub_members.cc
+  void found_step();
+  void adopt(const ClusterId& cluster, std::vector<StoredMember> members);
+  void admit(const Pair& pair);
+  bool supersede(const Pair& pair);
+  void on_members_changed(uint64_t token = 0);
+  void give_up_silent();
+  void close_all();
+  void on_all_closed();
+  StoredState stored_state() const;
+  void store(StoredState state, std::function<void()> then);
+  StoredMember own_entry() const;
+  bool is_in_cluster() const;
+  bool is_self_member() const { return members_.is_member(context_.self); }
+  bool is_given_up_self() const;
+
+  // ---- hub_commands.cc
+  void answer(uint64_t token, bool ok, std::string text);
+  void leave(uint64_t token);
+  void say_leaving();
+  void check_left();
+  void remove(uint64_t token, const std::string& node);
+
+  // ---- hub_report.cc
+  std::string why_not_ready() const;
+  MemberStatus status_of(const StoredMember& member) const;
+
+  Context context_;
+  ClusterId cluster_;
+  Members members_;
+  Links links_;
+  std::map<NodeId, std::unique_ptr<Pair>> pairs_;
+  std::vector<Pair*> slots_{nullptr};  // by NodeSlot; kSelf is none
+  Founding founding_;
+  Leases leases_;
+  Routes routes_;
+  Forwarding forwarding_;
+
+  std::map<uint64_t, std::function<void()>> stores_;  // what waits for a write
+  uint64_t last_store_ = 0;
+  bool is_adopting_ = false;
+  std::set<NodeId> admitting_;
+  uint64_t closing_ = 0;  // workers that are still closing all
+  bool is_leaving_ = false;
+  std::optional<uint64_t> leave_token_;  // of the command
+  int leave_waits_ = 0;                  // peers that do not know it yet
+  Instant leave_deadline_{};
+  bool is_draining_ = false;
+  Instant published_until_{};
+  bool is_published_ = false;
+  std::vector<uint64_t> told_silent_;  // as the last States said
+  Instant last_heartbeat_{};
+  Instant last_tick_{};
+  std::map<NodeId, size_t> received_bytes_;  // since the last acknowledgement
+  std::map<NodeId, Duration> rtt_;
+  std::string refused_;  // why another node would not have this one
+  OwnFigures figures_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,181 @@
+// Founding and joining, giving up and being given up, leaving, and what is stored of it.
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include <absl/strings/str_format.h>
+#include "cluster/core/hub_core.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+
+StoredState HubCore::stored_state() const {
+  return {context_.self, context_.life.incarnation, cluster_, members_.to_stored()};
+}
+
+void HubCore::store(StoredState state, std::function<void()> then) {
+  stores_.emplace(++last_store_, std::move(then));
+  context_.effects.stores.push_back({last_store_, std::move(state)});
+}
+
+StoredMember HubCore::own_entry() const {
+  return {.id = context_.self,
+          .name = context_.config.node_name,
+          .address = context_.config.advertise,
+          .life = context_.life};
+}
+
+bool HubCore::is_in_cluster() const { return cluster_ && is_self_member() && !is_leaving_; }
+
+bool HubCore::is_given_up_self() const {
+  const StoredMember* const self = members_.find(context_.self);
+  return self != nullptr && self->given_up >= context_.life;
+}
+
+// Something in the table is new: it is stored and told, and what it says of this node is done.
+void HubCore::on_members_changed(uint64_t token) {
+  leases_.on_members();
+  store(stored_state(), [] {});
+  proto::Members message;
+  members_.to_message(message);
+  for (Pair* const pair : open_pairs()) {
+    const StoredMember* const member = members_.find(pair->id());
+    pair->send(FrameKind::kMembers, message, token);
+    if (member == nullptr || !member->left) continue;
+    acknowledge(*pair, 0);  // it waits for that to end
+    end_session(*pair, true);
+  }
+  const StoredMember* const self = members_.find(context_.self);
+  if (self != nullptr && self->left && !is_leaving_) {
+    context_.log(HubEffects::Log::Level::kError, "this node was removed from the cluster");
+    is_leaving_ = true;
+    leases_.stop();
+    close_all();
+  }
+  if (is_given_up_self()) close_all();
+}
+
+// ---- founding and joining -----------------------------------------------------------------------
+
+void HubCore::found_step() {
+  if (is_adopting_) return;
+  Said unfounded;
+  for (const auto& [id, state] : said()) {
+    if (!cluster_id_of(state->cluster())) unfounded.emplace(id, state);
+  }
+  const std::optional<Founding::Founded> founded = founding_.step(unfounded);
+  if (!founded) return;
+  std::vector<StoredMember> members;
+  for (const NodeId id : founded->nodes) {
+    const Pair* const pair = find_pair(id);
+    members.push_back(id == context_.self ? own_entry()
+                                          : StoredMember{.id = id,
+                                                         .name = pair->hello.name(),
+                                                         .address = pair->hello.address(),
+                                                         .life = pair->life});
+  }
+  context_.log(HubEffects::Log::Level::kInfo,
+               absl::StrFormat("a cluster of %d is founded", members.size()));
+  adopt(founded->cluster, std::move(members));
+}
+
+// Nothing is done in the name of a cluster before its id is stored.
+void HubCore::adopt(const ClusterId& cluster, std::vector<StoredMember> members) {
+  if (is_adopting_) return;
+  is_adopting_ = true;
+  const StoredState state{context_.self, context_.life.incarnation, cluster, members};
+  store(state, [this, cluster, members = std::move(members)] {
+    is_adopting_ = false;
+    cluster_ = cluster;
+    for (const StoredMember& member : members) members_.merge(member);
+    leases_.on_members();
+    send_states();
+  });
+}
+
+// A node that is in sync but no member becomes one: while this node may acknowledge, which is to say
+// with the consent of a majority.
+void HubCore::admit(const Pair& pair) {
+  if (!is_in_cluster() || admitting_.count(pair.id()) != 0 || !supersede(pair)) return;
+  if (leases_.ack_until() <= context_.now.mono) return;
+  const StoredMember added{.id = pair.id(),
+                           .name = pair.hello.name(),
+                           .address = pair.hello.address(),
+                           .life = pair.life};
+  admitting_.insert(pair.id());
+  StoredState state = stored_state();
+  state.members.push_back(added);
+  std::sort(state.members.begin(), state.members.end(),
+            [](const StoredMember& a, const StoredMember& b) { return a.id < b.id; });
+  store(std::move(state), [this, added] {
+    admitting_.erase(added.id);
+    if (!members_.merge(added)) return;
+    context_.log(HubEffects::Log::Level::kInfo, "node " + added.name + " is a member now");
+    on_members_changed();
+  });
+}
+
+// A node with a new data directory takes the place of the member of the same name and address, which
+// cannot be there any more. False: that member may still acknowledge.
+bool HubCore::supersede(const Pair& pair) {
+  for (const auto& [id, member] : members_.all()) {
+    if (id == pair.id() || member.left || member.name != pair.hello.name() ||
+        member.address != pair.hello.address()) {
+      continue;
+    }
+    if (!leases_.is_out(id) && !leases_.is_silent(id)) return false;
+    context_.log(HubEffects::Log::Level::kWarn,
+                 "node " + member.name + " came back without its data: a new member replaces it");
+    members_.leave(id);
+    on_members_changed();
+    return false;  // what follows from that comes first
+  }
+  return true;
+}
+
+// ---- giving up ----------------------------------------------------------------------------------
+
+void HubCore::give_up_silent() {
+  std::vector<NodeId> decided = leases_.to_give_up();
+  if (!decided.empty()) {
+    for (const NodeId id : decided) {
+      if (const Pair* const pair = find_pair(id)) {
+        members_.merge({.id = id, .life = pair->life});
+      }
+      members_.give_up(id);
+    }
+    store(stored_state(), [this, decided] { leases_.on_stored(decided); });
+  }
+  for (const NodeId id : leases_.take_out()) {
+    context_.log(HubEffects::Log::Level::kWarn,
+                 "node " + members_.find(id)->name + " is given up: nothing was heard from it");
+    Pair* const pair = find_pair(id);
+    if (pair == nullptr) continue;
+    if (pair->is_open()) end_session(*pair, true);
+    const LinkId link = pair->link();
+    if (link == 0) continue;
+    pair->use_link(0);
+    links_.close(link, "given up");
+  }
+}
+
+// ---- being given up -----------------------------------------------------------------------------
+
+void HubCore::close_all() {
+  if (closing_ != 0) return;
+  closing_ = context_.all_workers();
+  publish_ack_until();
+  context_.log(HubEffects::Log::Level::kWarn,
+               "the others went on without this node: its connections are closed");
+  context_.mail(closing_, AllClose{});
+}
+
+void HubCore::on_all_closed() {
+  ++context_.life.closes;
+  if (members_.find(context_.self) != nullptr && members_.merge(own_entry())) on_members_changed();
+  say_leaving();
+  send_states();
+  settle();
+}
+
+}  // namespace shoal

@@ -1,0 +1,217 @@
+// States, the beginning and end of sessions, and coming into sync.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/core/hub_core.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+namespace {
+
+constexpr int kMetMax = 64;  // addresses told or heard in one State
+
+Life life_of(const proto::Life& from) { return {from.incarnation(), from.closes()}; }
+
+void set_life(proto::Life* to, const Life& from) {
+  to->set_incarnation(from.incarnation);
+  to->set_closes(from.closes);
+}
+
+}  // namespace
+
+// ---- States -------------------------------------------------------------------------------------
+
+void HubCore::send_state(Pair& pair) {
+  if (pair.link() == 0) return;
+  proto::State state;
+  state.set_clock(context_.now.mono.ns);
+  set_cluster_id(state.mutable_cluster(), cluster_);
+  set_life(state.mutable_life(), context_.life);
+  state.set_epoch(pair.epoch());
+  state.set_known_epoch(pair.peer_epoch());
+  if (pair.is_open()) {
+    for (int lane = 0; lane < kLaneCount; ++lane) {
+      state.add_received(pair.received(static_cast<Lane>(lane)));
+    }
+    forwarding_.fill_credit(pair, state.mutable_credit());
+  }
+  if (const StoredMember* const member = members_.find(pair.id())) {
+    set_life(state.mutable_given_up(), member->given_up);
+  }
+  leases_.fill(state);
+  if (!cluster_) {
+    founding_.fill(state);
+    for (const auto& [id, other] : pairs_) {
+      if (other->link() != 0 && state.met_size() < kMetMax) state.add_met(other->hello.address());
+    }
+  }
+  state.set_routes_version(routes_.version());
+  state.set_routes_digest(routes_.digest());
+  state.set_ready(why_not_ready().empty());
+  state.set_draining(is_draining_);
+  state.set_clients(figures_.clients);
+  state.set_routes(routes_.own_count());
+  state.set_messages_in(figures_.messages_in);
+  state.set_messages_out(figures_.messages_out);
+  pair.send_now(FrameKind::kState, state);
+}
+
+void HubCore::send_states() {
+  for (const auto& [id, pair] : pairs_) send_state(*pair);
+}
+
+HubCore::Said HubCore::said() const {
+  Said said;
+  for (const auto& [id, pair] : pairs_) {
+    if (pair->link() != 0 && pair->said.epoch() != 0) said.emplace(id, &pair->said);
+  }
+  return said;
+}
+
+bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
+  const Life life = life_of(state.life());
+  if (state.epoch() == 0 || life.incarnation != pair.life.incarnation) return false;
+  const ClusterId cluster = cluster_id_of(state.cluster());
+  if (cluster && cluster_ && cluster != cluster_) {
+    refuse(link, "node " + context_.config.node_name + " is in another cluster");
+    return true;
+  }
+  const LinkId link_id = link.id;
+  choose_link(link, pair, true);
+  pair.said = state;
+  pair.life = std::max(pair.life, life);
+
+  bool changed = false;
+  if (members_.find(pair.id()) != nullptr) {
+    changed = members_.merge({.id = pair.id(),
+                              .name = pair.hello.name(),
+                              .address = pair.hello.address(),
+                              .life = pair.life});
+  }
+  if (members_.find(context_.self) != nullptr) {
+    StoredMember self = own_entry();
+    self.given_up = life_of(state.given_up());
+    changed |= members_.merge(self);
+  }
+  if (changed) on_members_changed();  // may close all: before the session's end tells the workers
+  if (cluster && !cluster_) adopt(cluster, {});
+  if (!cluster_) {
+    for (int i = 0; i < std::min(state.met_size(), kMetMax); ++i) links_.add_target(state.met(i));
+    found_step();
+  }
+  if (!follow_session(pair, link_id, state)) return false;
+  pair.send_now(FrameKind::kStateAnswer, leases_.answer(pair, state, said()));
+  if (pair.is_open()) routes_.on_digest(pair, state.routes_version(), state.routes_digest());
+  settle();
+  return true;
+}
+
+// ---- sessions -----------------------------------------------------------------------------------
+
+bool HubCore::follow_session(Pair& pair, LinkId link, const proto::State& state) {
+  bool changed = false;
+  if (pair.is_open() && state.epoch() != pair.peer_epoch()) {
+    end_session(pair, false);
+    changed = true;
+  }
+  if (!pair.is_open() && may_open(pair)) {
+    open_session(pair, state.epoch());
+    changed = true;
+  }
+  if (pair.is_open() && state.known_epoch() == pair.epoch() && state.received_size() != 0) {
+    std::vector<uint64_t> tokens;
+    const bool resume = link == pair.link() && !pair.is_resumed();
+    if (!pair.on_received(state.received(), resume, tokens)) return false;
+    forwarding_.on_credit(pair, state.credit());
+    routes_.pump(pair);
+    on_tokens(tokens);
+  }
+  if (changed) send_state(pair);
+  return true;
+}
+
+bool HubCore::may_open(const Pair& pair) const {
+  if (!cluster_ || closing_ != 0 || cluster_id_of(pair.said.cluster()) != cluster_) return false;
+  // Each side must know that the other's clients are none that were given up.
+  if (life_of(pair.said.given_up()) >= context_.life) return false;
+  const StoredMember* const self = members_.find(context_.self);
+  if (self != nullptr && self->left) return false;
+  const StoredMember* const member = members_.find(pair.id());
+  return member == nullptr || (!member->left && pair.life > member->given_up);
+}
+
+void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
+  pair.open(peer_epoch);
+  received_bytes_[pair.id()] = 0;
+  forwarding_.on_open(pair);
+  proto::Members message;
+  members_.to_message(message);
+  pair.send(FrameKind::kMembers, message);
+  routes_.on_open(pair);
+}
+
+void HubCore::end_session(Pair& pair, bool renew) {
+  std::vector<uint64_t> tokens;
+  leases_.on_out_of_sync(pair.id());
+  forwarding_.on_end(pair, tokens);
+  routes_.on_end(pair);
+  pair.end(renew, tokens);
+  on_tokens(tokens);
+}
+
+std::vector<Pair*> HubCore::open_pairs() {
+  std::vector<Pair*> open;
+  for (const auto& [id, pair] : pairs_) {
+    if (pair->is_open()) open.push_back(pair.get());
+  }
+  return open;
+}
+
+// ---- in sync ------------------------------------------------------------------------------------
+
+// A SUBACK goes out when these have the route: members that are not out, and others from the moment
+// that they have all routes, so that what they miss does not grow while they come into sync.
+std::vector<NodeId> HubCore::waited_for() const {
+  std::vector<NodeId> waited;
+  for (const auto& [id, member] : members_.all()) {
+    if (id != context_.self && leases_.is_required(id)) waited.push_back(id);
+  }
+  for (const auto& [id, pair] : pairs_) {
+    if (!leases_.is_required(id) && routes_.has_peer_applied_whole(*pair)) waited.push_back(id);
+  }
+  return waited;
+}
+
+void HubCore::check_in_sync(Pair& pair) {
+  if (!pair.is_open() || closing_ != 0 || leases_.is_in_sync(pair.id())) return;
+  if (!routes_.is_synced_both_ways(pair)) return;
+  if (!members_.is_member(pair.id())) return admit(pair);
+  leases_.on_in_sync(pair);
+  context_.log(HubEffects::Log::Level::kInfo, "in sync with node " + pair.hello.name());
+  send_state(pair);
+}
+
+// What follows from how the members stand now.
+void HubCore::settle() {
+  give_up_silent();
+  for (Pair* const pair : open_pairs()) check_in_sync(*pair);
+  routes_.check_waits();
+  publish_ack_until();
+
+  proto::State probe;
+  leases_.fill(probe);
+  std::vector<uint64_t> silent(probe.silent().begin(), probe.silent().end());
+  if (silent == told_silent_) return;
+  told_silent_ = std::move(silent);
+  send_states();  // those who are to confirm it need not wait for the next heartbeat
+}
+
+void HubCore::publish_ack_until() {
+  const Instant until = closing_ != 0 ? Instant{} : leases_.ack_until();
+  if (is_published_ && until == published_until_) return;
+  is_published_ = true;
+  published_until_ = until;
+  context_.mail(context_.all_workers(), AckUntil{until});
+}
+
+}  // namespace shoal
