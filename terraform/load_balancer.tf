@@ -59,18 +59,19 @@ resource "scaleway_lb_backend" "listener" {
   proxy_protocol         = "v2"
   server_ips             = [for name in keys(local.nodes) : scaleway_ipam_ip.node[name].address]
 
-  timeout_connect = "5s"
+  timeout_connect = "2s" # of a health check too
   timeout_server  = local.idle_timeout
   timeout_tunnel  = local.idle_timeout
 
   # A node that refuses a connection is not asked again for the same one.
   redispatch_attempt_count = 1
 
-  # A frozen process still accepts TCP, so the broker itself must answer. Dead within 5 + 3 + 3 + 3 = 14 s at worst:
-  # the rest of an interval, a timeout, the shorter wait after a first failure, a timeout.
+  # A frozen process still accepts TCP, so the broker itself must answer. Dead within 5 + 2 + 3 + 2 = 12 s at worst:
+  # the rest of an interval, a timeout, the shorter wait after a first failure, a timeout (of the connection where the
+  # machine is gone, of the answer where it is frozen).
   health_check_port            = local.admin_port
   health_check_delay           = "5s"
-  health_check_timeout         = "3s"
+  health_check_timeout         = "2s"
   health_check_transient_delay = "3s"
   health_check_max_retries     = 2
   health_check_send_proxy      = false

@@ -85,10 +85,16 @@ func (c *containers) deleted(all records, resource string, fields attributes) er
 }
 
 func (c *containers) alive(resource string, fields attributes) (bool, error) {
-	if resource != "scaleway_instance_server" {
+	var server string
+	switch resource {
+	case "scaleway_instance_server":
+		server = text(fields["id"])
+	case "scaleway_instance_private_nic": // a lost machine takes its interfaces with it
+		server = text(fields["server_id"])
+	default:
 		return true, nil
 	}
-	found, err := dockerOutput("ps", "--all", "--quiet", "--filter", "name=^"+c.name("node", text(fields["id"]))+"$")
+	found, err := dockerOutput("ps", "--all", "--quiet", "--filter", "name=^"+c.name("node", server)+"$")
 	return found != "", err
 }
 

@@ -81,7 +81,7 @@ run "three" {
   }
   assert {
     condition = alltrue([for b in values(scaleway_lb_backend.listener) :
-      b.health_check_port == 9883 && b.health_check_delay == "5s" && b.health_check_timeout == "3s" && b.health_check_max_retries == 2 &&
+      b.health_check_port == 9883 && b.health_check_delay == "5s" && b.health_check_timeout == "2s" && b.timeout_connect == "2s" && b.health_check_max_retries == 2 &&
       b.health_check_transient_delay == "3s" && !b.health_check_send_proxy &&
       b.health_check_http[0].uri == "/readyz" && b.health_check_http[0].method == "GET" && b.health_check_http[0].code == 200
     ])
@@ -140,7 +140,7 @@ run "four_keeps_the_seeds" {
     node_count = 4
   }
   assert {
-    condition     = output.inventory.all.children.shoal.vars.shoal_seeds == run.three.inventory.all.children.shoal.vars.shoal_seeds
+    condition     = output.inventory.all.children.shoal.vars.shoal_seeds == [for n in ["node1", "node2", "node3"] : scaleway_ipam_ip.node[n].address]
     error_message = "a changed list of seeds would be a changed configuration on every node"
   }
   assert {

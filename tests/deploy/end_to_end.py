@@ -1,0 +1,232 @@
+"""From `terraform apply` to `terraform destroy` with a cluster of containers, under a load that is accounted for.
+
+With --short only what every change should be tried against; without, the whole life of a cluster.
+"""
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+import images
+import load
+from cluster import PASSWORD, USER, Cluster
+from images import docker
+from report import Report
+
+A_FEW_SECONDS = 8
+PORTS = {"ssh": 22, "mqtt": 1883, "peer": 7883, "wss": 8084, "mqtts": 8883, "admin": 9883}
+
+
+def endpoints(cluster):
+    outputs = cluster.outputs()
+    ca = str(cluster.local_dir / "pki" / "tls-ca.crt")
+    return [load.Endpoint(outputs["endpoint"], outputs["ports"]["mqtt"], USER, PASSWORD),
+            load.Endpoint(outputs["endpoint"], outputs["ports"]["mqtts"], USER, PASSWORD, ca)]
+
+
+def addresses(cluster):
+    return {host: node["private"] for host, node in cluster.outputs()["nodes"].items()}
+
+
+def check_first_message(report, cluster):
+    """The line that apply prints, as printed; the subscriber is on another node, as the balancer spreads them."""
+    outputs = cluster.outputs()
+    ca = cluster.local_dir / "pki" / "tls-ca.crt"
+    subscriber = subprocess.Popen(
+        ["mosquitto_sub", "-h", outputs["endpoint"], "-p", "8883", "--cafile", str(ca), "-u", USER, "-P", PASSWORD,
+         "-t", "hello", "-C", "1", "-W", "20", "-q", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    time.sleep(2)
+    line = outputs["try_it"].replace("USER", USER).replace("PASSWORD", shlex.quote(PASSWORD))
+    said = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False, timeout=20)
+    report.that("the printed mosquitto_pub line publishes", said)
+    report.equal("and a subscriber behind the balancer receives it", subscriber.communicate(timeout=30)[0].strip(), "world")
+
+
+def check_closed(report, cluster):
+    outputs = cluster.outputs()
+    plain = ["mosquitto_pub", "-h", outputs["endpoint"], "-p", "1883", "-t", "hello", "-m", "x", "-q", "1"]
+    for name, extra in (("without a user", []), ("with a wrong password", ["-u", USER, "-P", "guess"])):
+        said = subprocess.run([*plain, *extra], capture_output=True, text=True, check=False, timeout=20)
+        report.check(f"a client {name} is refused", said.returncode != 0 and "not authori" in (said.stdout + said.stderr).lower(),
+                     said.stdout + said.stderr)
+
+
+def open_ports(prefix, address):
+    """The names of PORTS that answer at the address, asked from where `prefix` runs a command."""
+    script = "; ".join(f"(timeout 2 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo {name}) &"[:-2] + " &"
+                       for name, port in PORTS.items())
+    said = subprocess.run([*prefix, "bash", "-c", f"{script} wait".replace("; (", " (")], capture_output=True, text=True,
+                          check=False, timeout=30)
+    return sorted(said.stdout.split())
+
+
+def check_firewall(report, cluster):
+    """Who reaches what, by trying: a stranger on the private network, the balancer, a peer, and the public side."""
+    nodes = addresses(cluster)
+    target, peer = sorted(nodes)[:2]
+    there = cluster.containers()
+    private_net = next(n for n in docker("network", "ls", "--filter", f"label={cluster.label()}", "--format", "{{.Name}}").split()
+                       if not n.endswith("-public"))
+    stranger = docker("run", "--detach", "--rm", "--label", cluster.label(), "--network", private_net, "--entrypoint", "sleep",
+                      images.HAPROXY, "600")
+    try:
+        docker("exec", there[target], "docker", "run", "--detach", "--rm", "--name", "published", "--publish", "9000:9000",
+               "--entrypoint", "sleep", images.BROKER[0], "600")
+        report.equal("a neighbour on the private network reaches nothing", open_ports(["docker", "exec", stranger], nodes[target]), [])
+        reached = subprocess.run(["docker", "exec", stranger, "timeout", "2", "bash", "-c", f"</dev/tcp/{nodes[target]}/9000"],
+                                 capture_output=True, check=False)
+        report.check("nor a port that some container publishes", reached.returncode == 124, reached)
+        report.equal("the balancer reaches MQTT and readiness", open_ports(["docker", "exec", there["lb"]], nodes[target]),
+                     ["admin", "mqtt", "mqtts", "wss"])
+        report.equal("a peer reaches the peers' port only", open_ports(["docker", "exec", there[peer]], nodes[target]), ["peer"])
+        public = cluster.outputs()["nodes"][target]["public"]
+        report.equal("the public side has SSH only", open_ports([], public), ["ssh"])
+        before = cluster.started_at()
+        cluster.on(target, "systemctl", "restart", "docker")
+        report.equal("the same after a restart of Docker", open_ports(["docker", "exec", stranger], nodes[target]), [])
+        report.equal("which does not restart the broker", cluster.started_at(), before)
+    finally:
+        docker("exec", there[target], "docker", "rm", "--force", "published")
+        docker("rm", "--force", stranger)
+
+
+def changed_of(said):
+    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", said.stdout, re.M)}
+
+
+def check_nothing_changes(report, cluster, when):
+    planned = subprocess.run(cluster.module.command("plan", "-detailed-exitcode"), cwd=cluster.module.directory,
+                             env=cluster.module.env, capture_output=True, text=True, check=False, timeout=120)
+    report.equal(f"{when}, a second plan is empty", planned.returncode, 0)
+    said = cluster.play("site.yml", inventory="inventory/terraform.py")
+    report.that(f"{when}, a second play over Terraform's own output succeeds", said)
+    report.check(f"{when}, and changes nothing", set(changed_of(said).values()) == {0}, said.stdout)
+
+
+def check_traffic(report, what, traffic, begin, blind_s=load.PLANNED_BLIND_S):
+    missing, owed = traffic.lost(blind_s)
+    report.check(f"{what}: all of {owed} acknowledged messages arrived", not missing and owed > 0, missing[:20])
+    gap = traffic.longest_gap_s(begin)
+    report.check(f"{what}: no client without a broker for more than {A_FEW_SECONDS} s ({gap:.1f} s)", gap <= A_FEW_SECONDS)
+
+
+def check_grow(report, cluster, traffic):
+    before, ended, begin = cluster.started_at(), traffic.sessions_ended(), time.monotonic()
+    cluster.apply(node_count=4)
+    after = cluster.started_at()
+    report.equal("3 to 4: the old instances and brokers keep running", {h: after[h] for h in before}, before)
+    report.equal("3 to 4: no connected client is disconnected", traffic.sessions_ended(), ended)
+    report.equal("3 to 4: every node knows four members", {h: len(cluster.members(h)) for h in after}, {h: 4 for h in after})
+    cluster.wait_for_balancer(addresses(cluster).values(), 30)
+    report.check("3 to 4: the balancer uses the new node", True)
+    check_traffic(report, "3 to 4", traffic, begin)
+
+
+def check_shrink(report, cluster, traffic):
+    before, begin = cluster.started_at(), time.monotonic()
+    said = cluster.apply(node_count=3)
+    after = cluster.started_at()
+    report.equal("4 to 3: the staying instances and brokers keep running", after, {h: before[h] for h in after})
+    drained = said.find("Send the clients away and wait until all are gone")
+    report.check("4 to 3: the node is drained before it is destroyed",
+                 0 < drained < said.find('scaleway_instance_server.node["node4"]: Destroying'), said)
+    report.equal("4 to 3: every node knows three members", {h: len(cluster.members(h)) for h in after}, {h: 3 for h in after})
+    check_traffic(report, "4 to 3", traffic, begin)
+
+
+def check_upgrade(report, cluster, traffic):
+    begin = time.monotonic()
+    new = {"shoal_image": images.BROKER[1], "image_archive": str(cluster.archives[1])}
+    said = cluster.play("upgrade.yml", "-e", f"shoal_image={new['shoal_image']}", "-e", f"shoal_image_archive={new['image_archive']}")
+    report.that("upgrade.yml succeeds", said)
+    used = {host: cluster.on(host, "docker", "inspect", "--format", "{{.Config.Image}}", "shoal").stdout.strip()
+            for host in addresses(cluster)}
+    report.equal("upgrade: every node runs the new image", set(used.values()), {images.BROKER[1]})
+    check_traffic(report, "upgrade", traffic, begin)
+    cluster.inputs.update(new)
+    cluster.apply()
+    report.equal("an apply with the new image then replaces nothing", {host: cluster.on(
+        host, "docker", "inspect", "--format", "{{.Config.Image}}", "shoal").stdout.strip() for host in used}, used)
+
+
+def check_pause(report, cluster):
+    """A frozen process still accepts TCP: only the broker's own answer tells."""
+    nodes = addresses(cluster)
+    frozen = sorted(nodes)[-1]
+    container = cluster.containers()[frozen]
+    docker("pause", container)
+    try:
+        took = cluster.wait_for_balancer([a for h, a in nodes.items() if h != frozen], 30)
+        report.check(f"a paused node leaves the balancer within 15 s ({took:.1f} s)", took <= 15)
+    finally:
+        docker("unpause", container)
+    took = cluster.wait_for_balancer(nodes.values(), 90)
+    report.check(f"and is back after it goes on ({took:.1f} s)", True)
+
+
+def check_replacement(report, cluster, traffic):
+    nodes = addresses(cluster)
+    killed = sorted(nodes)[0]
+    identity = {m["name"]: m["id"] for m in cluster.members(sorted(nodes)[1])}
+    docker("rm", "--force", "--volumes", cluster.containers()[killed])
+    cluster.apply()
+    report.equal("a killed node is replaced at the same address", addresses(cluster), nodes)
+    report.equal("and is the same member, by its disk", {m["name"]: m["id"] for m in cluster.members(killed)}, identity)
+    cluster.wait_for_balancer(nodes.values(), 60)
+    missing, owed = traffic.lost(load.CRASH_BLIND_S)
+    report.check(f"node killed and replaced: all of {owed} messages owed by the survivors arrived", not missing and owed > 0, missing[:20])
+
+
+def check_destroy(report, cluster, before):
+    label = cluster.label()
+    said = cluster.destroy()
+    report.check("destroy does not drain a cluster that goes as a whole", "Send the clients away" not in said, said)
+    left = docker("ps", "--all", "--quiet", "--filter", f"label={label}") + docker("network", "ls", "--quiet", "--filter", f"label={label}")
+    report.equal("destroy leaves no container and no network", left, "")
+    report.equal("destroy leaves no volume", volumes(), before)
+    report.equal("destroy leaves no disk", list(cluster.module.world.glob("volume-*")), [])
+
+
+def volumes():
+    return set(docker("volume", "ls", "--quiet").split())
+
+
+def life(report, cluster, short):
+    before = volumes()
+    begin = time.monotonic()
+    cluster.apply()
+    report.check(f"terraform apply makes a cluster ({time.monotonic() - begin:.0f} s)", True)
+    cluster.wait_for_balancer(addresses(cluster).values(), 30)
+    check_first_message(report, cluster)
+    check_closed(report, cluster)
+    check_firewall(report, cluster)
+    check_nothing_changes(report, cluster, "after apply")
+    with load.Load(endpoints(cluster)) as traffic:
+        if not short:
+            check_grow(report, cluster, traffic)
+            check_shrink(report, cluster, traffic)
+        check_upgrade(report, cluster, traffic)
+    check_pause(report, cluster)
+    if not short:
+        with load.Load(endpoints(cluster)) as traffic:
+            check_replacement(report, cluster, traffic)
+        check_nothing_changes(report, cluster, "after a life")
+    check_destroy(report, cluster, before)
+
+
+def main():
+    report = Report()
+    images.build_all()
+    cluster = Cluster()
+    try:
+        life(report, cluster, "--short" in sys.argv[1:])
+    except (RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
+        report.check("the life of a cluster goes on to its end", False, error)
+    finally:
+        cluster.remove_everything()
+    return report.finish()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
