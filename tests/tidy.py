@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     "node/broker": BROKER,
     "node/auth": RULES,
     "node/config": WAIST,
+    "node/cli": WAIST + ("node/auth", "node/config"),
     "node/runtime": BROKER + ("node/broker", "node/auth", "node/config"),
     "node/client": BROKER + ("node/config",),
     "cluster/core": RULES + ("proto/shoal",),
@@ -40,7 +41,7 @@ MAY_INCLUDE = {
 NO_FOLDER = ()
 ONLY_IN = {
     "boost/": ("node/runtime", "node/client", "node", "cmake"),
-    "openssl/": ("node/runtime", "node/client", "node/auth", "node", "cluster/rpc"),
+    "openssl/": ("node/runtime", "node/client", "node/auth", "node/cli", "node", "cluster/rpc"),
     "grpc": ("cluster/rpc",),
     "rocksdb/": ("cluster/storage",),
     "raft.h": ("cluster/raft",),

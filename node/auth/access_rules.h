@@ -29,7 +29,7 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include <absl/container/flat_hash_map.h>
 #include "node/auth/line_error.h"
 
 namespace shoal {

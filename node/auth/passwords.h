@@ -16,7 +16,7 @@ class Passwords {
   // Lines of `user:hash`. All lines that are wrong are told.
   static std::variant<Passwords, LineErrors> parse(std::string_view text);
 
-  // Slow on purpose (argon2id as we write it: about 20 ms of one core and 19 MiB): call it on a
+  // Slow on purpose (argon2id as we write it: about 25 ms of one core and 19 MiB): call it on a
   // small pool, never on a worker. An unknown user takes as long as a known one with a wrong
   // password: the password is checked against some other user's, the same each time, so that the
   // time does not tell who exists even where the file holds several kinds of hash.

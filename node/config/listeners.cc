@@ -9,16 +9,11 @@ namespace {
 
 std::string_view type_name(ListenerType type) {
   switch (type) {
-    case ListenerType::kMqtt:
-      return "mqtt";
-    case ListenerType::kMqtts:
-      return "mqtts";
-    case ListenerType::kWs:
-      return "ws";
-    case ListenerType::kWss:
-      return "wss";
-    case ListenerType::kUnix:
-      return "mqtt-unix";
+    case ListenerType::kMqtt: return "mqtt";
+    case ListenerType::kMqtts: return "mqtts";
+    case ListenerType::kWs: return "ws";
+    case ListenerType::kWss: return "wss";
+    case ListenerType::kUnix: return "mqtt-unix";
   }
   return "";
 }
@@ -150,8 +145,11 @@ class ListenerMaker {
     }
     for (size_t i = 0; i < from.certs.size(); ++i) {
       made.certificates.push_back({from.certs[i], from.keys[i]});
+      made.file_origins[from.certs[i]] = is_own ? place(table, cert_key) : draft_.origin_of("cert");
+      made.file_origins[from.keys[i]] = is_own ? place(table, "tls-key") : draft_.origin_of("key");
     }
-    made.client_ca = own_or(table.own.client_ca, draft_.common.client_ca);
+    made.client_ca =
+        file(table, table.own.client_ca, "tls-client-ca", draft_.common.client_ca, "ca", made);
     made.identity_as_username =
         table.own.identity_as_username.value_or(draft_.common.identity_as_username.value_or(false));
     if (made.identity_as_username && made.client_ca.empty()) {
@@ -175,8 +173,10 @@ class ListenerMaker {
   }
 
   void set_access(const ListenerDraft& table, ListenerConfig& made) {
-    made.password_file = own_or(table.own.password_file, draft_.common.password_file);
-    made.acl_file = own_or(table.own.acl_file, draft_.common.acl_file);
+    made.password_file = file(table, table.own.password_file, "password-file",
+                              draft_.common.password_file, "password-file", made);
+    made.acl_file =
+        file(table, table.own.acl_file, "acl-file", draft_.common.acl_file, "acl-file", made);
     const auto said =
         table.own.allow_anonymous ? table.own.allow_anonymous : draft_.common.allow_anonymous;
     if (said) {
@@ -191,6 +191,16 @@ class ListenerMaker {
                                           "\": give --password-file (made by `shoal passwd`), or "
                                           "--allow-anonymous to let everybody in");
     }
+  }
+
+  // The listener's own file, or the common one, with where it came from.
+  std::string file(const ListenerDraft& table, const std::string& own, const std::string& key,
+                   const std::string& common, const std::string& option,
+                   ListenerConfig& made) const {
+    if (own.empty() && common.empty()) return {};
+    const std::string& chosen = own.empty() ? common : own;
+    made.file_origins[chosen] = own.empty() ? draft_.origin_of(option) : place(table, key);
+    return chosen;
   }
 
   std::string place(const ListenerDraft& table, const std::string& key) const {

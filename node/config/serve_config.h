@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,7 +69,9 @@ struct ListenerConfig {
   std::string acl_file;       // empty: everything is allowed to who got in
   Anonymous anonymous = Anonymous::kRefused;
 
-  std::string origin;  // where it was configured, to name it in messages
+  // Where it was configured, and where its files were, to name that in messages.
+  std::string origin;
+  std::map<std::string, std::string> file_origins;  // file -> flag, variable or FILE:LINE: KEY
 
   bool is_loopback() const { return type == ListenerType::kUnix || address.is_loopback(); }
   std::string address_text() const {
