@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include "cluster/rpc/peer_transport.h"
 
 namespace shoal {

@@ -20,7 +20,7 @@
 #include "cluster/rpc/credentials.h"
 #include "cluster/rpc/frames.h"
 #include "cluster/rpc/lane_calls.h"
-#include "cluster/rpc/link.h"
+#include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/name_resolver.h"
 #include "cluster/rpc/peer_transport.h"
 #include "shoal/assert.h"
@@ -118,15 +118,15 @@ class GrpcTransport final : public PeerTransport,
   grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* Lane(
       grpc::CallbackServerContext* context) override;
 
-  void on_up(Link& link) override;
-  void on_frames(Link& link, shoal::Lane lane, std::string batch) override;
-  void on_down(Link& link, const std::string& reason) override;
+  void on_up(PeerLink& link) override;
+  void on_frames(PeerLink& link, shoal::Lane lane, std::string batch) override;
+  void on_down(PeerLink& link, const std::string& reason) override;
 
  private:
-  std::shared_ptr<Link> find(LinkId link) const;
-  std::shared_ptr<Link> make_link(LinkId id, bool dialed, const std::string& remote);
-  void dial_resolved(const std::shared_ptr<Link>& link, const std::string& address);
-  std::shared_ptr<Link> accepted_link(const std::string& token, const std::string& remote);
+  std::shared_ptr<PeerLink> find(LinkId link) const;
+  std::shared_ptr<PeerLink> make_link(LinkId id, bool dialed, const std::string& remote);
+  void dial_resolved(const std::shared_ptr<PeerLink>& link, const std::string& address);
+  std::shared_ptr<PeerLink> accepted_link(const std::string& token, const std::string& remote);
   absl::Status cannot_listen(const std::string& why) const;
 
   const PeerTransportOptions options_;
@@ -139,8 +139,8 @@ class GrpcTransport final : public PeerTransport,
   std::condition_variable emptied_;
   bool closing_ = false;
   LinkId last_accepted_ = kAcceptedLink;
-  std::map<LinkId, std::shared_ptr<Link>> links_;
-  std::map<std::string, std::shared_ptr<Link>> opening_;  // accepted, by token
+  std::map<LinkId, std::shared_ptr<PeerLink>> links_;
+  std::map<std::string, std::shared_ptr<PeerLink>> opening_;  // accepted, by token
   // Of dialled links, let go by the hub's thread alone (dial_lanes() tells why).
   std::map<LinkId, std::array<std::shared_ptr<grpc::Channel>, 2>> channels_;
 
@@ -148,7 +148,7 @@ class GrpcTransport final : public PeerTransport,
 };
 
 GrpcTransport::~GrpcTransport() {
-  std::vector<std::shared_ptr<Link>> open;
+  std::vector<std::shared_ptr<PeerLink>> open;
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;
@@ -192,23 +192,23 @@ absl::Status GrpcTransport::cannot_listen(const std::string& why) const {
   return absl::UnavailableError(absl::string_view(what.data(), what.size()));
 }
 
-std::shared_ptr<Link> GrpcTransport::find(LinkId link) const {
+std::shared_ptr<PeerLink> GrpcTransport::find(LinkId link) const {
   const std::lock_guard lock(mutex_);
   const auto found = links_.find(link);
   return found == links_.end() ? nullptr : found->second;
 }
 
 // With mutex_ held.
-std::shared_ptr<Link> GrpcTransport::make_link(LinkId id, bool dialed, const std::string& remote) {
+std::shared_ptr<PeerLink> GrpcTransport::make_link(LinkId id, bool dialed, const std::string& remote) {
   const Instant open_until = now_for_lanes() + options_.open_timeout;
-  auto link = std::make_shared<Link>(id, dialed, remote, open_until, *this);
+  auto link = std::make_shared<PeerLink>(id, dialed, remote, open_until, *this);
   SHOAL_ASSERT(links_.emplace(id, link).second);
   return link;
 }
 
 void GrpcTransport::dial(LinkId id, const std::string& address) {
   SHOAL_ASSERT(id < kAcceptedLink);
-  std::shared_ptr<Link> link;
+  std::shared_ptr<PeerLink> link;
   {
     const std::lock_guard lock(mutex_);
     link = make_link(id, true, address);
@@ -220,7 +220,7 @@ void GrpcTransport::dial(LinkId id, const std::string& address) {
   });
 }
 
-void GrpcTransport::dial_resolved(const std::shared_ptr<Link>& link, const std::string& address) {
+void GrpcTransport::dial_resolved(const std::shared_ptr<PeerLink>& link, const std::string& address) {
   const auto channel_of = [&](shoal::Lane lane) {
     return grpc::CreateCustomChannel(address, credentials_->channel(), channel_arguments(lane));
   };
@@ -234,7 +234,7 @@ void GrpcTransport::dial_resolved(const std::shared_ptr<Link>& link, const std::
   dial_lanes(link, new_token(), channel, bulk_channel);
 }
 
-std::shared_ptr<Link> GrpcTransport::accepted_link(const std::string& token,
+std::shared_ptr<PeerLink> GrpcTransport::accepted_link(const std::string& token,
                                                    const std::string& remote) {
   const std::lock_guard lock(mutex_);
   if (closing_ || token.empty() || token.size() > kTokenBytesMax) return nullptr;
@@ -253,13 +253,13 @@ grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* GrpcTransport::Lane(
   const std::string lane = value_of(kLaneKey);
   if (lane.size() != 1 || lane[0] < '0' || lane[0] >= '0' + kLaneCount)
     return refuse_lane("which lane?");
-  const std::shared_ptr<Link> link = accepted_link(value_of(kLinkKey), context->peer());
+  const std::shared_ptr<PeerLink> link = accepted_link(value_of(kLinkKey), context->peer());
   if (!link) return refuse_lane("no link for this lane");
   auto* const reactor = accept_lane(link, static_cast<shoal::Lane>(lane[0] - '0'), *context);
   return reactor != nullptr ? reactor : refuse_lane("this lane is taken");
 }
 
-void GrpcTransport::on_up(Link& link) {
+void GrpcTransport::on_up(PeerLink& link) {
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(opening_, [&](const auto& entry) { return entry.second.get() == &link; });
@@ -268,7 +268,7 @@ void GrpcTransport::on_up(Link& link) {
   sink_.on_link_up(link.id(), link.dialed(), link.remote());
 }
 
-void GrpcTransport::on_frames(Link& link, shoal::Lane lane, std::string batch) {
+void GrpcTransport::on_frames(PeerLink& link, shoal::Lane lane, std::string batch) {
   {
     const std::lock_guard lock(mutex_);
     if (closing_) return;
@@ -276,7 +276,7 @@ void GrpcTransport::on_frames(Link& link, shoal::Lane lane, std::string batch) {
   sink_.on_frames(link.id(), lane, std::move(batch));
 }
 
-void GrpcTransport::on_down(Link& link, const std::string& reason) {
+void GrpcTransport::on_down(PeerLink& link, const std::string& reason) {
   bool told = link.is_worth_telling();
   {
     const std::lock_guard lock(mutex_);
@@ -295,7 +295,7 @@ void GrpcTransport::send(LinkId link, shoal::Lane lane, std::span<const uint8_t>
 
 Instant GrpcTransport::poll(Instant now) {
   std::vector<decltype(channels_)::node_type> unused;  // ended without the mutex
-  std::vector<std::shared_ptr<Link>> links;
+  std::vector<std::shared_ptr<PeerLink>> links;
   {
     const std::lock_guard lock(mutex_);
     links.reserve(links_.size());

@@ -8,7 +8,7 @@ namespace {
 
 class DialedLane final : public grpc::ClientBidiReactor<rpc::Batch, rpc::Batch>, public LaneStream {
  public:
-  DialedLane(std::shared_ptr<Link> link, Lane lane) : link_(std::move(link)), lane_(lane) {}
+  DialedLane(std::shared_ptr<PeerLink> link, Lane lane) : link_(std::move(link)), lane_(lane) {}
   virtual ~DialedLane() = default;
 
   void start(const std::string& token, const std::shared_ptr<grpc::Channel>& channel) {
@@ -34,13 +34,13 @@ class DialedLane final : public grpc::ClientBidiReactor<rpc::Batch, rpc::Batch>,
   void OnDone(const grpc::Status& status) override {
     const bool says_why = status.error_code() != grpc::StatusCode::CANCELLED;
     const std::string why = says_why ? status.error_message() : std::string();
-    const std::shared_ptr<Link> link = link_;
+    const std::shared_ptr<PeerLink> link = link_;
     delete this;  // first: it holds the channel
     link->on_ended(why);
   }
 
  private:
-  const std::shared_ptr<Link> link_;
+  const std::shared_ptr<PeerLink> link_;
   const Lane lane_;
   grpc::ClientContext context_;
 };
@@ -48,7 +48,7 @@ class DialedLane final : public grpc::ClientBidiReactor<rpc::Batch, rpc::Batch>,
 class AcceptedLane final : public grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>,
                            public LaneStream {
  public:
-  AcceptedLane(std::shared_ptr<Link> link, Lane lane, grpc::CallbackServerContext& context)
+  AcceptedLane(std::shared_ptr<PeerLink> link, Lane lane, grpc::CallbackServerContext& context)
       : link_(std::move(link)), lane_(lane), context_(context) {}
   virtual ~AcceptedLane() = default;
 
@@ -62,13 +62,13 @@ class AcceptedLane final : public grpc::ServerBidiReactor<rpc::Batch, rpc::Batch
   void OnWriteDone(bool ok) override { link_->on_written(lane_, ok); }
   void OnCancel() override { link_->fail(""); }
   void OnDone() override {
-    const std::shared_ptr<Link> link = link_;
+    const std::shared_ptr<PeerLink> link = link_;
     delete this;
     link->on_ended("");
   }
 
  private:
-  const std::shared_ptr<Link> link_;
+  const std::shared_ptr<PeerLink> link_;
   const Lane lane_;
   grpc::CallbackServerContext& context_;  // alive until OnDone
 };
@@ -83,7 +83,7 @@ class RefusedLane final : public grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>
 
 }  // namespace
 
-void dial_lanes(const std::shared_ptr<Link>& link, const std::string& token,
+void dial_lanes(const std::shared_ptr<PeerLink>& link, const std::string& token,
                 const std::shared_ptr<grpc::Channel>& channel,
                 const std::shared_ptr<grpc::Channel>& bulk_channel) {
   link->dial([&] {
@@ -97,7 +97,7 @@ void dial_lanes(const std::shared_ptr<Link>& link, const std::string& token,
   });
 }
 
-grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<Link> link, Lane lane,
+grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link, Lane lane,
                                                              grpc::CallbackServerContext& context) {
   auto accepted = std::make_unique<AcceptedLane>(link, lane, context);
   if (!link->attach(lane, *accepted)) return nullptr;

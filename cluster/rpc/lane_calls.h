@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "cluster/rpc/link.h"
+#include "cluster/rpc/peer_link.h"
 #include "proto/shoal/peer.grpc.pb.h"
 
 namespace shoal {
@@ -19,12 +19,12 @@ constexpr char kLaneKey[] = "shoal-lane";
 // Starts a link's three calls; the link hears of everything else. The caller keeps the channels
 // until the link is down: gRPC 1.51 joins its callback threads where the last channel goes, so that
 // must not be one of these threads.
-void dial_lanes(const std::shared_ptr<Link>& link, const std::string& token,
+void dial_lanes(const std::shared_ptr<PeerLink>& link, const std::string& token,
                 const std::shared_ptr<grpc::Channel>& channel,
                 const std::shared_ptr<grpc::Channel>& bulk_channel);
 
 // The reactor of an accepted call; null when the link refuses it.
-grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<Link> link, Lane lane,
+grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link, Lane lane,
                                                              grpc::CallbackServerContext& context);
 // The reactor that ends a call at once.
 grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* refuse_lane(const char* why);

@@ -12,8 +12,8 @@
 #include <span>
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include "cluster/core/wire.h"
 #include "shoal/types.h"
 

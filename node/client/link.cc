@@ -44,9 +44,9 @@ bool connect_within(int socket, const sockaddr* address, socklen_t size, Duratio
 
 }  // namespace
 
-Link::~Link() { close(); }
+ClientLink::~ClientLink() { close(); }
 
-void Link::close() {
+void ClientLink::close() {
   if (tls_ != nullptr) SSL_free(tls_);
   if (tls_context_ != nullptr) SSL_CTX_free(tls_context_);
   if (socket_ >= 0) ::close(socket_);
@@ -57,7 +57,7 @@ void Link::close() {
   used_ = 0;
 }
 
-std::optional<LinkError> Link::open(const LinkTarget& target, Duration timeout) {
+std::optional<LinkError> ClientLink::open(const LinkTarget& target, Duration timeout) {
   close();
   if (auto error = connect_socket(target, timeout)) return error;
   if (target.ca_file.empty()) return std::nullopt;
@@ -66,7 +66,7 @@ std::optional<LinkError> Link::open(const LinkTarget& target, Duration timeout) 
   return error;
 }
 
-std::optional<LinkError> Link::connect_socket(const LinkTarget& target, Duration timeout) {
+std::optional<LinkError> ClientLink::connect_socket(const LinkTarget& target, Duration timeout) {
   const std::string where = target.host + ":" + std::to_string(target.port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -93,7 +93,7 @@ std::optional<LinkError> Link::connect_socket(const LinkTarget& target, Duration
   return std::nullopt;
 }
 
-std::optional<LinkError> Link::start_tls(const LinkTarget& target) {
+std::optional<LinkError> ClientLink::start_tls(const LinkTarget& target) {
   tls_context_ = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_min_proto_version(tls_context_, TLS1_2_VERSION);
   if (SSL_CTX_load_verify_locations(tls_context_, target.ca_file.c_str(), nullptr) != 1) {
@@ -115,7 +115,7 @@ std::optional<LinkError> Link::start_tls(const LinkTarget& target) {
   return std::nullopt;
 }
 
-std::optional<LinkError> Link::send(std::span<const uint8_t> bytes) {
+std::optional<LinkError> ClientLink::send(std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     const std::ptrdiff_t sent =
         tls_ != nullptr ? SSL_write(tls_, bytes.data(),
@@ -128,20 +128,20 @@ std::optional<LinkError> Link::send(std::span<const uint8_t> bytes) {
   return std::nullopt;
 }
 
-bool Link::has_buffered() const { return tls_ != nullptr && SSL_pending(tls_) > 0; }
+bool ClientLink::has_buffered() const { return tls_ != nullptr && SSL_pending(tls_) > 0; }
 
-bool Link::wait_readable(Duration timeout) {
+bool ClientLink::wait_readable(Duration timeout) {
   if (has_buffered()) return true;
   pollfd waiting{socket_, POLLIN, 0};
   return poll(&waiting, 1, poll_ms(timeout)) > 0;
 }
 
-std::ptrdiff_t Link::read_some(std::span<uint8_t> into) {
+std::ptrdiff_t ClientLink::read_some(std::span<uint8_t> into) {
   if (tls_ != nullptr) return SSL_read(tls_, into.data(), static_cast<int>(into.size()));
   return recv(socket_, into.data(), into.size(), 0);
 }
 
-Link::Received Link::receive(ProtocolVersion version, Duration timeout, Decoded& out) {
+ClientLink::Received ClientLink::receive(ProtocolVersion version, Duration timeout, Decoded& out) {
   received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(used_));
   used_ = 0;
   while (true) {

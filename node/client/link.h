@@ -28,12 +28,12 @@ struct LinkError {
   std::string text;
 };
 
-class Link {
+class ClientLink {
  public:
-  Link() = default;
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  ClientLink() = default;
+  ~ClientLink();
+  ClientLink(const ClientLink&) = delete;
+  ClientLink& operator=(const ClientLink&) = delete;
 
   // Resolves, connects (each address in turn, `timeout` each), and shakes hands.
   std::optional<LinkError> open(const LinkTarget& target, Duration timeout);

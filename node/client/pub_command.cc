@@ -80,10 +80,10 @@ class Publisher {
   // Waits for one packet; false when the message is lost.
   bool take_one() {
     Decoded packet;
-    const Link::Received received = session_.receive(kAckPatience, packet);
-    if (received == Link::Received::kTimeout) return fail("no acknowledgement came") == 0;
+    const ClientLink::Received received = session_.receive(kAckPatience, packet);
+    if (received == ClientLink::Received::kTimeout) return fail("no acknowledgement came") == 0;
     const auto* const ack = std::get_if<Ack>(&packet);
-    if (received != Link::Received::kPacket || ack == nullptr) {
+    if (received != ClientLink::Received::kPacket || ack == nullptr) {
       return fail(ToolSession::text_of(received, packet)) == 0;
     }
     if (static_cast<uint8_t>(ack->reason) >= 0x80) {

@@ -50,9 +50,9 @@ class Subscriber {
     while (true) {
       if (options_.count != 0 && printed_ >= options_.count) return leave(0);
       Decoded packet;
-      const Link::Received received = session_.receive(time_left(), packet);
-      if (received == Link::Received::kTimeout) return leave(timed_out());
-      if (received != Link::Received::kPacket || std::holds_alternative<Disconnect>(packet)) {
+      const ClientLink::Received received = session_.receive(time_left(), packet);
+      if (received == ClientLink::Received::kTimeout) return leave(timed_out());
+      if (received != ClientLink::Received::kPacket || std::holds_alternative<Disconnect>(packet)) {
         fail(ToolSession::text_of(received, packet));
         return std::nullopt;
       }

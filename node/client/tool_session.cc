@@ -48,10 +48,10 @@ std::optional<LinkError> ToolSession::send_connect() {
 
 std::optional<LinkError> ToolSession::wait_connack() {
   Decoded packet;
-  const Link::Received received = link_.receive(options_.version, kConnectPatience, packet);
-  if (received == Link::Received::kTimeout) return LinkError{"the broker does not answer CONNECT"};
+  const ClientLink::Received received = link_.receive(options_.version, kConnectPatience, packet);
+  if (received == ClientLink::Received::kTimeout) return LinkError{"the broker does not answer CONNECT"};
   const auto* const connack = std::get_if<ConnAck>(&packet);
-  if (received != Link::Received::kPacket || connack == nullptr) {
+  if (received != ClientLink::Received::kPacket || connack == nullptr) {
     return LinkError{text_of(received, packet)};
   }
   if (connack->reason == ReasonCode::kSuccess) return std::nullopt;
@@ -70,24 +70,24 @@ std::optional<LinkError> ToolSession::send_ack(PacketType type, uint16_t packet_
   return send(ack);
 }
 
-Link::Received ToolSession::receive(Duration timeout, Decoded& out) {
+ClientLink::Received ToolSession::receive(Duration timeout, Decoded& out) {
   constexpr Duration kPingEvery = Duration::seconds(kKeepAliveS / 2);
   while (true) {
     const Duration slice = std::min(timeout, kPingEvery);
-    const Link::Received received = link_.receive(options_.version, slice, out);
-    if (received == Link::Received::kTimeout && slice < timeout) {
+    const ClientLink::Received received = link_.receive(options_.version, slice, out);
+    if (received == ClientLink::Received::kTimeout && slice < timeout) {
       timeout = timeout - slice;
-      if (send(PingReq{})) return Link::Received::kClosed;
+      if (send(PingReq{})) return ClientLink::Received::kClosed;
       continue;
     }
-    if (received == Link::Received::kPacket && std::holds_alternative<PingResp>(out)) continue;
+    if (received == ClientLink::Received::kPacket && std::holds_alternative<PingResp>(out)) continue;
     return received;
   }
 }
 
-std::string ToolSession::text_of(Link::Received received, const Decoded& packet) {
-  if (received == Link::Received::kBroken) return "what the broker sent is not MQTT";
-  if (received == Link::Received::kClosed) return "the broker closed the connection";
+std::string ToolSession::text_of(ClientLink::Received received, const Decoded& packet) {
+  if (received == ClientLink::Received::kBroken) return "what the broker sent is not MQTT";
+  if (received == ClientLink::Received::kClosed) return "the broker closed the connection";
   if (const auto* const disconnect = std::get_if<Disconnect>(&packet)) {
     return "the broker closed the connection: " + std::string(name_of(disconnect->reason));
   }

@@ -30,9 +30,9 @@ class ToolSession {
 
   // The next packet but PINGRESP, waited for until `timeout` at most; the connection is kept alive
   // meanwhile.
-  Link::Received receive(Duration timeout, Decoded& out);
+  ClientLink::Received receive(Duration timeout, Decoded& out);
   // Why receive() gave kClosed or kBroken, or what a DISCONNECT said.
-  static std::string text_of(Link::Received received, const Decoded& packet);
+  static std::string text_of(ClientLink::Received received, const Decoded& packet);
 
   const ClientOptions& options() const { return options_; }
 
@@ -42,7 +42,7 @@ class ToolSession {
 
   const ClientOptions& options_;
   std::string client_id_;
-  Link link_;
+  ClientLink link_;
   std::vector<uint8_t> outgoing_;
 };
 

@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "cluster/rpc/frames.h"
-#include "cluster/rpc/link.h"
+#include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/peer_transport.h"
 #include "shoal/assert.h"
 #include "tests/rpc/test_certificates.h"

@@ -1,4 +1,4 @@
-// One link: three calls that live and die together. Whichever side dialled, a Link sees its calls
+// One link: three calls that live and die together. Whichever side dialled, a PeerLink sees its calls
 // as LaneStreams. A single mutex guards a link: it is taken once a frame and once a read or write,
 // each of which carries a batch.
 #pragma once
@@ -28,22 +28,22 @@ class LaneStream {
   ~LaneStream() = default;
 };
 
-class Link;
+class PeerLink;
 
 // Told by links, on gRPC's threads, without the link's mutex.
 class LinkHost {
  public:
-  virtual void on_up(Link& link) = 0;
-  virtual void on_frames(Link& link, Lane lane, std::string batch) = 0;
-  virtual void on_down(Link& link, const std::string& reason) = 0;  // nothing comes after it
+  virtual void on_up(PeerLink& link) = 0;
+  virtual void on_frames(PeerLink& link, Lane lane, std::string batch) = 0;
+  virtual void on_down(PeerLink& link, const std::string& reason) = 0;  // nothing comes after it
 
  protected:
   ~LinkHost() = default;
 };
 
-class Link {
+class PeerLink {
  public:
-  Link(LinkId id, bool dialed, std::string remote, Instant open_until, LinkHost& host);
+  PeerLink(LinkId id, bool dialed, std::string remote, Instant open_until, LinkHost& host);
 
   LinkId id() const { return id_; }
   bool dialed() const { return dialed_; }

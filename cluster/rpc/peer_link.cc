@@ -1,4 +1,4 @@
-#include "cluster/rpc/link.h"
+#include "cluster/rpc/peer_link.h"
 
 #include <time.h>
 
@@ -23,7 +23,7 @@ Instant now_for_lanes() {
   return {int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
 }
 
-Link::Link(LinkId id, bool dialed, std::string remote, Instant open_until, LinkHost& host)
+PeerLink::PeerLink(LinkId id, bool dialed, std::string remote, Instant open_until, LinkHost& host)
     : id_(id),
       dialed_(dialed),
       remote_(std::move(remote)),
@@ -31,7 +31,7 @@ Link::Link(LinkId id, bool dialed, std::string remote, Instant open_until, LinkH
       host_(host),
       lanes_{LaneState(kControlLinger), LaneState(kForwardLinger), LaneState(kBulkLinger)} {}
 
-bool Link::attach(Lane lane, LaneStream& stream) {
+bool PeerLink::attach(Lane lane, LaneStream& stream) {
   const std::lock_guard lock(mutex_);
   if (state_ != State::kOpening || at(lane).stream != nullptr) return false;
   at(lane).stream = &stream;
@@ -39,7 +39,7 @@ bool Link::attach(Lane lane, LaneStream& stream) {
   return true;
 }
 
-void Link::dial(const std::function<std::array<LaneStream*, kLaneCount>()>& start) {
+void PeerLink::dial(const std::function<std::array<LaneStream*, kLaneCount>()>& start) {
   const std::lock_guard lock(mutex_);
   if (state_ != State::kOpening) return;
   const auto streams = start();
@@ -47,7 +47,7 @@ void Link::dial(const std::function<std::array<LaneStream*, kLaneCount>()>& star
   attached_ = kLaneCount;
 }
 
-void Link::on_ready(Lane lane) {
+void PeerLink::on_ready(Lane lane) {
   {
     const std::lock_guard lock(mutex_);
     SHOAL_ASSERT(at(lane).stream != nullptr);
@@ -62,13 +62,13 @@ void Link::on_ready(Lane lane) {
   start_reads();
 }
 
-void Link::start_reads() {
+void PeerLink::start_reads() {
   const std::lock_guard lock(mutex_);
   if (state_ != State::kUp) return;
   for (LaneState& lane : lanes_) lane.stream->read(&lane.reading);
 }
 
-void Link::on_read(Lane lane, bool ok) {
+void PeerLink::on_read(Lane lane, bool ok) {
   if (!ok) return fail("");  // a dialled call's status says more, if anything does
   std::string batch;
   batch.swap(*at(lane).reading.mutable_frames());  // no read is in flight: it is ours
@@ -79,7 +79,7 @@ void Link::on_read(Lane lane, bool ok) {
   if (state_ == State::kUp) at(lane).stream->read(&at(lane).reading);
 }
 
-void Link::on_written(Lane lane, bool ok) {
+void PeerLink::on_written(Lane lane, bool ok) {
   const std::lock_guard lock(mutex_);
   at(lane).write_in_flight = false;
   if (state_ == State::kFailing) return at(lane).stream->finish();
@@ -87,7 +87,7 @@ void Link::on_written(Lane lane, bool ok) {
   start_write_if_due(at(lane), now_for_lanes());
 }
 
-void Link::on_ended(const std::string& reason) {
+void PeerLink::on_ended(const std::string& reason) {
   std::string why;
   {
     const std::lock_guard lock(mutex_);
@@ -99,7 +99,7 @@ void Link::on_ended(const std::string& reason) {
   host_.on_down(*this, why);
 }
 
-void Link::send(Lane lane, std::span<const uint8_t> frame) {
+void PeerLink::send(Lane lane, std::span<const uint8_t> frame) {
   const std::lock_guard lock(mutex_);
   if (state_ != State::kUp) return;
   at(lane).out.append(frame, now_for_lanes());
@@ -108,7 +108,7 @@ void Link::send(Lane lane, std::span<const uint8_t> frame) {
   }
 }
 
-Instant Link::poll(Instant now) {
+Instant PeerLink::poll(Instant now) {
   std::unique_lock lock(mutex_);
   if (state_ == State::kFailing) return Instant::never();
   if (state_ == State::kOpening) {
@@ -126,21 +126,21 @@ Instant Link::poll(Instant now) {
   return next;
 }
 
-void Link::start_write_if_due(LaneState& lane, Instant now) {
+void PeerLink::start_write_if_due(LaneState& lane, Instant now) {
   if (lane.write_in_flight || lane.out.due() > now) return;
   lane.out.take(*lane.writing.mutable_frames(), now);
   lane.write_in_flight = true;
   lane.stream->write(&lane.writing);
 }
 
-size_t Link::unsent_bytes() const {
+size_t PeerLink::unsent_bytes() const {
   const std::lock_guard lock(mutex_);
   size_t sum = 0;
   for (const LaneState& lane : lanes_) sum += lane.out.bytes();
   return sum;
 }
 
-void Link::fail(const std::string& reason) {
+void PeerLink::fail(const std::string& reason) {
   bool over = false;
   {
     const std::lock_guard lock(mutex_);
@@ -151,7 +151,7 @@ void Link::fail(const std::string& reason) {
   if (over) host_.on_down(*this, reason);
 }
 
-void Link::close() {
+void PeerLink::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -159,13 +159,13 @@ void Link::close() {
   fail("");
 }
 
-bool Link::is_worth_telling() const {
+bool PeerLink::is_worth_telling() const {
   const std::lock_guard lock(mutex_);
   return !closed_ && (dialed_ || came_up_);
 }
 
 // The calls that were attached say on_ended() once this is done.
-void Link::fail_locked(const std::string& reason) {
+void PeerLink::fail_locked(const std::string& reason) {
   if (state_ == State::kFailing) return;
   state_ = State::kFailing;
   if (reason_.empty()) reason_ = reason;
