@@ -1,0 +1,147 @@
+// A worker: one thread, one Broker, and the sockets of its connections.
+//
+// A turn is: wait for sockets, mail or the next tick; read what is ready, one read a socket, into one
+// buffer that all share; take the mail; then Broker::end_turn(), whose effects are carried out: mail
+// for others in one batch each, then one gathered write a connection.
+//
+// Readiness comes from an epoll set of the worker's own and not from Asio, whose async_wait costs a
+// system call to arm each wait and about 500 bytes a connection (docs/decisions has the figures).
+//
+// All workers poll the same listening sockets; whoever accepts keeps the connection, unless another
+// has clearly fewer: that spreads few connections evenly and costs a hand-over only where it helps.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "node/broker/broker.h"
+#include "node/config/log.h"
+#include "node/runtime/clock.h"
+#include "node/runtime/connection_ledger.h"
+#include "node/runtime/deadline_queue.h"
+#include "node/runtime/figures_board.h"
+#include "node/runtime/loop_lag.h"
+#include "node/runtime/mailbox.h"
+#include "node/runtime/poller.h"
+#include "node/runtime/socket_table.h"
+#include "node/runtime/worker_mail.h"
+
+namespace shoal {
+
+struct WorkerListener {
+  int fd = -1;       // not owned
+  std::string name;  // for logs
+  // Null: plain TCP. `fd` stays the worker's, `address` is the socket's.
+  std::function<std::unique_ptr<Transport>(int fd, const std::string& address)> make_transport;
+};
+
+// What a worker has in common with the others. Outlives them.
+struct WorkerWorld {
+  HubInbox& hub;
+  CredentialDesk& credentials;
+  ConnectionLedger& ledger;
+  FiguresBoard& board;
+  Log& log;
+  std::vector<WorkerListener> listeners;         // at the positions of BrokerConfig::listeners
+  std::vector<std::unique_ptr<Worker>> workers;  // complete before the first starts
+};
+
+class Worker {
+ public:
+  // `config.worker` is its index.
+  Worker(BrokerConfig config, uint64_t seed, WorkerWorld& world);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // ---- any thread
+  void start();
+  void stop();  // returns when the thread has ended; connections are closed without a word
+  void post(WorkerMail mail) { mailbox_.post(std::move(mail)); }
+  void post_all(std::vector<WorkerMail>& mails) { mailbox_.post_all(mails); }
+
+  // ---- its own thread, from a WorkerTask
+  Broker& broker() { return broker_; }
+  WorkerIndex index() const { return index_; }
+  // Nothing for a connection that is gone.
+  std::optional<uint16_t> listener_of(ConnId conn);
+  size_t socket_count() const { return figures_.sockets_now; }
+  void stop_accepting();
+  // Closes what is still open: shutting down must come to its end.
+  void close_all();
+
+ private:
+  // worker.cc: the loop
+  void run();
+  void turn();
+  int timeout_ms() const;
+  void on_ready(const epoll_event& event);
+  void on_mails();
+  void on_mail(ToWorker&& mail);
+  void on_mail(AcceptedSocket&& accepted);
+  void on_mail(HandedSocket&& handed);
+  void on_mail(CheckedCredentials&& checked);
+  void on_mail(WorkerTask&& task);
+  void on_tick();
+
+  // worker_sockets.cc: sockets
+  void accept_from(uint16_t listener);
+  void adopt(FileDescriptor fd, uint16_t listener, std::string address);
+  void continue_opening(Socket& socket);
+  void fail_opening(Socket& socket, const std::string& why);
+  void opened(Socket& socket, Arrival arrival);
+  void on_socket(Socket& socket, uint32_t events);
+  void read_from(Socket& socket);
+  void write_to(Socket& socket);
+  void drain(Socket& socket);
+  void set_interest(Socket& socket);
+  void lost(Socket& socket);    // the other side went, or broke
+  void finish(Socket& socket);  // closed from here, all written
+  void drop(Socket& socket);    // gone for good
+  void expire(DeadlineQueue::Entry entry);
+
+  // worker_effects.cc: effects
+  void carry_out(Effects& effects);
+  void post_to_workers(Effects& effects);
+  void close_as_asked(const Effects::Close& close);
+  void set_paused(ConnId conn, bool is_paused);
+  void hand_over(Effects::Handover& handover);
+  void check(CredentialCheck& check);
+  void log(const LogEvent& event);
+
+  Now now_for_turn() const { return {mono_now(), wall_ms_}; }
+
+  const WorkerIndex index_;
+  const Limits limits_;
+  WorkerWorld& world_;
+  Broker broker_;
+
+  Poller poller_;
+  WakeUp wake_up_;
+  Mailbox<WorkerMail> mailbox_{wake_up_};
+  std::vector<WorkerMail> mails_;
+  SocketTable sockets_;
+  DeadlineQueue opening_deadlines_;
+  DeadlineQueue closing_deadlines_;
+  std::vector<std::vector<WorkerMail>> outgoing_;  // by worker, empty between turns
+  std::vector<uint8_t> buffer_;
+  Instant next_tick_;
+  int64_t wall_ms_ = 0;
+  bool has_new_events_ = false;  // carrying out effects brought some
+  bool has_more_ = false;        // the broker left work for later (Effects::more)
+  bool is_accepting_ = true;
+  bool is_stopping_ = false;
+  WorkerFigures figures_;
+  LoopLag lag_;
+  std::thread thread_;
+};
+
+}  // namespace shoal

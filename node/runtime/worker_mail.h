@@ -1,0 +1,64 @@
+// What other threads post to a worker.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "node/broker/effects.h"
+#include "node/runtime/file_descriptor.h"
+#include "node/runtime/transport.h"
+#include "shoal/access.h"
+#include "shoal/peers.h"
+
+namespace shoal {
+
+class Worker;
+
+// A connection that another worker accepted. Counted by the ledger for its new worker.
+struct AcceptedSocket {
+  FileDescriptor fd;
+  uint16_t listener = 0;
+  std::string address;
+};
+
+// A connection that another worker's broker gave away (Effects::Handover).
+struct HandedSocket {
+  FileDescriptor fd;
+  uint16_t listener = 0;
+  std::unique_ptr<Transport> transport;
+  Arrival arrival;
+  std::vector<uint8_t> bytes;
+};
+
+struct CheckedCredentials {
+  ConnId conn;
+  CredentialAnswer answer;
+};
+
+// Runs on the worker's thread, between events: for what is asked seldom.
+using WorkerTask = std::function<void(Worker&)>;
+
+using WorkerMail =
+    std::variant<ToWorker, AcceptedSocket, HandedSocket, CheckedCredentials, WorkerTask>;
+
+// Where a worker's mail for the hub goes. Any thread.
+class HubInbox {
+ public:
+  virtual ~HubInbox() = default;
+  // Takes all of `mails` and leaves it empty.
+  virtual void post(WorkerIndex from, std::vector<ToHub>& mails) = 0;
+};
+
+// Who checks what a CONNECT says about its sender. Any thread.
+class CredentialDesk {
+ public:
+  virtual ~CredentialDesk() = default;
+  // Now, where it takes no time; otherwise later, as CheckedCredentials.
+  virtual std::optional<CredentialAnswer> check(CredentialCheck&& check, Worker& asker) = 0;
+};
+
+}  // namespace shoal

@@ -1,0 +1,250 @@
+// A worker's sockets: accepted, opened, read, written, closed.
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "node/runtime/event_tag.h"
+#include "node/runtime/listening_socket.h"
+#include "node/runtime/plain_io.h"
+#include "node/runtime/worker.h"
+#include "shoal/assert.h"
+
+namespace shoal {
+namespace {
+
+// So many connections of one listener a turn: in a storm of clients those that are connected are
+// served between.
+constexpr int kAcceptsPerTurn = 16;
+// Reads of one TLS connection a turn: what OpenSSL holds already, the socket does not tell again.
+constexpr int kReadsPerTurn = 16;
+// A closed connection's last packets are on their way for so long, a client that does not read them
+// is not waited for.
+constexpr Duration kClosingTime = Duration::seconds(2);
+
+}  // namespace
+
+void Worker::accept_from(uint16_t listener) {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    FileDescriptor fd(::accept4(world_.listeners[listener].fd,
+                                reinterpret_cast<sockaddr*>(&address), &size,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd) {
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      if (errno != EAGAIN) {
+        world_.log(
+            LogLevel::kError, "cannot accept a connection",
+            {{"listener", world_.listeners[listener].name}, {"error", std::strerror(errno)}});
+      }
+      return;
+    }
+    const WorkerIndex worker = world_.ledger.worker_for_next(index_);
+    if (!world_.ledger.admit(listener, worker)) {
+      ++figures_.refused;
+      world_.log(LogLevel::kWarning, "too many connections",
+                 {{"listener", world_.listeners[listener].name}});
+      continue;
+    }
+    ++figures_.accepted;
+    if (worker == index_) {
+      adopt(std::move(fd), listener, address_of_peer(address));
+    } else {
+      outgoing_[worker].push_back(
+          AcceptedSocket{std::move(fd), listener, address_of_peer(address)});
+      has_new_events_ = true;  // the mail leaves at the end of this turn
+    }
+  }
+}
+
+void Worker::on_mail(AcceptedSocket&& accepted) {
+  adopt(std::move(accepted.fd), accepted.listener, std::move(accepted.address));
+}
+
+void Worker::adopt(FileDescriptor fd, uint16_t listener, std::string address) {
+  const uint32_t index = sockets_.add();
+  Socket& socket = sockets_.at(index);
+  ++figures_.sockets_now;
+  const auto& make_transport = world_.listeners[listener].make_transport;
+  if (make_transport) socket.transport = make_transport(fd.get(), address);
+  socket.fd = std::move(fd);
+  socket.listener = listener;
+  socket.interest = EPOLLIN;
+  poller_.add(socket.fd.get(), EPOLLIN, EventTag::of_socket(sockets_.ref_of(index)).value);
+  if (!socket.transport) {
+    Arrival arrival;
+    arrival.listener = listener;
+    arrival.address = std::move(address);
+    return opened(socket, std::move(arrival));
+  }
+  socket.state = Socket::State::kOpening;
+  opening_deadlines_.add(sockets_.ref_of(index), mono_now() + limits_.connect_timeout);
+}
+
+void Worker::opened(Socket& socket, Arrival arrival) {
+  socket.state = Socket::State::kOpen;
+  sockets_.bind(broker_.on_accept(std::move(arrival), now_for_turn()), sockets_.index_of(socket));
+}
+
+void Worker::continue_opening(Socket& socket) {
+  using Step = Transport::Opening::Step;
+  while (true) {
+    const Transport::Opening opening = socket.transport->open(buffer_);
+    if (opening.step == Step::kFailed) return fail_opening(socket, opening.why);
+    socket.waits_to_write = opening.step == Step::kWrite;
+    if (opening.step != Step::kDone) return set_interest(socket);
+
+    Arrival arrival;
+    arrival.listener = socket.listener;
+    arrival.address = socket.transport->address();
+    arrival.tls_identity = socket.transport->tls_identity();
+    auto successor = socket.transport->successor();
+    const bool is_through = !successor || *successor == nullptr;
+    if (successor) socket.transport = *std::move(successor);
+    if (!is_through) continue;
+    opened(socket, std::move(arrival));
+    set_interest(socket);
+    if (socket.transport && socket.transport->has_more()) read_from(socket);
+    return;
+  }
+}
+
+void Worker::fail_opening(Socket& socket, const std::string& why) {
+  ++figures_.failed_openings;
+  if (!why.empty()) {
+    world_.log(LogLevel::kInfo, "connection refused",
+               {{"listener", world_.listeners[socket.listener].name},
+                {"address", socket.transport->address()},
+                {"reason", why}});
+  }
+  socket.transport->say_goodbye();
+  drop(socket);
+}
+
+void Worker::on_socket(Socket& socket, uint32_t events) {
+  constexpr uint32_t kBroken = EPOLLERR | EPOLLHUP;
+  switch (socket.state) {
+    case Socket::State::kFree: return;
+    case Socket::State::kOpening: return continue_opening(socket);
+    case Socket::State::kLingering: return drain(socket);
+    case Socket::State::kOpen:
+    case Socket::State::kFlushing: break;
+  }
+  const SocketRef ref = sockets_.ref_of(sockets_.index_of(socket));
+  if ((events & EPOLLOUT) != 0) {
+    const bool read_goes_on = socket.read_waits_to_write;
+    socket.read_waits_to_write = false;
+    if (socket.waits_to_write) write_to(socket);
+    if (sockets_.find(ref) == nullptr) return;
+    if (read_goes_on) read_from(socket);
+    if (sockets_.find(ref) == nullptr) return;
+    set_interest(socket);
+  }
+  if ((events & (EPOLLIN | kBroken)) == 0) return;
+  // A paused or closing connection is not read; but one that broke would be ready without end.
+  if (socket.state == Socket::State::kOpen && !socket.is_paused) return read_from(socket);
+  if ((events & kBroken) != 0) lost(socket);
+}
+
+void Worker::read_from(Socket& socket) {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const IoResult result =
+        socket.transport ? socket.transport->read(buffer_) : read_socket(socket.fd.get(), buffer_);
+    ++figures_.reads;
+    if (result.bytes != 0) {
+      figures_.bytes_read += result.bytes;
+      // The time is read after the bytes were: the lease is checked against it.
+      broker_.on_bytes(socket.conn, std::span(buffer_).first(result.bytes), now_for_turn());
+    }
+    if (result.status == IoResult::Status::kClosed) return lost(socket);
+    if (result.status == IoResult::Status::kWantWrite) {
+      socket.read_waits_to_write = true;
+      return set_interest(socket);
+    }
+    if (!socket.transport || !socket.transport->has_more()) break;
+  }
+  if (socket.transport && !socket.transport->is_flushed()) write_to(socket);
+}
+
+void Worker::write_to(Socket& socket) {
+  Output& output = broker_.output(socket.conn);
+  const IoResult result =
+      socket.transport ? socket.transport->write(output) : write_socket(socket.fd.get(), output);
+  ++figures_.writes;
+  figures_.bytes_written += result.bytes;
+  if (result.status == IoResult::Status::kClosed) return lost(socket);
+  const bool waits = result.status == IoResult::Status::kWantWrite;
+  if (waits != socket.waits_to_write) {
+    socket.waits_to_write = waits;
+    set_interest(socket);
+  }
+  socket.wrote_this_turn = true;
+  if (output.wants_room() && output.bytes() <= limits_.output_bytes_low) {
+    broker_.on_written(socket.conn, now_for_turn());
+    has_new_events_ = true;
+  }
+  if (socket.state == Socket::State::kFlushing && !waits) finish(socket);
+}
+
+void Worker::set_interest(Socket& socket) {
+  uint32_t interest = 0;
+  if (socket.waits_to_write || socket.read_waits_to_write) interest |= EPOLLOUT;
+  const bool is_reading = socket.state == Socket::State::kLingering ||
+                          socket.state == Socket::State::kOpening ||
+                          (socket.state == Socket::State::kOpen && !socket.is_paused);
+  if (is_reading) interest |= EPOLLIN;
+  if (interest == socket.interest) return;
+  socket.interest = interest;
+  const SocketRef ref = sockets_.ref_of(sockets_.index_of(socket));
+  poller_.change(socket.fd.get(), interest, EventTag::of_socket(ref).value);
+}
+
+void Worker::lost(Socket& socket) {
+  broker_.on_closed(socket.conn, now_for_turn());
+  has_new_events_ = true;
+  sockets_.unbind(socket.conn);
+  drop(socket);
+}
+
+// To close at once would throw away what the client has not read yet, if it sent something that we
+// have not read: its kernel gets a reset then. So half is closed, and the rest when the client has.
+void Worker::finish(Socket& socket) {
+  broker_.on_closed(socket.conn, now_for_turn());
+  has_new_events_ = true;
+  sockets_.unbind(socket.conn);
+  socket.conn = ConnId();
+  if (socket.transport) socket.transport->say_goodbye();
+  if (!socket.wrote_this_turn) return drop(socket);
+  ::shutdown(socket.fd.get(), SHUT_WR);
+  socket.state = Socket::State::kLingering;
+  socket.waits_to_write = socket.read_waits_to_write = false;
+  set_interest(socket);
+  closing_deadlines_.add(sockets_.ref_of(sockets_.index_of(socket)), mono_now() + kClosingTime);
+}
+
+void Worker::drain(Socket& socket) {
+  const IoResult result = read_socket(socket.fd.get(), buffer_);
+  if (result.status == IoResult::Status::kClosed) drop(socket);
+}
+
+void Worker::drop(Socket& socket) {
+  world_.ledger.release(socket.listener, index_);
+  --figures_.sockets_now;
+  sockets_.remove(sockets_.index_of(socket));  // epoll forgets a descriptor that is closed
+}
+
+void Worker::expire(DeadlineQueue::Entry entry) {
+  Socket* const socket = sockets_.find(entry.socket);
+  if (socket == nullptr) return;
+  switch (socket->state) {
+    case Socket::State::kOpening: ++figures_.failed_openings; return drop(*socket);
+    case Socket::State::kFlushing: return lost(*socket);
+    case Socket::State::kLingering: return drop(*socket);
+    case Socket::State::kFree:
+    case Socket::State::kOpen: return;
+  }
+}
+
+}  // namespace shoal

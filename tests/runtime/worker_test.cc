@@ -1,0 +1,187 @@
+// Workers with the real broker and real sockets.
+#include "node/runtime/worker.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/runtime/test_node.h"
+
+namespace shoal {
+namespace {
+
+using std::string_literals::operator""s;
+
+const std::string kPing = "\xC0\0"s;
+const std::string kPong = "\xD0\0"s;
+const std::string kDisconnect = "\xE0\0"s;
+
+TestClient connected(TestNode& node, std::string_view client_id) {
+  TestClient client(node.port());
+  client.send(connect_packet(client_id));
+  EXPECT_EQ(client.receive(kConnack.size()), kConnack);
+  return client;
+}
+
+TestClient subscribed(TestNode& node, std::string_view client_id, std::string_view filter) {
+  TestClient client = connected(node, client_id);
+  client.send(subscribe_packet(filter));
+  EXPECT_EQ(client.receive(kSuback.size()), kSuback);
+  return client;
+}
+
+TEST(Worker, AMessageCrossesBetweenAllWorkers) {
+  constexpr size_t kWorkers = 3;
+  TestNode node({.workers = kWorkers});
+  std::vector<TestClient> subscribers;
+  for (size_t i = 0; i < 2 * kWorkers; ++i) {
+    subscribers.push_back(subscribed(node, "s" + std::to_string(i), "a/+"));
+  }
+  for (size_t i = 0; i < kWorkers; ++i) {
+    node.on_worker(i, [](Worker& worker) { EXPECT_GE(worker.socket_count(), 1u); });
+  }
+  TestClient publisher = connected(node, "p");
+  const std::string message = publish_packet("a/b", "hello");
+  publisher.send(message);
+  for (TestClient& subscriber : subscribers) {
+    EXPECT_EQ(subscriber.receive(message.size()), message);
+  }
+}
+
+TEST(Worker, BytesCutAnywhereAndManyPacketsInOneRead) {
+  TestNode node({});
+  TestClient subscriber = subscribed(node, "s", "#");
+  TestClient publisher(node.port());
+  for (const char byte : connect_packet("p")) {
+    publisher.send({&byte, 1});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(publisher.receive(kConnack.size()), kConnack);
+  std::string many;
+  for (int i = 0; i < 3'000; ++i) many += publish_packet("t", std::to_string(i));
+  publisher.send(many);
+  EXPECT_EQ(subscriber.receive(many.size()), many);
+}
+
+TEST(Worker, ASubscriberThatDoesNotReadGetsAllOnceItDoes) {
+  TestNode node({});
+  TestClient subscriber = subscribed(node, "s", "#");
+  TestClient publisher = connected(node, "p");
+  // Far more than the sockets of loopback hold, less than the limit of an output.
+  const std::string message = publish_packet("t", std::string(100'000, 'x'));
+  for (int i = 0; i < 30; ++i) publisher.send(message);
+  publisher.send(kPing);
+  EXPECT_EQ(publisher.receive(2), kPong);
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(subscriber.receive(message.size()), message);
+}
+
+TEST(Worker, AMalformedPacketClosesItsConnectionOnly) {
+  TestNode node({});
+  TestClient good = connected(node, "good");
+  TestClient bad = connected(node, "bad");
+  bad.send("\xF1\xFF\xFF\xFF\xFF");
+  EXPECT_TRUE(bad.is_closed());
+  good.send(kPing);
+  EXPECT_EQ(good.receive(2), kPong);
+}
+
+// A reset would throw away the reason that was sent just before.
+TEST(Worker, TheLastPacketArrivesAlthoughMoreWasSentThanRead) {
+  TestNode node({});
+  for (int i = 0; i < 20; ++i) {
+    TestClient client(node.port());
+    const std::string connect = "\x10\x0F\0\4MQTT\5\2\0\0\0\0\2ab"s;  // 5.0
+    client.send(connect + "\x30\x01" + std::string(500'000, 'x'));
+    const std::string answer = client.receive(100'000);
+    ASSERT_GE(answer.size(), 4u);
+    const std::string last = answer.substr(answer.find('\xE0'));
+    EXPECT_EQ(last.substr(2, 1), "\x81") << "DISCONNECT, Malformed Packet";
+  }
+}
+
+TEST(Worker, ConnectionsEndAndLeaveNothingBehind) {
+  TestNode node({.workers = 2});
+  for (int i = 0; i < 50; ++i) {
+    TestClient client = connected(node, "c" + std::to_string(i));
+    if (i % 2 == 0) {
+      client.send(kDisconnect);
+      EXPECT_TRUE(client.is_closed());
+    }
+  }
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (node.ledger().total() != 0 && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(node.ledger().total(), 0u);
+  for (size_t i = 0; i < 2; ++i) {
+    node.on_worker(i, [](Worker& worker) {
+      EXPECT_EQ(worker.socket_count(), 0u);
+      EXPECT_EQ(worker.broker().counters().connections_now, 0u);
+      worker.broker().check_invariants();
+    });
+  }
+}
+
+TEST(Worker, OneConnectionTooManyIsClosed) {
+  TestNode node({.connections_max = 2});
+  TestClient first = connected(node, "a");
+  {
+    TestClient second = connected(node, "b");
+    EXPECT_TRUE(TestClient(node.port()).is_closed());
+  }
+  // The place is free again once the second's end was noticed.
+  for (int i = 0; i < 1'000; ++i) {
+    TestClient third(node.port());
+    third.send(connect_packet("c"));
+    if (third.receive(kConnack.size()) == kConnack) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  FAIL();
+}
+
+TEST(Worker, ASilentConnectionIsClosedInTime) {
+  Limits limits;
+  limits.connect_timeout = Duration::millis(200);
+  TestNode node({.limits = limits});
+  EXPECT_TRUE(TestClient(node.port()).is_closed());
+}
+
+TEST(Worker, AcceptedSocketsHaveNoDelay) {
+  TestNode node({});
+  TestClient client = connected(node, "c");
+  // The worker's end: the only other TCP socket of this process that is connected to the client.
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  ::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size);
+  int found = 0;
+  for (int fd = 3; fd < 256; ++fd) {
+    sockaddr_in peer{};
+    size = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family != AF_INET || peer.sin_port != own.sin_port) continue;
+    int no_delay = 0;
+    size = sizeof no_delay;
+    ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size);
+    EXPECT_EQ(no_delay, 1);
+    ++found;
+  }
+  EXPECT_EQ(found, 1);
+}
+
+TEST(Worker, ShuttingDownSaysGoodbyeToAll) {
+  TestNode node({});
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(connected(node, "c" + std::to_string(i)));
+  node.on_worker(0, [](Worker& worker) {
+    worker.stop_accepting();
+    worker.broker().shut_down(now());
+  });
+  for (TestClient& client : clients) EXPECT_TRUE(client.is_closed());
+}
+
+}  // namespace
+}  // namespace shoal
