@@ -90,14 +90,9 @@ void read_disconnect_properties(ByteReader& in, Sender sender, Disconnect& out) 
           in.fail(ReasonCode::kProtocolError, "session expiry from a server");
         }
         break;
-      case PropertyId::kReasonString:
-        out.reason_string = property.text;
-        break;
-      case PropertyId::kServerReference:
-        out.server_reference = property.text;
-        break;
-      default:
-        break;  // user properties: a range
+      case PropertyId::kReasonString: out.reason_string = property.text; break;
+      case PropertyId::kServerReference: out.server_reference = property.text; break;
+      default: break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -107,17 +102,10 @@ void read_auth_properties(ByteReader& in, Auth& out) {
   PropertyReader properties(in, PacketType::kAuth);
   for (Property property; properties.next(property);) {
     switch (property.id) {
-      case PropertyId::kAuthenticationMethod:
-        out.authentication_method = property.text;
-        break;
-      case PropertyId::kAuthenticationData:
-        out.authentication_data = property.bytes;
-        break;
-      case PropertyId::kReasonString:
-        out.reason_string = property.text;
-        break;
-      default:
-        break;  // user properties: a range
+      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
+      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
+      case PropertyId::kReasonString: out.reason_string = property.text; break;
+      default: break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();

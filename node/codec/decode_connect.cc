@@ -73,32 +73,17 @@ void read_connect_properties(ByteReader& in, Connect& out) {
   for (Property property; properties.next(property);) {
     const uint32_t number = property.number;
     switch (property.id) {
-      case PropertyId::kSessionExpiryInterval:
-        out.session_expiry_s = number;
-        break;
-      case PropertyId::kReceiveMaximum:
-        out.receive_maximum = number;
-        break;
-      case PropertyId::kMaximumPacketSize:
-        out.maximum_packet_size = number;
-        break;
-      case PropertyId::kTopicAliasMaximum:
-        out.topic_alias_maximum = number;
-        break;
+      case PropertyId::kSessionExpiryInterval: out.session_expiry_s = number; break;
+      case PropertyId::kReceiveMaximum: out.receive_maximum = number; break;
+      case PropertyId::kMaximumPacketSize: out.maximum_packet_size = number; break;
+      case PropertyId::kTopicAliasMaximum: out.topic_alias_maximum = number; break;
       case PropertyId::kRequestResponseInformation:
         out.request_response_information = number;
         break;
-      case PropertyId::kRequestProblemInformation:
-        out.request_problem_information = number;
-        break;
-      case PropertyId::kAuthenticationMethod:
-        out.authentication_method = property.text;
-        break;
-      case PropertyId::kAuthenticationData:
-        out.authentication_data = property.bytes;
-        break;
-      default:
-        break;  // user properties: a range
+      case PropertyId::kRequestProblemInformation: out.request_problem_information = number; break;
+      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
+      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
+      default: break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();
@@ -153,30 +138,14 @@ void read_connack_properties(ByteReader& in, ConnAck& out) {
   for (Property property; properties.next(property);) {
     const uint32_t number = property.number;
     switch (property.id) {
-      case PropertyId::kSessionExpiryInterval:
-        out.session_expiry_s = number;
-        break;
-      case PropertyId::kReceiveMaximum:
-        out.receive_maximum = number;
-        break;
-      case PropertyId::kMaximumQos:
-        out.maximum_qos = static_cast<Qos>(number);
-        break;
-      case PropertyId::kRetainAvailable:
-        out.retain_available = number;
-        break;
-      case PropertyId::kMaximumPacketSize:
-        out.maximum_packet_size = number;
-        break;
-      case PropertyId::kAssignedClientIdentifier:
-        out.assigned_client_id = property.text;
-        break;
-      case PropertyId::kTopicAliasMaximum:
-        out.topic_alias_maximum = number;
-        break;
-      case PropertyId::kReasonString:
-        out.reason_string = property.text;
-        break;
+      case PropertyId::kSessionExpiryInterval: out.session_expiry_s = number; break;
+      case PropertyId::kReceiveMaximum: out.receive_maximum = number; break;
+      case PropertyId::kMaximumQos: out.maximum_qos = static_cast<Qos>(number); break;
+      case PropertyId::kRetainAvailable: out.retain_available = number; break;
+      case PropertyId::kMaximumPacketSize: out.maximum_packet_size = number; break;
+      case PropertyId::kAssignedClientIdentifier: out.assigned_client_id = property.text; break;
+      case PropertyId::kTopicAliasMaximum: out.topic_alias_maximum = number; break;
+      case PropertyId::kReasonString: out.reason_string = property.text; break;
       case PropertyId::kWildcardSubscriptionAvailable:
         out.wildcard_subscription_available = number;
         break;
@@ -186,23 +155,12 @@ void read_connack_properties(ByteReader& in, ConnAck& out) {
       case PropertyId::kSharedSubscriptionAvailable:
         out.shared_subscription_available = number;
         break;
-      case PropertyId::kServerKeepAlive:
-        out.server_keep_alive_s = number;
-        break;
-      case PropertyId::kResponseInformation:
-        out.response_information = property.text;
-        break;
-      case PropertyId::kServerReference:
-        out.server_reference = property.text;
-        break;
-      case PropertyId::kAuthenticationMethod:
-        out.authentication_method = property.text;
-        break;
-      case PropertyId::kAuthenticationData:
-        out.authentication_data = property.bytes;
-        break;
-      default:
-        break;  // user properties: a range
+      case PropertyId::kServerKeepAlive: out.server_keep_alive_s = number; break;
+      case PropertyId::kResponseInformation: out.response_information = property.text; break;
+      case PropertyId::kServerReference: out.server_reference = property.text; break;
+      case PropertyId::kAuthenticationMethod: out.authentication_method = property.text; break;
+      case PropertyId::kAuthenticationData: out.authentication_data = property.bytes; break;
+      default: break;  // user properties: a range
     }
   }
   out.user_properties = properties.user_properties();

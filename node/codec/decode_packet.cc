@@ -11,25 +11,20 @@ uint8_t senders_of(PacketType type, ProtocolVersion version) {
     case PacketType::kConnect:
     case PacketType::kSubscribe:
     case PacketType::kUnsubscribe:
-    case PacketType::kPingReq:
-      return kFromClient;
+    case PacketType::kPingReq: return kFromClient;
     case PacketType::kConnAck:
     case PacketType::kSubAck:
     case PacketType::kUnsubAck:
-    case PacketType::kPingResp:
-      return kFromServer;
+    case PacketType::kPingResp: return kFromServer;
     case PacketType::kPublish:
     case PacketType::kPubAck:
     case PacketType::kPubRec:
     case PacketType::kPubRel:
-    case PacketType::kPubComp:
-      return kFromBoth;
+    case PacketType::kPubComp: return kFromBoth;
     case PacketType::kDisconnect:
       return version == ProtocolVersion::kMqtt5 ? kFromBoth : kFromClient;
-    case PacketType::kAuth:
-      return version == ProtocolVersion::kMqtt5 ? kFromBoth : 0;
-    case PacketType::kReserved:
-      break;
+    case PacketType::kAuth: return version == ProtocolVersion::kMqtt5 ? kFromBoth : 0;
+    case PacketType::kReserved: break;
   }
   return 0;
 }
@@ -61,8 +56,7 @@ Decoded decode_packet(const Frame& frame, ProtocolVersion version, Sender sender
     return Malformed{ReasonCode::kProtocolError, "packet type in the wrong direction", {}};
   }
   switch (type) {
-    case PacketType::kConnect:
-      return decode_any_connect(frame);
+    case PacketType::kConnect: return decode_any_connect(frame);
     case PacketType::kConnAck:
       return decode_as<ConnAck>([&](ConnAck& out) { return decode_connack(frame, version, out); });
     case PacketType::kPublish:
@@ -93,8 +87,7 @@ Decoded decode_packet(const Frame& frame, ProtocolVersion version, Sender sender
           [&](Disconnect& out) { return decode_disconnect(frame, version, sender, out); });
     case PacketType::kAuth:
       return decode_as<Auth>([&](Auth& out) { return decode_auth(frame, sender, out); });
-    case PacketType::kReserved:
-      break;
+    case PacketType::kReserved: break;
   }
   return Malformed{ReasonCode::kMalformedPacket, "forbidden packet type", {}};
 }

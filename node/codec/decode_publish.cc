@@ -12,12 +12,8 @@ void read_properties(ByteReader& in, Sender sender, Publish& out) {
   for (Property property; properties.next(property);) {
     if (take_application_property(property, out.application)) continue;
     switch (property.id) {
-      case PropertyId::kTopicAlias:
-        out.topic_alias = static_cast<uint16_t>(property.number);
-        break;
-      case PropertyId::kMessageExpiryInterval:
-        out.message_expiry_s = property.number;
-        break;
+      case PropertyId::kTopicAlias: out.topic_alias = static_cast<uint16_t>(property.number); break;
+      case PropertyId::kMessageExpiryInterval: out.message_expiry_s = property.number; break;
       default:                            // Subscription Identifier
         if (sender == Sender::kClient) {  // [MQTT5-3.3.4-6]
           return in.fail(ReasonCode::kProtocolError, "subscription identifier from a client");

@@ -24,7 +24,7 @@ namespace shoal {
 
 // The properties of an application message that a server forwards unaltered and in their order
 // [MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18]
-// [MQTT5-3.3.2-20]; of a PUBLISH and of a will alike.
+// [MQTT5-3.3.2-20]; of a PUBLISH and of a will alike [MQTT5-3.1.3-10].
 struct ApplicationProperties {
   std::optional<uint8_t> payload_format{};  // Payload Format Indicator: 0 bytes, 1 UTF-8 text
   std::optional<std::string_view> content_type{};
@@ -99,7 +99,7 @@ struct Publish {
   bool dup = false;
   Qos qos = Qos::k0;
   bool retain = false;
-  uint16_t packet_id = 0;    // 0 exactly at QoS 0 [MQTT5-2.2.1-2]
+  uint16_t packet_id = 0;    // 0 exactly at QoS 0 [MQTT5-2.2.1-2] [MQTT311-2.3.1-5]
   std::string_view topic{};  // empty only with a topic alias
   ByteView payload{};
 

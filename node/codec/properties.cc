@@ -96,22 +96,16 @@ namespace properties_detail {
 const uint8_t* after(const uint8_t* at) {
   const PropertyType type = type_of(static_cast<PropertyId>(*at++));
   switch (type) {
-    case PropertyType::kByte:
-      return at + 1;
-    case PropertyType::kTwoByteInteger:
-      return at + 2;
-    case PropertyType::kFourByteInteger:
-      return at + 4;
+    case PropertyType::kByte: return at + 1;
+    case PropertyType::kTwoByteInteger: return at + 2;
+    case PropertyType::kFourByteInteger: return at + 4;
     case PropertyType::kVarint:
       while (*at >= 0x80) ++at;
       return at + 1;
     case PropertyType::kBinary:
-    case PropertyType::kString:
-      return after_string(at);
-    case PropertyType::kStringPair:
-      return after_string(after_string(at));
-    case PropertyType::kNone:
-      break;
+    case PropertyType::kString: return after_string(at);
+    case PropertyType::kStringPair: return after_string(after_string(at));
+    case PropertyType::kNone: break;
   }
   SHOAL_ASSERT(!"a property block that was not validated");
   return at;

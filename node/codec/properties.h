@@ -72,10 +72,8 @@ constexpr bool is_forwarded(PropertyId id) {
     case PropertyId::kContentType:
     case PropertyId::kResponseTopic:
     case PropertyId::kCorrelationData:
-    case PropertyId::kUserProperty:
-      return true;
-    default:
-      return false;
+    case PropertyId::kUserProperty: return true;
+    default: return false;
   }
 }
 // The standard's name, "Topic Alias" for instance.

@@ -43,30 +43,19 @@ void PropertyReader::check_allowed(PropertyId id, PropertyType type) {
 
 void PropertyReader::read_value(PropertyType type, Property& out) {
   switch (type) {
-    case PropertyType::kByte:
-      out.number = in_.byte();
-      break;
-    case PropertyType::kTwoByteInteger:
-      out.number = in_.two_bytes();
-      break;
-    case PropertyType::kFourByteInteger:
-      out.number = in_.four_bytes();
-      break;
-    case PropertyType::kVarint:
-      out.number = in_.varint();
-      break;
-    case PropertyType::kBinary:
-      out.bytes = in_.binary();
-      break;
-    case PropertyType::kString:
+    case PropertyType::kByte: out.number = in_.byte(); break;
+    case PropertyType::kTwoByteInteger: out.number = in_.two_bytes(); break;
+    case PropertyType::kFourByteInteger: out.number = in_.four_bytes(); break;
+    case PropertyType::kVarint: out.number = in_.varint(); break;
+    case PropertyType::kBinary: out.bytes = in_.binary(); break;
+    case PropertyType::kString:  // of a PUBLISH [MQTT5-3.3.2-13] [MQTT5-3.3.2-19]
       out.text = in_.string();
       break;
     case PropertyType::kStringPair:  // [MQTT5-1.5.7-1]
       out.text = in_.string();
       out.bytes = bytes_of(in_.string());
       break;
-    case PropertyType::kNone:
-      break;
+    case PropertyType::kNone: break;
   }
 }
 
@@ -100,13 +89,12 @@ void PropertyReader::check_value(const Property& property) {
     case PropertyId::kTopicAlias:  // [MQTT5-3.3.2-8]
       if (property.number == 0) in_.fail(ReasonCode::kTopicAliasInvalid, "topic alias 0");
       break;
-    case PropertyId::kResponseTopic:  // [MQTT5-3.3.2-13] [MQTT5-3.3.2-14]
+    case PropertyId::kResponseTopic:  // [MQTT5-3.3.2-14]
       if (check_topic_name(property.text)) {
         in_.fail(ReasonCode::kMalformedPacket, "response topic is no topic name");
       }
       break;
-    default:
-      break;
+    default: break;
   }
 }
 
@@ -126,19 +114,11 @@ bool take_application_property(const Property& property, ApplicationProperties& 
     case PropertyId::kPayloadFormatIndicator:
       out.payload_format = static_cast<uint8_t>(property.number);
       break;
-    case PropertyId::kContentType:
-      out.content_type = property.text;
-      break;
-    case PropertyId::kResponseTopic:
-      out.response_topic = property.text;
-      break;
-    case PropertyId::kCorrelationData:
-      out.correlation_data = property.bytes;
-      break;
-    case PropertyId::kUserProperty:
-      break;  // a range, set when all are read
-    default:
-      return false;
+    case PropertyId::kContentType: out.content_type = property.text; break;
+    case PropertyId::kResponseTopic: out.response_topic = property.text; break;
+    case PropertyId::kCorrelationData: out.correlation_data = property.bytes; break;
+    case PropertyId::kUserProperty: break;  // a range, set when all are read
+    default: return false;
   }
   extend(out, property.raw);
   return true;

@@ -106,26 +106,16 @@ constexpr auto kPlacesOf = [] {
 uint16_t place_of(PacketType type, Sender sender) {
   const bool client = sender == Sender::kClient;
   switch (type) {
-    case PacketType::kConnAck:
-      return client ? 0 : kInConnAck;
-    case PacketType::kPubAck:
-      return kInPubAck;
-    case PacketType::kPubRec:
-      return kInPubRec;
-    case PacketType::kPubRel:
-      return kInPubRel;
-    case PacketType::kPubComp:
-      return kInPubComp;
-    case PacketType::kSubAck:
-      return client ? 0 : kInSubAck;
-    case PacketType::kUnsubAck:
-      return client ? 0 : kInUnsubAck;
-    case PacketType::kDisconnect:
-      return client ? kInClientDisconnect : kInServerDisconnect;
-    case PacketType::kAuth:
-      return client ? kInClientAuth : kInServerAuth;
-    default:
-      return 0;
+    case PacketType::kConnAck: return client ? 0 : kInConnAck;
+    case PacketType::kPubAck: return kInPubAck;
+    case PacketType::kPubRec: return kInPubRec;
+    case PacketType::kPubRel: return kInPubRel;
+    case PacketType::kPubComp: return kInPubComp;
+    case PacketType::kSubAck: return client ? 0 : kInSubAck;
+    case PacketType::kUnsubAck: return client ? 0 : kInUnsubAck;
+    case PacketType::kDisconnect: return client ? kInClientDisconnect : kInServerDisconnect;
+    case PacketType::kAuth: return client ? kInClientAuth : kInServerAuth;
+    default: return 0;
   }
 }
 
@@ -154,45 +144,31 @@ bool is_reason_of(PacketType type, Sender sender, ReasonCode reason) {
 
 std::optional<uint8_t> connack_return_code_of(ReasonCode reason) {
   switch (reason) {
-    case ReasonCode::kSuccess:
-      return 0;
-    case ReasonCode::kUnsupportedProtocolVersion:
-      return 1;
-    case ReasonCode::kClientIdentifierNotValid:
-      return 2;
+    case ReasonCode::kSuccess: return 0;
+    case ReasonCode::kUnsupportedProtocolVersion: return 1;
+    case ReasonCode::kClientIdentifierNotValid: return 2;
     case ReasonCode::kServerUnavailable:
     case ReasonCode::kServerBusy:
     case ReasonCode::kUseAnotherServer:
     case ReasonCode::kServerMoved:
     case ReasonCode::kQuotaExceeded:
-    case ReasonCode::kConnectionRateExceeded:
-      return 3;
-    case ReasonCode::kBadUserNameOrPassword:
-      return 4;
+    case ReasonCode::kConnectionRateExceeded: return 3;
+    case ReasonCode::kBadUserNameOrPassword: return 4;
     case ReasonCode::kNotAuthorized:
-    case ReasonCode::kBanned:
-      return 5;
-    default:
-      return std::nullopt;
+    case ReasonCode::kBanned: return 5;
+    default: return std::nullopt;
   }
 }
 
 std::optional<ReasonCode> reason_of_connack_return_code(uint8_t code) {
   switch (code) {
-    case 0:
-      return ReasonCode::kSuccess;
-    case 1:
-      return ReasonCode::kUnsupportedProtocolVersion;
-    case 2:
-      return ReasonCode::kClientIdentifierNotValid;
-    case 3:
-      return ReasonCode::kServerUnavailable;
-    case 4:
-      return ReasonCode::kBadUserNameOrPassword;
-    case 5:
-      return ReasonCode::kNotAuthorized;
-    default:
-      return std::nullopt;
+    case 0: return ReasonCode::kSuccess;
+    case 1: return ReasonCode::kUnsupportedProtocolVersion;
+    case 2: return ReasonCode::kClientIdentifierNotValid;
+    case 3: return ReasonCode::kServerUnavailable;
+    case 4: return ReasonCode::kBadUserNameOrPassword;
+    case 5: return ReasonCode::kNotAuthorized;
+    default: return std::nullopt;
   }
 }
 

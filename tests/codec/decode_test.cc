@@ -117,6 +117,7 @@ TEST(Decode, Acknowledgements) {
       {k5, kServer, 0x70, "0001 00 0B 26 0001 'a' 0001 'b' 1F 0001 'r'",
        "PUBCOMP id:1 why:'r' user:a=b"},
       {k5, kServer, 0x40, "0001 10", "PUBACK id:1 reason:no_matching_subscribers"},
+      // [MQTT5-3.9.3-1] [MQTT5-3.11.3-1] [MQTT311-3.9.3-1]: one code a filter, in order.
       {k5, kServer, 0x90, "0001 00 01 87", "SUBACK id:1 code:granted_qos_1 code:not_authorized"},
       {k311, kServer, 0x90, "0001 02 80", "SUBACK id:1 code:granted_qos_2 code:unspecified_error"},
       {k5, kServer, 0xB0, "0001 00 11 00",

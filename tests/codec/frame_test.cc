@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/codec/sample_packets.h"
+#include "tests/codec/unfinished_packets.h"
 
 namespace shoal {
 namespace {
@@ -62,6 +63,14 @@ TEST(Frame, AByteAtATime) {
       EXPECT_EQ(frame.size, size < header ? 0 : sample.bytes.size());
       EXPECT_EQ(frame.first_byte, size == 0 ? 0 : sample.bytes[0]);
     }
+  }
+}
+
+TEST(Frame, Unfinished) {
+  for (const UnfinishedCase& row : unfinished_packets()) {
+    Frame frame;
+    EXPECT_EQ(next_frame(row.bytes, kPacketSizeMax, frame), FrameStatus::kNeedMore) << row.name;
+    EXPECT_TRUE(frame.size == 0 || frame.size > row.bytes.size()) << row.name;
   }
 }
 

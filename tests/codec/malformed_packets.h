@@ -31,6 +31,10 @@ inline void add_versions(std::vector<MalformedCase>& out) {
   row("an empty CONNECT", k5, "", kMalformed, {});
   row("[MQTT5-3.1.2-2] level 6", k5, "0004 'MQTT' 06 02 0000 00 0002 'id'", kVersion, k5);
   row("[MQTT5-3.1.2-2] level 6, and nothing after it", k5, "0004 'MQTT' 06", kVersion, k5);
+  row("[MQTT5-3.1.2-2] level 127", k5, "0004 'MQTT' 7F 02 0000 00 0002 'id'", kVersion, k5);
+  row("[MQTT311-3.1.2-2] level 128", k311, "0004 'MQTT' 80 02 0000 0002 'id'", kVersion, k311);
+  row("[MQTT311-3.1.2-2] level 6 under the old name", k31, "0006 'MQIsdp' 06 02 0000 0002 'id'",
+      kVersion, k311);
   row("[MQTT311-3.1.2-2] level 0", k311, "0004 'MQTT' 00 02 0000 0002 'id'", kVersion, k311);
   row("[MQTT311-3.1.2-2] level 3 under the new name", k311, "0004 'MQTT' 03 02 0000 0002 'id'",
       kVersion, k311);

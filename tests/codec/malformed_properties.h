@@ -67,7 +67,9 @@ inline const std::vector<SpecProperty>& spec_properties() {
   static const std::vector<SpecProperty> properties = {
       {0x01, "Payload Format Indicator", '1', "PW", {"02", "FF"}},
       {0x02, "Message Expiry Interval", '4', "PW"},
+      // [MQTT5-3.3.2-19]
       {0x03, "Content Type", 's', "PW"},
+      // [MQTT5-3.3.2-13] [MQTT5-3.3.2-14]
       {0x08, "Response Topic", 's', "PW", {"0001 '#'", "0003 'a/+'", "0000"}, kMalformed},
       {0x09, "Correlation Data", 'b', "PW"},
       {0x0B, "Subscription Identifier", 'v', "PS", {"00"}},
@@ -84,6 +86,7 @@ inline const std::vector<SpecProperty>& spec_properties() {
       {0x1F, "Reason String", 's', "c1234suDX"},
       {0x21, "Receive Maximum", '2', "Cc", {"0000"}},
       {0x22, "Topic Alias Maximum", '2', "Cc"},
+      // [MQTT5-3.3.2-8]
       {0x23, "Topic Alias", '2', "P", {"0000"}, ReasonCode::kTopicAliasInvalid},
       {0x24, "Maximum QoS", '1', "c", {"02"}},
       {0x25, "Retain Available", '1', "c", {"02"}},
@@ -103,19 +106,13 @@ inline bool belongs(const SpecProperty& property, const BlockPlace& place) {
 // A value that is in range everywhere. Texts end in 'z': taken for an identifier, it is unknown.
 inline Bytes valid_value(char type) {
   switch (type) {
-    case '1':
-      return bytes("01");
-    case '2':
-      return bytes("0102");
-    case '4':
-      return bytes("01020304");
-    case 'v':
-      return bytes("8101");
+    case '1': return bytes("01");
+    case '2': return bytes("0102");
+    case '4': return bytes("01020304");
+    case 'v': return bytes("8101");
     case 'b':
-    case 's':
-      return bytes("0003 'xyz'");
-    default:
-      return bytes("0002 'nz' 0002 'vz'");
+    case 's': return bytes("0003 'xyz'");
+    default: return bytes("0002 'nz' 0002 'vz'");
   }
 }
 

@@ -12,13 +12,9 @@ namespace {
 Malformed verdict_on(const MalformedCase& row, Sender sender) {
   Frame frame;
   switch (next_frame(row.bytes, kPacketSizeMax, frame)) {
-    case FrameStatus::kMalformed:
-      return {ReasonCode::kMalformedPacket, "frame", {}};
-    case FrameStatus::kComplete:
-      break;
-    default:
-      ADD_FAILURE() << "no whole frame";
-      return {};
+    case FrameStatus::kMalformed: return {ReasonCode::kMalformedPacket, "frame", {}};
+    case FrameStatus::kComplete: break;
+    default: ADD_FAILURE() << "no whole frame"; return {};
   }
   EXPECT_EQ(frame.size, row.bytes.size());
   const Decoded decoded = decode_packet(frame, row.version, sender);
