@@ -46,7 +46,9 @@ def build_broker(binary):
         return
     print(f"building {BROKER[0]} from {binary.relative_to(ROOT)}", flush=True)
     made = "shoal-test/broker:made"
-    subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(binary), made], check=True, stdout=subprocess.DEVNULL)
+    said = subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(binary), made], capture_output=True, text=True, check=False)
+    if said.returncode:
+        raise RuntimeError(f"docker/quick.sh: {said.stdout}{said.stderr}")
     for image, label in zip(BROKER, (source, source + "-two")):
         subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=f"FROM {made}\nLABEL {SOURCE_LABEL}={label}\n",
                        text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
