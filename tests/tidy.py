@@ -40,8 +40,8 @@ MAY_INCLUDE = {
 # A system header, by its start, and the only folders that may include it.
 NO_FOLDER = ()
 ONLY_IN = {
-    "boost/": ("node/runtime", "node/client", "node", "cmake"),
-    "openssl/": ("node/runtime", "node/client", "node/auth", "node/cli", "node", "cluster/rpc"),
+    "boost/": ("node/runtime", "node/client", "node/serve", "cmake"),
+    "openssl/": ("node/runtime", "node/client", "node/auth", "node/cli", "cluster/rpc"),
     "grpc": ("cluster/rpc",),
     "rocksdb/": ("cluster/storage",),
     "raft.h": ("cluster/raft",),

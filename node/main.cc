@@ -1,0 +1,35 @@
+// The composition root: the commands of the one program.
+#include "node/cli/commands.h"
+#include "node/client/bench/bench_command.h"
+#include "node/client/tool_session.h"
+#include "node/serve/serve_command.h"
+
+namespace {
+
+// The commands that take a main()'s arguments: those after the command, without a name before them.
+template <int (*kRun)(int, const char* const*)>
+int run_tool(const shoal::Args& args) {
+  std::vector<const char*> words;
+  for (const std::string& arg : args) words.push_back(arg.c_str());
+  words.push_back(nullptr);
+  return kRun(static_cast<int>(args.size()), words.data());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using shoal::Args;
+  const auto streams = shoal::Streams::standard();
+  const std::vector<shoal::Command> commands = {
+      {"serve", "run a node of the broker",
+       [&](const Args& args) { return shoal::run_serve(args, streams); }},
+      {"pub", "publish messages", run_tool<shoal::run_pub>},
+      {"sub", "subscribe and print what arrives", run_tool<shoal::run_sub>},
+      {"bench", "load a broker and check every message", run_tool<shoal::run_bench>},
+      {"passwd", "change a password file",
+       [&](const Args& args) { return shoal::run_passwd(args, streams); }},
+      {"check", "check a configuration file",
+       [&](const Args& args) { return shoal::run_check(args, streams); }},
+  };
+  return shoal::dispatch(Args(argv + 1, argv + argc), commands, streams);
+}

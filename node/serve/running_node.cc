@@ -1,0 +1,201 @@
+#include "node/serve/running_node.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "node/cli/version.h"
+#include "node/serve/state_file.h"
+
+namespace shoal {
+namespace {
+
+// A second longer than a connection that a client does not close may take (worker_sockets.cc).
+constexpr auto kShutDownTime = std::chrono::seconds(5);
+
+uint64_t random_number() {
+  std::random_device random;
+  return uint64_t{random()} << 32 | random();
+}
+
+std::vector<uint32_t> connection_limits(const ServeConfig& config) {
+  std::vector<uint32_t> limits;
+  for (const ListenerConfig& listener : config.listeners) {
+    limits.push_back(listener.max_connections);
+  }
+  return limits;
+}
+
+HubConfig hub_config_of(const ServeConfig& config) {
+  HubConfig hub;
+  hub.limits = config.limits;
+  hub.node_name = config.node_name;
+  hub.advertise = config.peer_advertise.text();
+  for (const HostPort& seed : config.join) hub.join.push_back(seed.text());
+  hub.expect = static_cast<int>(config.expect.value_or(0));
+  hub.workers = static_cast<int>(config.workers);
+  hub.software = kVersion;
+  hub.zone = config.zone;
+  hub.weight = config.weight;
+  return hub;
+}
+
+// Verifying passwords must leave cores for the workers.
+int credential_threads(const ServeConfig& config) {
+  return std::clamp(static_cast<int>(config.workers) / 2, 1, 4);
+}
+
+}  // namespace
+
+std::variant<std::unique_ptr<RunningNode>, std::string> RunningNode::start(
+    const ServeConfig& config, Log& log) {
+  auto files = CredentialFiles::load(config.listeners);
+  if (auto* error = std::get_if<std::string>(&files)) return std::move(*error);
+  auto data_dir = DataDir::open(config.data_dir);
+  if (auto* error = std::get_if<std::string>(&data_dir)) return std::move(*error);
+
+  std::unique_ptr<RunningNode> node(new RunningNode(config, log,
+                                                    std::get<DataDir>(std::move(data_dir)),
+                                                    std::get<CredentialFiles>(std::move(files))));
+  for (const auto step :
+       {&RunningNode::listen, &RunningNode::take_up_identity, &RunningNode::start_transport}) {
+    if (auto error = (node.get()->*step)()) return *std::move(error);
+  }
+  node->start_workers();
+  return node;
+}
+
+RunningNode::RunningNode(const ServeConfig& config, Log& log, DataDir data_dir,
+                         CredentialFiles files)
+    : config_(config),
+      log_(log),
+      data_dir_(std::move(data_dir)),
+      ledger_(static_cast<int>(config.workers), connection_limits(config), config.max_connections),
+      board_(static_cast<int>(config.workers)),
+      arriving_(config.limits.arriving_bytes_max),
+      credentials_(
+          std::make_unique<FileCredentialDesk>(std::move(files), credential_threads(config))) {}
+
+// Whoever posts to another goes before it.
+RunningNode::~RunningNode() {
+  if (world_) {
+    for (const auto& worker : world_->workers) worker->stop();
+  }
+  credentials_.reset();
+  if (hub_) hub_->stop();
+  transport_.reset();
+  writer_.reset();
+  world_.reset();
+  hub_.reset();
+}
+
+std::optional<std::string> RunningNode::listen() {
+  for (const ListenerConfig& listener : config_.listeners) {
+    auto socket = listen_on(listener);
+    if (auto* error = std::get_if<std::string>(&socket)) return std::move(*error);
+    listening_.push_back(std::get<ListeningSocket>(std::move(socket)));
+  }
+  return std::nullopt;
+}
+
+// The incarnation is raised durably before anything is said with it.
+std::optional<std::string> RunningNode::take_up_identity() {
+  const auto content = data_dir_.read(StateWriter::kFile);
+  if (const auto* error = std::get_if<std::string>(&content)) return *error;
+  if (const auto& text = std::get<std::optional<std::string>>(content)) {
+    auto state = state_of_text(*text);
+    if (!state) return data_dir_.path_of(StateWriter::kFile) + ": is damaged";
+    state_ = *std::move(state);
+  } else {
+    state_.id.value = std::max<uint64_t>(1, random_number());
+  }
+  ++state_.incarnation;
+  return data_dir_.replace(StateWriter::kFile, state_text_of(state_));
+}
+
+std::optional<std::string> RunningNode::start_transport() {
+  writer_ = std::make_unique<StateWriter>(data_dir_, log_,
+                                          [this](uint64_t token) { hub_->on_stored(token); });
+  hub_ =
+      std::make_unique<HubThread>(hub_config_of(config_), state_, random_number(), *writer_, log_);
+  PeerTransportOptions options;
+  options.listen = config_.peer.text();
+  options.certificates = {config_.peer_tls.cert, config_.peer_tls.key, config_.peer_tls.ca};
+  options.insecure = !config_.peer_tls.is_set();  // the configuration says where that is allowed
+  auto started = PeerTransport::start(options, *hub_);
+  if (!started.ok()) {
+    const absl::string_view why = started.status().message();
+    return std::string(why.data(), why.size());
+  }
+  transport_ = *std::move(started);
+  return std::nullopt;
+}
+
+void RunningNode::start_workers() {
+  world_.emplace(WorkerWorld{*hub_, *credentials_, ledger_, board_, log_, {}, {}});
+  BrokerConfig broker;
+  broker.limits = config_.limits;
+  broker.node = state_.id;
+  broker.arriving = &arriving_;
+  broker.listeners.clear();
+  for (size_t i = 0; i < config_.listeners.size(); ++i) {
+    const ListenerConfig& listener = config_.listeners[i];
+    broker.listeners.push_back({listener.max_qos});
+    world_->listeners.push_back({listening_[i].fd.get(), listener.name, {}});
+    log_(LogLevel::kInfo, "listening",
+         {{"listener", listener.name}, {"address", listening_[i].address}});
+  }
+  for (uint32_t i = 0; i < config_.workers; ++i) {
+    broker.worker = static_cast<WorkerIndex>(i);
+    world_->workers.push_back(std::make_unique<Worker>(broker, random_number(), *world_));
+  }
+  hub_->connect(*transport_, world_->workers);
+  hub_->start();
+  for (const auto& worker : world_->workers) worker->start();
+}
+
+void RunningNode::reload() {
+  auto files = CredentialFiles::load(config_.listeners);
+  if (const auto* error = std::get_if<std::string>(&files)) {
+    log_(LogLevel::kError, "users and rights stay as they were", {{"error", *error}});
+  } else {
+    credentials_->replace(std::get<CredentialFiles>(std::move(files)));
+    const auto fresh = credentials_->files();
+    for (const auto& worker : world_->workers) {
+      worker->post(WorkerTask([fresh](Worker& self) { apply_rights(*fresh, self); }));
+    }
+  }
+  hub_->run_task([this](HubThread& hub) {
+    const absl::Status status = hub.transport().reload_certificates();
+    const absl::string_view why = status.message();
+    if (!status.ok()) {
+      log_(LogLevel::kError, "the peers' certificates stay as they were",
+           {{"error", std::string_view(why.data(), why.size())}});
+    }
+  });
+}
+
+bool RunningNode::has_work_left() const {
+  if (ledger_.total() != 0) return true;
+  const auto reports = board_.all();
+  return std::any_of(reports.begin(), reports.end(),
+                     [](const WorkerReport& report) { return report.broker.tickets_now != 0; });
+}
+
+void RunningNode::shut_down() {
+  for (const auto& worker : world_->workers) {
+    worker->post(WorkerTask([](Worker& self) {
+      self.stop_accepting();
+      self.broker().shut_down(now());
+    }));
+  }
+  const auto give_up = std::chrono::steady_clock::now() + kShutDownTime;
+  while (has_work_left() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+}  // namespace shoal

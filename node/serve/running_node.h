@@ -1,0 +1,72 @@
+// Everything that one node runs, wired together, and its orderly end. The only place that knows all of
+// the concrete types.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cluster/rpc/peer_transport.h"
+#include "node/config/log.h"
+#include "node/config/serve_config.h"
+#include "node/runtime/connection_ledger.h"
+#include "node/runtime/data_dir.h"
+#include "node/runtime/figures_board.h"
+#include "node/runtime/file_credential_desk.h"
+#include "node/runtime/listening_socket.h"
+#include "node/runtime/worker.h"
+#include "node/serve/hub_thread.h"
+#include "node/serve/state_writer.h"
+
+namespace shoal {
+
+class RunningNode {
+ public:
+  // Or why it cannot start: one line. `config` and `log` outlive the node.
+  static std::variant<std::unique_ptr<RunningNode>, std::string> start(const ServeConfig& config,
+                                                                       Log& log);
+  ~RunningNode();
+
+  // Certificates, users, rights. What cannot be read is logged and stays as it was.
+  void reload();
+
+  // Says good-bye to the clients and returns when they are gone, after five seconds at the latest.
+  void shut_down();
+
+  const ServeConfig& config() const { return config_; }
+  const DataDir& data_dir() const { return data_dir_; }
+  const FiguresBoard& board() const { return board_; }
+  HubThread& hub() { return *hub_; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return world_->workers; }
+  const std::vector<ListeningSocket>& listening() const { return listening_; }
+  uint16_t peer_port() const { return transport_->port(); }
+
+ private:
+  RunningNode(const ServeConfig& config, Log& log, DataDir data_dir, CredentialFiles files);
+
+  // Each an error, or nothing.
+  std::optional<std::string> take_up_identity();
+  std::optional<std::string> listen();
+  std::optional<std::string> start_transport();
+  void start_workers();
+
+  bool has_work_left() const;
+
+  const ServeConfig& config_;
+  Log& log_;
+  const DataDir data_dir_;
+  StoredState state_;
+  std::vector<ListeningSocket> listening_;
+  ConnectionLedger ledger_;
+  FiguresBoard board_;
+  ByteBudget arriving_;
+  std::unique_ptr<FileCredentialDesk> credentials_;
+  std::unique_ptr<StateWriter> writer_;
+  std::unique_ptr<HubThread> hub_;
+  std::unique_ptr<PeerTransport> transport_;
+  std::optional<WorkerWorld> world_;
+};
+
+}  // namespace shoal
