@@ -35,7 +35,9 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       leases_(context_, members_),
       routes_(
           context_, [this] { return open_pairs(); }, [this] { return waited_for(); }),
-      forwarding_(context_, routes_) {
+      forwarding_(context_, routes_),
+      claims_(context_, [this] { return open_pairs(); }),
+      retained_(context_, forwarding_, [this] { return open_pairs(); }) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
 }
@@ -61,6 +63,8 @@ void HubCore::on_tick(Now now) {
   if (now.mono - last_heartbeat_ >= context_.config.limits.heartbeat_interval) heartbeat();
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
+  claims_.on_tick();
+  retained_.on_tick();
   settle();
 }
 
@@ -84,6 +88,19 @@ void HubCore::on_mail(WorkerIndex from, RoutesApplied&& mail) {
   routes_.on_applied(from, mail.number);
   settle();
 }
+
+void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
+  const bool is_available = is_in_cluster() && closing_ == 0 && !is_draining_;
+  claims_.on_request(from, std::move(mail), is_available);
+}
+
+void HubCore::on_mail(WorkerIndex, ClaimRelease&& mail) { claims_.on_release(mail); }
+
+void HubCore::on_mail(WorkerIndex, EvictDone&& mail) { claims_.on_evicted(mail); }
+
+void HubCore::on_mail(WorkerIndex from, RetainWrite&& mail) { retained_.on_write(from, mail); }
+
+void HubCore::on_mail(WorkerIndex from, RetainedQuery&& mail) { retained_.on_query(from, mail); }
 
 void HubCore::on_mail(WorkerIndex from, ForwardOut&& mail) {
   forwarding_.on_forward(pair_at(mail.node), from, std::move(mail.batch));
@@ -178,6 +195,7 @@ bool HubCore::on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame) {
   } else if (frame.header.kind == FrameKind::kBatch || frame.header.kind == FrameKind::kRetained) {
     std::optional<RetainedParcel> retained;
     if (!forwarding_.on_piece(pair, lane, frame, retained)) return false;
+    if (retained && !retained_.on_parcel(*retained)) return false;
   }
   if (pair.is_open()) acknowledge(pair, kAckBytes);
   return true;
@@ -207,6 +225,16 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
     case FrameKind::kAccept:
       return with(proto::Accept(),
                   [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
+    case FrameKind::kClaim:
+      return with(proto::Claim(), [&](const auto& m) { return claims_.on_claim(pair, m); });
+    case FrameKind::kClaims:
+      return with(proto::Claims(), [&](const auto& m) { return claims_.on_claims(pair, m); });
+    case FrameKind::kClaimReply:
+      return with(proto::ClaimReply(), [&](const auto& m) { return claims_.on_reply(pair, m); });
+    case FrameKind::kRetainedDigest:
+      return with(proto::RetainedDigest(),
+                  [&](const auto& m) { return retained_.on_digest(pair, m); });
+    case FrameKind::kRetainedWanted: retained_.on_wanted(pair); return true;
     default: return true;  // of a later version
   }
 }
@@ -226,7 +254,10 @@ void HubCore::acknowledge(Pair& pair, size_t step) {
 
 void HubCore::on_tokens(const std::vector<uint64_t>& tokens) {
   for (const uint64_t token : tokens) {
-    if (token != kLeaveToken) continue;
+    if (token != kLeaveToken) {
+      retained_.on_token(token);
+      continue;
+    }
     --leave_waits_;
     check_left();
   }

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/core/claims.h"
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
 #include "cluster/core/founding.h"
@@ -24,6 +25,7 @@
 #include "cluster/core/links.h"
 #include "cluster/core/members.h"
 #include "cluster/core/pair.h"
+#include "cluster/core/retained.h"
 #include "cluster/core/routes.h"
 
 namespace shoal {
@@ -46,6 +48,7 @@ class HubCore {
   HubStatus status(Now now);
   void check_invariants() const;
   const Routes& routes() const { return routes_; }
+  const Retained& retained() const { return retained_; }
 
  private:
   // What a peer's acknowledgement of a frame is for: kLeaveToken, or a retained write.
@@ -55,14 +58,14 @@ class HubCore {
   // ---- hub_core.cc
   void on_mail(WorkerIndex from, RouteBatch&& mail);
   void on_mail(WorkerIndex from, RoutesApplied&& mail);
-  void on_mail(WorkerIndex, ClaimRequest&&) {}
-  void on_mail(WorkerIndex, ClaimRelease&&) {}
-  void on_mail(WorkerIndex, EvictDone&&) {}
+  void on_mail(WorkerIndex from, ClaimRequest&& mail);
+  void on_mail(WorkerIndex from, ClaimRelease&& mail);
+  void on_mail(WorkerIndex from, EvictDone&& mail);
   void on_mail(WorkerIndex from, ForwardOut&& mail);
   void on_mail(WorkerIndex from, AcceptOut&& mail);
   void on_mail(WorkerIndex from, ForwardConsumed&& mail);
-  void on_mail(WorkerIndex, RetainWrite&&) {}
-  void on_mail(WorkerIndex, RetainedQuery&&) {}
+  void on_mail(WorkerIndex from, RetainWrite&& mail);
+  void on_mail(WorkerIndex from, RetainedQuery&& mail);
   void on_mail(WorkerIndex from, AllClosed&& mail);
   bool on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame);
   bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
@@ -137,6 +140,8 @@ class HubCore {
   Leases leases_;
   Routes routes_;
   Forwarding forwarding_;
+  Claims claims_;
+  Retained retained_;
 
   std::map<uint64_t, std::function<void()>> stores_;  // what waits for a write
   uint64_t last_store_ = 0;

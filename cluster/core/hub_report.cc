@@ -95,6 +95,10 @@ HubStatus HubCore::status(Now now) {
   status.majority = members_.majority(context_.config.expect);
   status.routes = routes_.count();
   status.forwarded_dropped = forwarding_.dropped();
+  status.claims = claims_.count();
+  status.retained = retained_.tree().messages();
+  status.retained_bytes = retained_.tree().bytes();
+  status.retained_dropped = retained_.dropped();
   for (const auto& [id, member] : members_.all()) status.members.push_back(status_of(member));
   return status;
 }

@@ -94,6 +94,9 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
     changed |= members_.merge(self);
   }
   if (changed) on_members_changed();  // may close all: before the session's end tells the workers
+  // A node that was a founder and does not know it yet has no entry of its own to read it from.
+  const bool is_unlisted = members_.find(context_.self) == nullptr;
+  if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all();
   if (cluster && !cluster_) adopt(cluster, {});
   if (!cluster_) {
     for (int i = 0; i < std::min(state.met_size(), kMetMax); ++i) links_.add_target(state.met(i));
@@ -148,6 +151,8 @@ void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
   members_.to_message(message);
   pair.send(FrameKind::kMembers, message);
   routes_.on_open(pair);
+  claims_.on_open(pair);
+  retained_.on_open(pair);
 }
 
 void HubCore::end_session(Pair& pair, bool renew) {
@@ -156,7 +161,9 @@ void HubCore::end_session(Pair& pair, bool renew) {
   forwarding_.on_end(pair, tokens);
   routes_.on_end(pair);
   pair.end(renew, tokens);
+  retained_.on_end(pair);
   on_tokens(tokens);
+  claims_.on_end(pair);
 }
 
 std::vector<Pair*> HubCore::open_pairs() {

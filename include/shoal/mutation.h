@@ -1,0 +1,25 @@
+// Deliberate mistakes, to test the simulator: SHOAL_MUTATED("name") is false in every build but the
+// one that defines SHOAL_MUTATIONS, where it is true for the one mutation that was switched on. Each
+// name that stands in the code is in tests/sim/mutations.txt, and the simulator must catch it.
+#pragma once
+
+#ifdef SHOAL_MUTATIONS
+
+#include <string>
+#include <string_view>
+
+namespace shoal {
+inline std::string& mutation_on() {
+  static std::string name;
+  return name;
+}
+inline bool is_mutated(std::string_view name) { return mutation_on() == name; }
+}  // namespace shoal
+
+#define SHOAL_MUTATED(name) (::shoal::is_mutated(name))
+
+#else
+
+#define SHOAL_MUTATED(name) (false)
+
+#endif

@@ -1,0 +1,426 @@
+#include "tests/sim/sim_client.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace shoal::sim {
+namespace {
+
+constexpr Duration kConnectPatience = Duration::seconds(4);
+constexpr Duration kAckPatience = Duration::seconds(8);
+constexpr Duration kPingEvery = Duration::seconds(1);
+constexpr Duration kPingPatience = Duration::seconds(4);
+
+// Sizes differ from message to message, small ones mostly.
+size_t filler_of(const MessageKey& key) {
+  return key.number % 37 == 0 ? 2000 : static_cast<size_t>(key.number % 23);
+}
+
+}  // namespace
+
+std::string payload_of(const MessageKey& key) {
+  std::string payload = std::to_string(key.publisher) + ":" + std::to_string(key.number) + ":";
+  payload.append(filler_of(key), '.');
+  return payload;
+}
+
+std::optional<MessageKey> key_of(ByteView payload) {
+  const char* const begin = reinterpret_cast<const char*>(payload.data());
+  const char* const end = begin + payload.size();
+  MessageKey key;
+  const auto publisher = std::from_chars(begin, end, key.publisher);
+  if (publisher.ec != std::errc() || publisher.ptr == end || *publisher.ptr != ':') return {};
+  const auto number = std::from_chars(publisher.ptr + 1, end, key.number);
+  if (number.ec != std::errc()) return {};
+  if (payload_of(key) != std::string_view(begin, payload.size())) return {};
+  return key;
+}
+
+SimClient::SimClient(World& world, History& history, int number, ClientPlan plan, Dial dial)
+    : world_(world),
+      history_(history),
+      number_(number),
+      plan_(std::move(plan)),
+      dial_(std::move(dial)) {}
+
+void SimClient::start() {
+  dial();
+  if (!plan_.topics.empty()) schedule_publish();
+  if (plan_.churns_subscriptions) schedule_churn();
+}
+
+bool SimClient::subscribed() const {
+  if (chain_ < 0 || !subscribe_open_.empty()) return false;
+  const Chain& chain = history_.chain(chain_);
+  size_t confirmed = 0;
+  for (const Subscription& s : chain.subscriptions) confirmed += s.suback && !s.ended;
+  return confirmed >= plan_.subscriptions.size();
+}
+
+// ---- connecting ---------------------------------------------------------------------------------
+
+void SimClient::dial() {
+  if (finished_ || state_ != State::kClosed) return;
+  ++connection_;
+  port_ = dial_((static_cast<uint64_t>(number_) << 32) | connection_);
+  if (port_ == nullptr) return retry_later();
+  state_ = State::kConnecting;
+  connect_sent_ = last_heard_ = world_.now();
+  ping_open_ = false;
+  received_.clear();
+  Connect connect;
+  connect.version = plan_.version;
+  connect.client_id = plan_.client_id;
+  connect.clean_start = plan_.clean_start;
+  connect.keep_alive_s = 60;
+  if (plan_.version == ProtocolVersion::kMqtt5 && plan_.session_expiry_s != 0) {
+    connect.session_expiry_s = plan_.session_expiry_s;
+  }
+  send(connect);
+  schedule_watch(connection_);
+}
+
+void SimClient::retry_later() {
+  world_.after(world_.between(Duration::millis(50), Duration::millis(700)), [this] { dial(); });
+}
+
+void SimClient::drop(const char* why) {
+  world_.note(plan_.client_id + " drops its connection: " + why);
+  if (port_ != nullptr) port_->close();
+  on_closed((static_cast<uint64_t>(number_) << 32) | connection_);
+}
+
+void SimClient::on_closed(uint64_t connection) {
+  if ((connection & UINT32_MAX) != connection_ || state_ == State::kClosed) return;
+  state_ = State::kClosed;
+  port_.reset();
+  subscribe_open_.clear();
+  unsubscribe_open_.clear();
+  if (chain_ >= 0) {
+    history_.chain(chain_).connected = false;
+    const bool ends_with_connection =
+        plan_.version == ProtocolVersion::kMqtt5 ? plan_.session_expiry_s == 0 : plan_.clean_start;
+    if (ends_with_connection) end_chain();
+  }
+  if (!finished_) retry_later();
+}
+
+void SimClient::end_chain() {
+  history_.chain(chain_).alive = false;
+  chain_ = -1;
+  received_qos2_.clear();
+}
+
+void SimClient::schedule_watch(uint64_t connection) {
+  world_.after(Duration::millis(500), [this, connection] { watch(connection); });
+}
+
+void SimClient::watch(uint64_t connection) {
+  if (connection != connection_ || state_ == State::kClosed) return;
+  const Instant now = world_.now();
+  if (state_ == State::kConnecting && now - connect_sent_ > kConnectPatience) {
+    return drop("no CONNACK");
+  }
+  if (ping_open_ && now - ping_sent_ > kPingPatience) return drop("no PINGRESP");
+  for (const auto& [id, message] : outgoing_) {
+    if (now - message.sent > kAckPatience) return drop("no acknowledgement");
+  }
+  if (state_ == State::kConnected && !ping_open_ && now - last_heard_ > kPingEvery) {
+    ping_open_ = true;
+    ping_sent_ = now;
+    send(PingReq{});
+  }
+  schedule_watch(connection);
+}
+
+// ---- receiving ----------------------------------------------------------------------------------
+
+void SimClient::on_bytes(uint64_t connection, std::span<const uint8_t> bytes) {
+  if ((connection & UINT32_MAX) != connection_ || state_ == State::kClosed) return;
+  received_.insert(received_.end(), bytes.begin(), bytes.end());
+  last_heard_ = world_.now();
+  size_t used = 0;
+  while (state_ != State::kClosed) {
+    Frame frame;
+    const ByteView rest(received_.data() + used, received_.size() - used);
+    const FrameStatus status = next_frame(rest, kPacketSizeMax, frame);
+    if (status == FrameStatus::kNeedMore) break;
+    if (status != FrameStatus::kComplete) {
+      history_.violation("a broken frame came to " + plan_.client_id);
+      return drop("broken frame");
+    }
+    used += frame.size;
+    take(decode_packet(frame, plan_.version, Sender::kServer));
+  }
+  if (state_ != State::kClosed) {
+    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(used));
+  }
+}
+
+void SimClient::take(const Decoded& packet) {
+  if (const auto* bad = std::get_if<Malformed>(&packet)) {
+    history_.violation("a malformed packet came to " + plan_.client_id + ": " +
+                       std::string(bad->detail));
+    return drop("malformed packet");
+  }
+  const auto* const connack = std::get_if<ConnAck>(&packet);
+  if ((state_ == State::kConnecting) != (connack != nullptr) &&
+      !std::holds_alternative<Disconnect>(packet)) {
+    history_.violation("a packet out of turn came to " + plan_.client_id);
+    return drop("packet out of turn");
+  }
+  if (connack != nullptr) on_connack(*connack);
+  if (const auto* publish = std::get_if<Publish>(&packet)) on_publish(*publish);
+  if (const auto* ack = std::get_if<Ack>(&packet)) on_ack(*ack);
+  if (const auto* suback = std::get_if<SubAck>(&packet)) on_suback(*suback);
+  if (const auto* unsuback = std::get_if<UnsubAck>(&packet)) {
+    unsubscribe_open_.erase(unsuback->packet_id);
+  }
+  if (std::holds_alternative<PingResp>(packet)) ping_open_ = false;
+  if (const auto* disconnect = std::get_if<Disconnect>(&packet)) on_disconnect(*disconnect);
+}
+
+void SimClient::on_connack(const ConnAck& packet) {
+  if (packet.reason != ReasonCode::kSuccess) return drop("refused");
+  state_ = State::kConnected;
+  const bool resumed = packet.session_present && chain_ >= 0;
+  if (packet.session_present && chain_ < 0) {
+    // A session that another client of this id left: nothing is known of it, so nothing is checked.
+    world_.note(plan_.client_id + " met a session of its namesake");
+  }
+  world_.note(plan_.client_id + (resumed ? " resumed" : " connected"));
+  if (resumed) {
+    history_.chain(chain_).connected = true;
+    resume_outgoing();
+    if (!plan_.subscriptions.empty() && !subscribed()) subscribe(0);
+    return;
+  }
+  if (chain_ >= 0) end_chain();
+  received_qos2_.clear();
+  Chain chain;
+  chain.client = number_;
+  chain.client_id = plan_.client_id;
+  chain.begun = world_.now();
+  chain_ = history_.begin_chain(std::move(chain));
+  restart_outgoing();
+  if (!plan_.subscriptions.empty()) subscribe(0);
+}
+
+void SimClient::on_publish(const Publish& packet) {
+  const std::optional<MessageKey> key = key_of(packet.payload);
+  if (!key) {
+    if (!packet.topic.starts_with("will/")) {
+      history_.violation("a damaged payload came to " + plan_.client_id);
+    }
+  } else if (packet.qos != Qos::k2 || received_qos2_.insert(packet.packet_id).second) {
+    if (history_.knows(*key) && history_.published(*key).topic != packet.topic) {
+      history_.violation("a message came with another's topic to " + plan_.client_id);
+    }
+    history_.chain(chain_).deliveries.push_back(
+        {*key, world_.now(), packet.qos, packet.dup, packet.retain});
+  }
+  if (packet.qos == Qos::k1) send_ack(PacketType::kPubAck, packet.packet_id);
+  if (packet.qos == Qos::k2) send_ack(PacketType::kPubRec, packet.packet_id);
+}
+
+void SimClient::on_ack(const Ack& packet) {
+  if (packet.type == PacketType::kPubRel) {
+    received_qos2_.erase(packet.packet_id);
+    return send_ack(PacketType::kPubComp, packet.packet_id);
+  }
+  const auto found = outgoing_.find(packet.packet_id);
+  if (found == outgoing_.end()) return;
+  Outgoing& message = found->second;
+  Published& record = history_.published(message.key);
+  const bool refused = static_cast<uint8_t>(packet.reason) >= 0x80;
+  if (packet.type == PacketType::kPubRec && !refused) {
+    if (!record.acked) record.acked = world_.now();
+    message.released = true;
+    message.sent = world_.now();
+    return send_ack(PacketType::kPubRel, packet.packet_id);
+  }
+  if (packet.type == PacketType::kPubAck && !refused && !record.acked) record.acked = world_.now();
+  outgoing_.erase(found);
+  std::erase(outgoing_order_, packet.packet_id);
+  send_waiting();
+}
+
+void SimClient::on_suback(const SubAck& packet) {
+  const auto open = subscribe_open_.find(packet.packet_id);
+  if (open == subscribe_open_.end() || open->second.size() != packet.reasons.size()) {
+    history_.violation("a SUBACK that nobody waits for came to " + plan_.client_id);
+    return;
+  }
+  for (size_t i = 0; i < open->second.size(); ++i) {
+    if (static_cast<uint8_t>(packet.reasons[i]) > 2) continue;
+    Subscription& subscription = history_.chain(chain_).subscriptions[open->second[i]];
+    subscription.granted = static_cast<Qos>(packet.reasons[i]);
+    subscription.suback = world_.now();
+  }
+  subscribe_open_.erase(open);
+}
+
+void SimClient::on_disconnect(const Disconnect& packet) {
+  world_.note(plan_.client_id +
+              " is disconnected: " + std::to_string(static_cast<int>(packet.reason)));
+  if (packet.reason == ReasonCode::kSessionTakenOver) finished_ = true;
+  drop("DISCONNECT");
+}
+
+// ---- sending ------------------------------------------------------------------------------------
+
+template <class Packet>
+void SimClient::send(const Packet& packet) {
+  std::vector<uint8_t> bytes;
+  encode_to(bytes, packet, plan_.version);
+  port_->send(std::move(bytes));
+}
+
+void SimClient::send_ack(PacketType type, uint16_t id) {
+  if (state_ != State::kConnected) return;
+  Ack packet;
+  packet.type = type;
+  packet.packet_id = id;
+  send(packet);
+}
+
+void SimClient::send_publish(uint16_t id, const MessageKey& key, bool dup) {
+  Published& record = history_.published(key);
+  record.chain = chain_;
+  const std::string payload = payload_of(key);
+  Publish packet;
+  packet.dup = dup;
+  packet.qos = record.qos;
+  packet.retain = record.retain;
+  packet.packet_id = id;
+  packet.topic = record.topic;
+  packet.payload = {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()};
+  send(packet);
+}
+
+uint16_t SimClient::unused_id() {
+  do {
+    next_id_ = next_id_ == UINT16_MAX ? 1 : static_cast<uint16_t>(next_id_ + 1);
+  } while (outgoing_.contains(next_id_) || subscribe_open_.contains(next_id_) ||
+           unsubscribe_open_.contains(next_id_));
+  return next_id_;
+}
+
+// The session is there: what is unacknowledged goes again under its old identifier
+// [MQTT5-4.4.0-1].
+void SimClient::resume_outgoing() {
+  for (const uint16_t id : outgoing_order_) {
+    Outgoing& message = outgoing_.at(id);
+    message.sent = world_.now();
+    if (message.released) {
+      send_ack(PacketType::kPubRel, id);
+    } else {
+      send_publish(id, message.key, true);
+    }
+  }
+  send_waiting();
+}
+
+// A new session: at QoS 1 the same message is published again. At QoS 2 that could double it, so
+// the client gives it up: it was not acknowledged, or is safe already.
+void SimClient::restart_outgoing() {
+  std::deque<MessageKey> again;
+  for (const uint16_t id : outgoing_order_) {
+    const Outgoing& message = outgoing_.at(id);
+    if (history_.published(message.key).qos == Qos::k1) again.push_back(message.key);
+  }
+  outgoing_.clear();
+  outgoing_order_.clear();
+  waiting_.insert(waiting_.begin(), again.begin(), again.end());
+  send_waiting();
+}
+
+void SimClient::send_waiting() {
+  while (state_ == State::kConnected && !waiting_.empty() && outgoing_.size() < plan_.window) {
+    const MessageKey key = waiting_.front();
+    waiting_.pop_front();
+    const uint16_t id = unused_id();
+    outgoing_[id] = {key, false, world_.now()};
+    outgoing_order_.push_back(id);
+    Published& record = history_.published(key);
+    if (record.first_sent == Instant::never()) record.first_sent = world_.now();
+    send_publish(id, key, false);
+  }
+}
+
+bool SimClient::publish_now(const std::string& topic, Qos qos, bool retain) {
+  if (state_ != State::kConnected) return false;
+  const MessageKey key{number_, next_number_++};
+  history_.add({key, topic, qos, retain, Instant::never(), {}, plan_.client_id, chain_});
+  if (qos == Qos::k0) {
+    history_.published(key).first_sent = world_.now();
+    send_publish(0, key, false);
+  } else {
+    waiting_.push_back(key);
+    send_waiting();
+  }
+  return true;
+}
+
+void SimClient::schedule_publish() {
+  world_.after(world_.between(plan_.publish_every / 4, plan_.publish_every * 2), [this] {
+    if (!publishing_ || finished_) return;
+    if (state_ == State::kConnected && waiting_.size() < plan_.window) {
+      const std::string& topic = plan_.topics[world_.random().below(plan_.topics.size())];
+      const Qos qos = plan_.qos.value_or(static_cast<Qos>(world_.random().below(3)));
+      publish_now(topic, qos);
+    }
+    schedule_publish();
+  });
+}
+
+void SimClient::subscribe(size_t first) {
+  Chain& chain = history_.chain(chain_);
+  std::vector<uint8_t> list;
+  std::vector<size_t> asked;
+  const bool has_options = plan_.version == ProtocolVersion::kMqtt5;
+  for (size_t i = first; i < plan_.subscriptions.size(); ++i) {
+    const SubscriptionPlan& plan = plan_.subscriptions[i];
+    const bool no_local = has_options && plan.no_local;
+    append_subscription({.filter = plan.filter, .qos = plan.qos, .no_local = no_local}, list);
+    asked.push_back(chain.subscriptions.size());
+    chain.subscriptions.push_back({.filter = plan.filter,
+                                   .no_local = no_local,
+                                   .suback = {},
+                                   .asked = world_.now(),
+                                   .ended = {}});
+  }
+  Subscribe packet;
+  packet.packet_id = unused_id();
+  packet.subscriptions = SubscriptionList::of_valid(list);
+  subscribe_open_[packet.packet_id] = asked;
+  send(packet);
+}
+
+void SimClient::unsubscribe_last() {
+  Chain& chain = history_.chain(chain_);
+  const std::string& filter = plan_.subscriptions.back().filter;
+  for (Subscription& s : chain.subscriptions) {
+    if (s.filter == filter && !s.ended) s.ended = world_.now();
+  }
+  std::vector<uint8_t> list;
+  append_filter(filter, list);
+  Unsubscribe packet;
+  packet.packet_id = unused_id();
+  packet.filters = FilterList::of_valid(list);
+  unsubscribe_open_.insert(packet.packet_id);
+  send(packet);
+}
+
+void SimClient::schedule_churn() {
+  world_.after(world_.between(Duration::seconds(1), Duration::seconds(5)), [this] {
+    if (finished_ || !publishing_) return;
+    if (state_ == State::kConnected && subscribed()) {
+      unsubscribe_last();
+      subscribe(plan_.subscriptions.size() - 1);
+    }
+    schedule_churn();
+  });
+}
+
+}  // namespace shoal::sim

@@ -1,0 +1,388 @@
+#include "tests/sim/sim_cluster.h"
+
+#include <algorithm>
+#include <set>
+
+#include "tests/sim/checkers.h"
+
+namespace shoal::sim {
+namespace {
+
+constexpr Duration kHealing = Duration::seconds(8);
+constexpr Duration kSettling = Duration::seconds(15);
+constexpr Duration kProbing = Duration::seconds(5);
+
+constexpr const char* kTwin = "twin";
+
+const char* const kTopics[] = {"t/0/a", "t/0/b", "t/1/a", "t/1/b", "u/x", "u/y/z"};
+const char* const kFilters[] = {"t/#", "t/+/a", "t/0/a", "t/0/+", "#",
+                                "u/+", "u/#",   "+/0/b", "t/1/a"};
+const char* const kShared[] = {"$share/g/t/#", "$share/g/u/#", "$share/h/t/+/a"};
+
+template <class T, size_t N>
+const T& pick(Random& random, const T (&from)[N]) {
+  return from[random.below(N)];
+}
+
+}  // namespace
+
+SimCluster::SimCluster(const SimOptions& options)
+    : options_(options), world_(options.seed), network_(world_) {
+  world_.print_trace(options.print_trace);
+  if (options.faults) {
+    faults_ = *options.faults;
+    any_faults_ =
+        !(faults_ == FaultKinds{false, false, false, false, false, false, false, false, false});
+  } else {
+    Random& random = world_.random();
+    any_faults_ = !random.one_in(8);
+    for (bool* kind :
+         {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations, &faults_.splits,
+          &faults_.resets, &faults_.wipes, &faults_.moves, &faults_.client_breaks}) {
+      *kind = any_faults_ && random.one_in(2);
+    }
+    faults_.splits = any_faults_ && options.splits;
+  }
+  make_nodes();
+  make_clients();
+}
+
+SimCluster::~SimCluster() = default;
+
+void SimCluster::make_nodes() {
+  std::vector<std::string> seeds;
+  for (int i = 0; i < options_.nodes; ++i) seeds.push_back("n" + std::to_string(i) + ":7883");
+  for (int i = 0; i < options_.nodes; ++i) {
+    SimNodeConfig config;
+    config.number = i;
+    config.address = seeds[static_cast<size_t>(i)];
+    config.join = options_.nodes > 1 ? seeds : std::vector<std::string>{};
+    config.expect = options_.nodes;
+    config.workers = options_.workers;
+    nodes_.push_back(std::make_unique<SimNode>(world_, network_, config));
+  }
+}
+
+// ---- devices ------------------------------------------------------------------------------------
+
+ClientPlan SimCluster::subscriber_plan(int number) {
+  Random& random = world_.random();
+  ClientPlan plan;
+  plan.client_id = "sub" + std::to_string(number);
+  plan.version = random.one_in(2) ? ProtocolVersion::kMqtt5 : ProtocolVersion::kMqtt311;
+  if (random.one_in(3)) {
+    plan.clean_start = false;
+    plan.session_expiry_s = 600;
+  }
+  const uint64_t filters = 1 + random.below(3);
+  std::set<std::string> chosen;
+  while (chosen.size() < filters) {
+    chosen.insert(random.one_in(4) ? pick(random, kShared) : pick(random, kFilters));
+  }
+  for (const std::string& filter : chosen) {
+    plan.subscriptions.push_back(
+        {.filter = filter, .qos = static_cast<Qos>(random.below(3)), .no_local = false});
+  }
+  plan.churns_subscriptions = random.one_in(4);
+  return plan;
+}
+
+ClientPlan SimCluster::publisher_plan(int number) {
+  Random& random = world_.random();
+  ClientPlan plan;
+  plan.client_id = "pub" + std::to_string(number);
+  plan.version = random.one_in(2) ? ProtocolVersion::kMqtt5 : ProtocolVersion::kMqtt311;
+  plan.window = 1 + random.below(8);
+  plan.publish_every = Duration::millis(20 + static_cast<int64_t>(random.below(300)));
+  const uint64_t topics = 1 + random.below(3);
+  for (uint64_t i = 0; i < topics; ++i) plan.topics.push_back(pick(random, kTopics));
+  if (random.one_in(3)) {  // it hears others, not itself
+    plan.subscriptions.push_back({.filter = "t/#", .qos = Qos::k1, .no_local = true});
+  }
+  if (random.one_in(3)) {
+    plan.clean_start = false;
+    plan.session_expiry_s = 600;
+  }
+  return plan;
+}
+
+void SimCluster::make_clients() {
+  const int subscribers = 4 + static_cast<int>(world_.random().below(4));
+  const int publishers = 3 + static_cast<int>(world_.random().below(3));
+  std::vector<ClientPlan> plans;
+  for (int i = 0; i < subscribers; ++i) plans.push_back(subscriber_plan(i));
+  for (int i = 0; i < publishers; ++i) plans.push_back(publisher_plan(i));
+  // Two devices that share a client id and take it from each other.
+  ClientPlan twin = subscriber_plan(99);
+  twin.client_id = kTwin;
+  twin.version = ProtocolVersion::kMqtt5;  // who is told that it was taken over, and stops
+  plans.push_back(twin);
+  plans.push_back(twin);
+  for (ClientPlan& plan : plans) {
+    // The dialling function needs the client, which does not exist yet.
+    auto self = std::make_shared<SimClient*>(nullptr);
+    const auto dial = [this, self](uint64_t connection) { return balance(*self, connection); };
+    const int number = static_cast<int>(clients_.size());
+    clients_.push_back(
+        std::make_unique<SimClient>(world_, history_, number, std::move(plan), dial));
+    *self = clients_.back().get();
+  }
+}
+
+// A balancer asks /readyz; some devices know node addresses and do not care.
+std::unique_ptr<ClientPort> SimCluster::balance(SimClient*& client, uint64_t connection) {
+  std::vector<SimNode*> candidates;
+  const bool any = world_.random().one_in(5);
+  for (const auto& node : nodes_) {
+    if (node->is_up() && (any || node->is_ready())) candidates.push_back(node.get());
+  }
+  if (candidates.empty()) return nullptr;
+  return candidates[world_.random().below(candidates.size())]->dial(*client, connection);
+}
+
+// ---- faults -------------------------------------------------------------------------------------
+
+void SimCluster::schedule_fault() {
+  world_.after(world_.between(Duration::millis(100), Duration::seconds(3)), [this] {
+    if (!chaos_on_) return;
+    strike();
+    schedule_fault();
+  });
+}
+
+void SimCluster::strike() {
+  Random& random = world_.random();
+  const int count = static_cast<int>(nodes_.size());
+  const int a = static_cast<int>(random.below(nodes_.size()));
+  const int b = count > 1 ? (a + 1 + static_cast<int>(random.below(nodes_.size() - 1))) % count : a;
+  ++faults_struck_;
+  switch (random.below(8)) {
+    case 0:
+      if (faults_.crashes) crash_one();
+      break;
+    case 1:
+      if (faults_.freezes) freeze_one();
+      break;
+    case 2:
+      if (!faults_.cuts || a == b) break;
+      world_.note("cut n" + std::to_string(a) + " n" + std::to_string(b));
+      if (random.one_in(2)) {
+        network_.cut(a, b);
+      } else {
+        network_.cut_both(a, b);
+      }
+      break;
+    case 3:
+      if (!faults_.isolations) break;
+      world_.note("isolate n" + std::to_string(a));
+      for (int other = 0; other < count; ++other) {
+        if (other != a) network_.cut_both(a, other);
+      }
+      break;
+    case 4:
+      if (!faults_.splits || !random.one_in(3)) break;
+      world_.note("split all");
+      for (int x = 0; x < count; ++x) {
+        for (int y = x + 1; y < count; ++y) network_.cut_both(x, y);
+      }
+      break;
+    case 5:
+      if (!faults_.resets || a == b) break;
+      world_.note("reset n" + std::to_string(a) + " n" + std::to_string(b));
+      network_.reset_links(a, b);
+      break;
+    case 6:
+      if (faults_.client_breaks) nodes_[static_cast<size_t>(a)]->break_some_client();
+      break;
+    default: world_.note("heal the network"); network_.heal();
+  }
+}
+
+void SimCluster::crash_one() {
+  SimNode& node = *nodes_[world_.random().below(nodes_.size())];
+  if (!node.is_up()) return;
+  node.crash();
+  // Members that are gone for ever count until somebody removes them: a second one of three would
+  // leave no majority.
+  if (faults_.wipes && !wiped_ && world_.random().one_in(6)) {
+    node.wipe();
+    wiped_ = true;
+  }
+  if (faults_.moves && world_.random().one_in(5)) {
+    node.move_to("n" + std::to_string(node.number()) + ":" +
+                 std::to_string(8000 + world_.random().below(1000)));
+  }
+  const Duration down = world_.between(Duration::millis(50), Duration::seconds(6));
+  world_.after(down, [&node] {
+    if (!node.is_up()) node.boot();
+  });
+}
+
+void SimCluster::freeze_one() {
+  SimNode& node = *nodes_[world_.random().below(nodes_.size())];
+  if (!node.is_up() || node.is_frozen()) return;
+  world_.note("freeze n" + std::to_string(node.number()));
+  node.freeze();
+  world_.after(world_.between(Duration::millis(200), Duration::seconds(6)), [this, &node] {
+    world_.note("thaw n" + std::to_string(node.number()));
+    node.unfreeze();
+  });
+}
+
+void SimCluster::heal_everything() {
+  world_.note("everything heals");
+  chaos_on_ = false;
+  network_.heal();
+  for (const auto& node : nodes_) {
+    node->unfreeze();
+    if (!node->is_up()) node->boot();
+  }
+}
+
+// ---- phases -------------------------------------------------------------------------------------
+
+void SimCluster::chaos_phase() {
+  for (const auto& node : nodes_) {
+    world_.after(world_.between(Duration{0}, Duration::millis(800)), [&node] {
+      if (!node->is_up()) node->boot();
+    });
+  }
+  for (const auto& client : clients_) {
+    world_.after(world_.between(Duration::seconds(1), Duration::seconds(6)),
+                 [&client] { client->start(); });
+  }
+  if (any_faults_) {
+    chaos_on_ = true;
+    world_.after(Duration::seconds(4), [this] { schedule_fault(); });
+  }
+  world_.run_until(Instant{} + options_.chaos);
+}
+
+void SimCluster::healing_phase() {
+  heal_everything();
+  world_.run_until(world_.now() + kHealing);
+  check_ready("after healing");
+}
+
+void SimCluster::settling_phase() {
+  world_.run_until(world_.now() + Duration::seconds(3));
+  for (const auto& client : clients_) client->stop_publishing();
+  world_.run_until(world_.now() + kSettling);
+  check_ready("at the end");
+  check_settled();
+}
+
+void SimCluster::probe_phase() {
+  const size_t chains = history_.chains().size();
+  for (const auto& client : clients_) {
+    if (client->plan().topics.empty() || !client->connected()) continue;
+    for (const char* topic : kTopics) {
+      client->publish_now(topic, Qos::k0);
+      client->publish_now(topic, static_cast<Qos>(1 + world_.random().below(2)));
+    }
+  }
+  const Instant sent_from = world_.now();
+  world_.run_until(world_.now() + kProbing);
+  for (const auto& [key, message] : history_.all_published()) {
+    if (message.first_sent >= sent_from) probes_.push_back(key);
+  }
+  check_probes(chains);
+}
+
+SimResult SimCluster::run() {
+  chaos_phase();
+  healing_phase();
+  settling_phase();
+  probe_phase();
+  check_nodes_agree();
+  check_one_connection_each();
+
+  SimResult result;
+  result.violations = check_history(history_);
+  result.trace_hash = world_.trace_hash();
+  result.events = world_.events();
+  result.faults = faults_struck_;
+  for (const auto& [key, message] : history_.all_published()) {
+    ++result.published;
+    result.acknowledged += message.acked.has_value();
+  }
+  for (const Chain& chain : history_.chains()) result.delivered += chain.deliveries.size();
+  return result;
+}
+
+// ---- judgement that needs the nodes -------------------------------------------------------------
+
+void SimCluster::check_ready(const char* when) {
+  for (const auto& node : nodes_) {
+    if (node->is_ready()) continue;
+    violation("n" + std::to_string(node->number()) + " is not ready " + when + ": " +
+              node->hub().status(node->now()).reason);
+  }
+}
+
+void SimCluster::check_settled() {
+  for (const auto& client : clients_) {
+    const std::string& id = client->plan().client_id;
+    if (client->finished() || id == kTwin) continue;
+    if (!client->connected()) violation(id + " has no connection at the end");
+    if (!client->subscribed()) violation(id + " waits for a SUBACK at the end");
+    if (!client->idle()) violation(id + " waits for an acknowledgement at the end");
+  }
+}
+
+// Nothing is broken any more: every probe is acknowledged and reaches everyone who is subscribed,
+// at QoS 0 too.
+void SimCluster::check_probes(size_t chains_before) {
+  for (size_t i = chains_before; i < history_.chains().size(); ++i) {
+    const std::string& id = history_.chains()[i].client_id;
+    if (id != kTwin) violation(id + "'s session ended while nothing broke");
+  }
+  for (const MessageKey& key : probes_) {
+    const Published& probe = history_.published(key);
+    if (probe.qos != Qos::k0 && !probe.acked) violation("a probe was not acknowledged");
+    for (const Chain& chain : history_.chains()) {
+      if (!chain.alive || !chain.connected || chain.client_id == kTwin) continue;
+      const auto wants = [&](const Subscription& s) {
+        return s.suback && !s.ended && !s.filter.starts_with("$share/") &&
+               !(s.no_local && probe.client_id == chain.client_id) &&
+               oracle_matches(s.filter, probe.topic);
+      };
+      if (std::none_of(chain.subscriptions.begin(), chain.subscriptions.end(), wants)) continue;
+      const auto is_probe = [&](const Delivered& delivered) { return delivered.key == key; };
+      if (std::none_of(chain.deliveries.begin(), chain.deliveries.end(), is_probe)) {
+        violation("a probe on " + probe.topic + " at QoS " +
+                  std::to_string(static_cast<int>(probe.qos)) + " did not reach " +
+                  chain.client_id);
+      }
+    }
+  }
+}
+
+// Every hub holds the same routes and the same retained messages.
+void SimCluster::check_nodes_agree() {
+  std::set<uint64_t> routes, retained;
+  for (const auto& node : nodes_) {
+    routes.insert(node->hub().routes_digest());
+    retained.insert(node->hub().retained_digest());
+  }
+  if (routes.size() != 1) violation("the nodes' routes differ after healing");
+  if (retained.size() != 1) violation("the nodes' retained messages differ after healing");
+}
+
+void SimCluster::check_one_connection_each() {
+  std::map<std::string, int> connections;
+  for (const auto& node : nodes_) {
+    for (int worker = 0; worker < node->workers(); ++worker) {
+      node->broker(worker).for_each_session([&](const SessionInfo& session) {
+        if (session.conn) ++connections[std::string(session.client_id)];
+      });
+    }
+  }
+  for (const auto& [client_id, count] : connections) {
+    if (count > 1) violation("P4: " + client_id + " has " + std::to_string(count) + " connections");
+  }
+}
+
+SimResult run_simulation(const SimOptions& options) { return SimCluster(options).run(); }
+
+}  // namespace shoal::sim

@@ -1,0 +1,110 @@
+// One node in the simulator: the production hub and brokers, carried by simulated threads instead
+// of real ones. Each thread (the hub's, each worker's) has an inbox that it works off some time
+// after something arrived, a few events at a time, as the runtime's mailboxes and loops do. A
+// frozen node's inboxes fill; what its threads find afterwards they see with the clock of then.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/core/hub.h"
+#include "node/broker/broker.h"
+#include "tests/sim/network.h"
+#include "tests/sim/sim_client.h"
+#include "tests/sim/world.h"
+
+namespace shoal::sim {
+
+struct SimNodeConfig {
+  NodeNumber number = 0;
+  std::string address;
+  std::vector<std::string> join;
+  int expect = 1;
+  int workers = 2;
+  Limits limits;
+};
+
+class SimNode final : public NetworkEnd {
+ public:
+  SimNode(World& world, Network& network, SimNodeConfig config);
+  ~SimNode() override;
+
+  // ---- what can befall it
+  void boot();
+  void crash();
+  void freeze() { frozen_ = true; }
+  void unfreeze();
+  // Only while it is down: the data directory is lost, or the node comes back elsewhere.
+  void wipe() { disk_.reset(); }
+  void move_to(std::string address) { config_.address = std::move(address); }
+
+  bool is_up() const { return process_ != nullptr; }
+  bool is_frozen() const { return frozen_; }
+  NodeNumber number() const { return config_.number; }
+  const std::string& address() const { return config_.address; }
+
+  // ---- clients
+  std::unique_ptr<ClientPort> dial(SimClient& client, uint64_t connection);
+  // Breaks one client connection, drawn at random, as a network would.
+  void break_some_client();
+
+  // ---- for the checkers
+  Hub& hub();
+  Broker& broker(int worker);
+  int workers() const { return config_.workers; }
+  bool is_ready();
+  Now now() const;
+
+  // ---- NetworkEnd
+  void link_up(LinkId link, bool dialled, const std::string& address) override;
+  void link_down(LinkId link, const std::string& why) override;
+  void frame(LinkId link, Lane lane, FrameRef frame) override;
+
+ private:
+  struct ServerEnd;
+  struct Port;
+  struct Process;
+  using Task = std::function<void(Now)>;
+  using ConnKey = std::pair<int, uint64_t>;  // worker, packed ConnId
+
+  static constexpr int kHubThread = -1;
+  static uint64_t packed(ConnId conn) {
+    return (static_cast<uint64_t>(conn.generation) << 32) | conn.slot;
+  }
+
+  void post(int thread, Task task);
+  void schedule(int thread);
+  void run(int thread);
+  void tick_hub(uint64_t life);
+  void tick_worker(int worker, uint64_t life);
+  void carry_hub();
+  void carry_worker(int worker);
+  void carry_handover(int worker, Effects::Handover& handover);
+  void store(uint64_t token, const StoredState& state);
+
+  void accept(std::shared_ptr<ServerEnd> end, Now now);
+  void take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes, Now now);
+  void client_closed(const std::shared_ptr<ServerEnd>& end);
+  void pump(const std::shared_ptr<ServerEnd>& end);
+  void pump_later(const std::shared_ptr<ServerEnd>& end);
+  void finish_close(const std::shared_ptr<ServerEnd>& end);
+  std::shared_ptr<ServerEnd> end_of(int worker, ConnId conn);
+
+  World& world_;
+  Network& network_;
+  SimNodeConfig config_;
+  const Duration clock_offset_;
+  const int64_t wall_skew_ms_;
+  std::optional<StoredState> disk_;
+  std::unique_ptr<Process> process_;
+  uint64_t life_ = 0;
+  bool frozen_ = false;
+};
+
+}  // namespace shoal::sim
