@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include <absl/container/flat_hash_map.h>
 #include "cluster/core/context.h"
 #include "cluster/core/pair.h"
 #include "shoal/peers.h"

@@ -20,8 +20,8 @@
 #include "cluster/rpc/credentials.h"
 #include "cluster/rpc/frames.h"
 #include "cluster/rpc/lane_calls.h"
-#include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/name_resolver.h"
+#include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/peer_transport.h"
 #include "shoal/assert.h"
 
@@ -199,7 +199,8 @@ std::shared_ptr<PeerLink> GrpcTransport::find(LinkId link) const {
 }
 
 // With mutex_ held.
-std::shared_ptr<PeerLink> GrpcTransport::make_link(LinkId id, bool dialed, const std::string& remote) {
+std::shared_ptr<PeerLink> GrpcTransport::make_link(LinkId id, bool dialed,
+                                                   const std::string& remote) {
   const Instant open_until = now_for_lanes() + options_.open_timeout;
   auto link = std::make_shared<PeerLink>(id, dialed, remote, open_until, *this);
   SHOAL_ASSERT(links_.emplace(id, link).second);
@@ -220,7 +221,8 @@ void GrpcTransport::dial(LinkId id, const std::string& address) {
   });
 }
 
-void GrpcTransport::dial_resolved(const std::shared_ptr<PeerLink>& link, const std::string& address) {
+void GrpcTransport::dial_resolved(const std::shared_ptr<PeerLink>& link,
+                                  const std::string& address) {
   const auto channel_of = [&](shoal::Lane lane) {
     return grpc::CreateCustomChannel(address, credentials_->channel(), channel_arguments(lane));
   };
@@ -235,7 +237,7 @@ void GrpcTransport::dial_resolved(const std::shared_ptr<PeerLink>& link, const s
 }
 
 std::shared_ptr<PeerLink> GrpcTransport::accepted_link(const std::string& token,
-                                                   const std::string& remote) {
+                                                       const std::string& remote) {
   const std::lock_guard lock(mutex_);
   if (closing_ || token.empty() || token.size() > kTokenBytesMax) return nullptr;
   if (const auto found = opening_.find(token); found != opening_.end()) return found->second;

@@ -97,7 +97,8 @@ void dial_lanes(const std::shared_ptr<PeerLink>& link, const std::string& token,
   });
 }
 
-grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link, Lane lane,
+grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link,
+                                                             Lane lane,
                                                              grpc::CallbackServerContext& context) {
   auto accepted = std::make_unique<AcceptedLane>(link, lane, context);
   if (!link->attach(lane, *accepted)) return nullptr;

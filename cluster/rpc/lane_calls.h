@@ -24,7 +24,8 @@ void dial_lanes(const std::shared_ptr<PeerLink>& link, const std::string& token,
                 const std::shared_ptr<grpc::Channel>& bulk_channel);
 
 // The reactor of an accepted call; null when the link refuses it.
-grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link, Lane lane,
+grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* accept_lane(std::shared_ptr<PeerLink> link,
+                                                             Lane lane,
                                                              grpc::CallbackServerContext& context);
 // The reactor that ends a call at once.
 grpc::ServerBidiReactor<rpc::Batch, rpc::Batch>* refuse_lane(const char* why);

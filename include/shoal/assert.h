@@ -6,7 +6,7 @@ namespace shoal {
 [[noreturn]] void assert_failed(const char* condition, const char* file, int line);
 }  // namespace shoal
 
-#define SHOAL_ASSERT(condition)                                                    \
-  (__builtin_expect(static_cast<bool>(condition), 1)                               \
-       ? static_cast<void>(0)                                                      \
+#define SHOAL_ASSERT(condition)                      \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::shoal::assert_failed(#condition, __FILE__, __LINE__))

@@ -11,24 +11,24 @@ namespace shoal {
 
 struct Limits {
   // A client's packets.
-  uint32_t packet_size_max = 268'435'455;   // bytes of one control packet, all of it
-  uint16_t receive_maximum = 100;           // QoS > 0 PUBLISH that a client may have open to us
-  uint16_t inflight_max = 100;              // QoS > 0 PUBLISH that we have open to one client
-  uint16_t topic_alias_max = 64;            // aliases a client may set, and we set to a client
-  uint32_t keepalive_max_s = 0;             // Server Keep Alive above this; 0 = client's own value
+  uint32_t packet_size_max = 268'435'455;  // bytes of one control packet, all of it
+  uint16_t receive_maximum = 100;          // QoS > 0 PUBLISH that a client may have open to us
+  uint16_t inflight_max = 100;             // QoS > 0 PUBLISH that we have open to one client
+  uint16_t topic_alias_max = 64;           // aliases a client may set, and we set to a client
+  uint32_t keepalive_max_s = 0;            // Server Keep Alive above this; 0 = client's own value
   uint32_t session_expiry_max_s = 7 * 24 * 3600;
-  uint32_t subscriptions_max = 100'000;     // of one session
+  uint32_t subscriptions_max = 100'000;              // of one session
   Duration connect_timeout = Duration::seconds(10);  // from accept until CONNECT is complete
   Duration retry_interval = Duration::seconds(20);   // 3.x redelivery while connected; 0 = never
 
   // Queues.
-  uint32_t queued_max = 10'000;                  // messages waiting for one session
-  size_t queued_bytes_max = 64 * 1024 * 1024;    // and their bytes
-  size_t output_bytes_max = 4 * 1024 * 1024;     // encoded for one connection, not yet written:
-                                                 // past it QoS 0 is dropped and counted
-  size_t output_bytes_low = 64 * 1024;           // more is encoded from the queue below this
-  Duration slow_timeout = Duration::seconds(60); // a live subscriber over its limit for so long
-                                                 // is disconnected (0x97)
+  uint32_t queued_max = 10'000;                    // messages waiting for one session
+  size_t queued_bytes_max = 64 * 1024 * 1024;      // and their bytes
+  size_t output_bytes_max = 4 * 1024 * 1024;       // encoded for one connection, not yet written:
+                                                   // past it QoS 0 is dropped and counted
+  size_t output_bytes_low = 64 * 1024;             // more is encoded from the queue below this
+  Duration slow_timeout = Duration::seconds(60);   // a live subscriber over its limit for so long
+                                                   // is disconnected (0x97)
   size_t arriving_bytes_max = 1024 * 1024 * 1024;  // all partial packets of the node together
   size_t large_payload = 256 * 1024;  // from here on a payload is carried by reference, goes over
                                       // the bulk lane, and its publisher is not read meanwhile
@@ -40,7 +40,7 @@ struct Limits {
 
   // Peers.
   Duration heartbeat_interval = Duration::millis(200);
-  Duration lease = Duration::millis(1200);      // how long a peer may acknowledge after a grant
+  Duration lease = Duration::millis(1200);        // how long a peer may acknowledge after a grant
   Duration lease_margin = Duration::millis(150);  // a granter waits so much longer than the lease
   size_t forward_window_bytes = 8 * 1024 * 1024;  // sent to a peer and not yet worked off there
   size_t forward_queue_bytes = 16 * 1024 * 1024;  // waiting for that window; past it QoS 0 for the

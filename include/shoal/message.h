@@ -45,8 +45,8 @@ class MessageRef {
 
 // What a message is built from, and what a forwarded record decodes to: views only.
 struct MessageView {
-  Qos qos = Qos::k0;      // as published
-  bool retain = false;    // as published
+  Qos qos = Qos::k0;    // as published
+  bool retain = false;  // as published
   std::string_view topic;
   // The properties that a server forwards unaltered, in order, encoded as MQTT 5.0 has them:
   // Payload Format Indicator, Content Type, Response Topic, Correlation Data, User Properties.

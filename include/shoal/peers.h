@@ -144,17 +144,17 @@ struct RetainWrite {
 // The next retained messages for a filter (never "$share/..."). A topic comes at most once over
 // the portions of one query. Answered by RetainedPortion.
 struct RetainedQuery {
-  uint64_t query = 0;   // the worker's own number
+  uint64_t query = 0;  // the worker's own number
   std::string filter;
-  std::string after;    // the last topic of the portion before; empty for the first
+  std::string after;  // the last topic of the portion before; empty for the first
 };
 
 // All that AllClose asked for is done.
 struct AllClosed {};
 
-using ToHub = std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimRelease, EvictDone,
-                           ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery,
-                           AllClosed>;
+using ToHub =
+    std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimRelease, EvictDone, ForwardOut,
+                 AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -175,10 +175,10 @@ struct RoutesSynced {
 
 struct ClaimAnswer {
   enum class Outcome : uint8_t {
-    kGranted,     // go on; `stamp` is the claim
-    kSuperseded,  // a later claim has the id: this connection is the loser (0x8E)
-    kMoved,       // `worker` of this node stores the session: hand the connection over to it
-    kUnavailable, // this node is not in a cluster yet, or is leaving it (0x88)
+    kGranted,      // go on; `stamp` is the claim
+    kSuperseded,   // a later claim has the id: this connection is the loser (0x8E)
+    kMoved,        // `worker` of this node stores the session: hand the connection over to it
+    kUnavailable,  // this node is not in a cluster yet, or is leaving it (0x88)
   };
   ConnId conn;
   std::string client_id;

@@ -185,14 +185,11 @@ bool AccessRules::allows(AclAction action, std::string_view user, std::string_vi
                          std::string_view topic_or_filter) const {
   const ClientAccess access(table_, user, client_id);
   switch (action) {
-    case AclAction::kRead:
-      return access.may_read(topic_or_filter);
-    case AclAction::kWrite:
-      return access.may_write(topic_or_filter);
+    case AclAction::kRead: return access.may_read(topic_or_filter);
+    case AclAction::kWrite: return access.may_write(topic_or_filter);
     case AclAction::kSubscribe:
       return access.filter_access(topic_or_filter) != FilterAccess::kNothing;
-    case AclAction::kUnsubscribe:
-      return true;  // taking away what one has harms nobody
+    case AclAction::kUnsubscribe: return true;  // taking away what one has harms nobody
   }
   return false;
 }

@@ -118,12 +118,9 @@ ScramServer::ScramServer(std::string nonce, Lookup lookup)
 
 ScramServer::Step ScramServer::on_message(std::string_view message) {
   switch (state_) {
-    case State::kClientFirst:
-      return on_client_first(message);
-    case State::kClientFinal:
-      return on_client_final(message);
-    case State::kDone:
-      break;
+    case State::kClientFirst: return on_client_first(message);
+    case State::kClientFinal: return on_client_final(message);
+    case State::kDone: break;
   }
   return fail("other-error");
 }

@@ -49,7 +49,8 @@ std::optional<LinkError> ToolSession::send_connect() {
 std::optional<LinkError> ToolSession::wait_connack() {
   Decoded packet;
   const ClientLink::Received received = link_.receive(options_.version, kConnectPatience, packet);
-  if (received == ClientLink::Received::kTimeout) return LinkError{"the broker does not answer CONNECT"};
+  if (received == ClientLink::Received::kTimeout)
+    return LinkError{"the broker does not answer CONNECT"};
   const auto* const connack = std::get_if<ConnAck>(&packet);
   if (received != ClientLink::Received::kPacket || connack == nullptr) {
     return LinkError{text_of(received, packet)};
@@ -80,7 +81,8 @@ ClientLink::Received ToolSession::receive(Duration timeout, Decoded& out) {
       if (send(PingReq{})) return ClientLink::Received::kClosed;
       continue;
     }
-    if (received == ClientLink::Received::kPacket && std::holds_alternative<PingResp>(out)) continue;
+    if (received == ClientLink::Received::kPacket && std::holds_alternative<PingResp>(out))
+      continue;
     return received;
   }
 }

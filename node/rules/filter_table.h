@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include <absl/container/flat_hash_set.h>
 #include "node/rules/compact_text.h"
 #include "node/rules/place_set.h"
 #include "node/rules/slab.h"

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/btree_set.h"
+#include <absl/container/btree_set.h>
 #include "node/rules/topic_scan.h"
 #include "shoal/message.h"
 #include "shoal/types.h"

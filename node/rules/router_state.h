@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include <absl/container/flat_hash_map.h>
 #include "node/rules/filter_table.h"
 #include "node/rules/generations.h"
 #include "node/rules/match_builder.h"

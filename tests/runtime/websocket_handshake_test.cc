@@ -49,7 +49,8 @@ TEST(WebSocketHandshake, ASampleRequestIsAcceptedAsTheStandardShows) {
   EXPECT_THAT(accepted.response, StartsWith("HTTP/1.1 101 "));
   EXPECT_THAT(accepted.response,
               HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
-  EXPECT_THAT(accepted.response, HasSubstr("Sec-WebSocket-Protocol: mqtt\r\n"));  // [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]
+  EXPECT_THAT(accepted.response,
+              HasSubstr("Sec-WebSocket-Protocol: mqtt\r\n"));  // [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]
 }
 
 TEST(WebSocketHandshake, Requests) {
