@@ -6,13 +6,12 @@
 
 namespace {
 
-// The commands that take a main()'s arguments: those after the command, without a name before them.
+// The commands that take a main()'s arguments: a name, then those after the command.
 template <int (*kRun)(int, const char* const*)>
 int run_tool(const shoal::Args& args) {
-  std::vector<const char*> words;
+  std::vector<const char*> words = {"shoal"};
   for (const std::string& arg : args) words.push_back(arg.c_str());
-  words.push_back(nullptr);
-  return kRun(static_cast<int>(args.size()), words.data());
+  return kRun(static_cast<int>(words.size()), words.data());
 }
 
 }  // namespace
