@@ -21,6 +21,8 @@ class CompactText {
 
   // Whether it was given a text, were it an empty one.
   explicit operator bool() const { return bytes_ != nullptr; }
+  // To prefetch.
+  const void* address() const { return bytes_.get(); }
   std::string_view view() const {
     uint32_t size;
     std::memcpy(&size, bytes_.get(), sizeof size);

@@ -1,5 +1,7 @@
 #include "node/rules/filter_table.h"
 
+#include <span>
+
 #include "node/rules/topic.h"
 #include "node/rules/topic_hash.h"
 #include "shoal/assert.h"
@@ -44,6 +46,10 @@ void FilterTable::match(std::string_view topic, uint64_t hash, std::vector<Filte
 
   const size_t candidates = ids.size();
   wildcards_.find(topic, ids);
+  // Each candidate is a cache miss, and its text another: have them all on their way at once.
+  const std::span<const FilterId> found(ids.begin() + candidates, ids.end());
+  for (const FilterId id : found) __builtin_prefetch(&filters_[id]);
+  for (const FilterId id : found) __builtin_prefetch(filters_[id].text.address());
   size_t end = candidates;
   for (size_t i = candidates; i < ids.size(); ++i) {
     Filter& filter = filters_[ids[i]];

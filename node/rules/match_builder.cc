@@ -24,6 +24,9 @@ void MatchBuilder::add_filters(std::span<const FilterId> matching) {
   const auto has_subscribers = [this](FilterId id) {
     return filters_[id].first_subscription != kNoIndex;
   };
+  for (const FilterId id : matching) subscriptions_.prefetch(filters_[id].first_subscription);
+  for (const FilterId id : matching)
+    subscriptions_.prefetch_session(filters_[id].first_subscription);
   const bool merge = std::count_if(matching.begin(), matching.end(), has_subscribers) > 1;
   for (const FilterId id : matching) {
     add_subscribers(filters_[id], merge);

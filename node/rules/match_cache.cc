@@ -11,7 +11,8 @@ constexpr size_t kSetsAtFirst = 64;
 
 MatchCache::MatchCache(size_t topics_max, size_t bytes_max)
     : sets_(kSetsAtFirst),
-      sets_max_(std::max(kSetsAtFirst, std::bit_floor(topics_max / kWays + 1))),
+      sets_max_(std::max(kSetsAtFirst, std::bit_ceil(topics_max / 4))),
+      topics_max_(topics_max),
       bytes_max_(bytes_max) {}
 
 MatchCache::~MatchCache() {
@@ -63,7 +64,7 @@ Match& MatchCache::put(MatchPtr made) {
   if (const uint32_t old = way_of(*set, hash, made->topic()); old != kWays) drop(set->ways[old]);
   drop_until_there_is_room(made->bytes());
   uint32_t way = way_to_give_up(*set);
-  if (set->ways[way] != nullptr && ++given_up_ > sets_.size() / 4 && sets_.size() < sets_max_) {
+  if (set->ways[way] != nullptr && ++given_up_ > sets_.size() / 16 && sets_.size() < sets_max_) {
     grow();
     set = &set_of(hash);
     way = way_to_give_up(*set);
@@ -77,11 +78,16 @@ Match& MatchCache::put(MatchPtr made) {
   return *set->ways[way];
 }
 
-// What is larger than all that is allowed stays as the only one: it is wanted now.
+// Round after round, what was not used since the last. A match larger than all that is allowed stays
+// as the only one: it is wanted now.
 void MatchCache::drop_until_there_is_room(size_t bytes) {
-  while (topics_ > 0 && bytes_ + bytes > bytes_max_) {
+  while (topics_ > 0 && (topics_ >= topics_max_ || bytes_ + bytes > bytes_max_)) {
     hand_ = (hand_ + 1) & (sets_.size() - 1);
-    for (Match*& match : sets_[hand_].ways) drop(match);
+    Set& set = sets_[hand_];
+    for (uint32_t way = 0; way < kWays; ++way) {
+      if ((set.used_lately >> way & 1) == 0) drop(set.ways[way]);
+    }
+    set.used_lately = 0;
   }
 }
 

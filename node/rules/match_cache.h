@@ -48,12 +48,13 @@ class MatchCache {
   void grow();
 
   std::vector<Set> sets_;
-  const size_t sets_max_;
+  const size_t sets_max_;  // with four of six places taken the cache is full, and few sets are
+  const size_t topics_max_;
   const size_t bytes_max_;
   size_t topics_ = 0;
   size_t bytes_ = 0;
   size_t given_up_ = 0;  // since the last growth, for lack of room in a set
-  size_t hand_ = 0;      // the next set to be emptied when there are too many bytes
+  size_t hand_ = 0;      // where to look next for what can go when there is too much
 };
 
 }  // namespace shoal

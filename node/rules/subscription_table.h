@@ -57,6 +57,13 @@ class SubscriptionTable {
                      const SubscriptionOptions& options);
   void remove(SubscriptionId id, Filter& filter);
 
+  void prefetch(SubscriptionId id) const {
+    if (id != kNoIndex) __builtin_prefetch(&subscriptions_[id]);
+  }
+  void prefetch_session(SubscriptionId id) const {
+    if (id != kNoIndex) __builtin_prefetch(&sessions_[subscriptions_[id].session]);
+  }
+
   size_t size() const { return subscriptions_.used(); }
   SessionIndex sessions_end() const { return static_cast<SessionIndex>(sessions_.size()); }
 
