@@ -73,7 +73,8 @@ Match& MatchCache::put(MatchPtr made) {
   bytes_ += made->bytes();
   ++topics_;
   set->tags[way] = tag_of(hash);
-  set->used_lately |= static_cast<uint8_t>(1 << way);
+  // Not yet "used": of topics that come once, none stands in the way of those that come again.
+  set->used_lately &= static_cast<uint8_t>(~(1 << way));
   set->ways[way] = made.release();
   return *set->ways[way];
 }

@@ -183,6 +183,16 @@ TEST(RetainedTree, TombstonesAreForgottenInTime) {
   EXPECT_EQ(query(tree, "#"), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(RetainedTree, ALaterRemovalIsNotForgottenWithAnEarlier) {
+  RetainedTree tree({.tombstone_age = Duration::seconds(10), .tombstones_max = 100});
+  tree.put(message_of("a", ""), stamp(5), kNow);
+  tree.put(message_of("a", ""), stamp(6), kNow + Duration::seconds(5));
+  tree.sweep(kNow + Duration::seconds(10), 100);
+  EXPECT_EQ(tree.stamp_of("a"), stamp(6));
+  tree.sweep(kNow + Duration::seconds(15), 100);
+  EXPECT_EQ(tree.stamp_of("a"), Stamp{});
+}
+
 TEST(RetainedTree, TombstonesAreBounded) {
   RetainedTree tree({.tombstones_max = 100});
   for (int i = 0; i < 500; ++i) tree.put(message_of(std::to_string(i), ""), stamp(1), kNow);
