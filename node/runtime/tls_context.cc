@@ -47,11 +47,9 @@ std::string load_files(SSL_CTX* context, const ListenerConfig& listener,
     return files.cert + ": " + openssl_error();
   }
   if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return files.key + ": " + openssl_error();
-  }
-  if (SSL_CTX_check_private_key(context) != 1) {
-    ERR_clear_error();
-    return files.key + ": is not the key of " + files.cert;
+    const bool is_other = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+    const std::string error = openssl_error();
+    return files.key + ": " + (is_other ? "is not the key of " + files.cert : error);
   }
   if (listener.client_ca.empty()) return {};
   if (SSL_CTX_load_verify_locations(context, listener.client_ca.c_str(), nullptr) != 1) {

@@ -97,6 +97,8 @@ std::optional<std::string> RunningNode::listen() {
     auto socket = listen_on(listener);
     if (auto* error = std::get_if<std::string>(&socket)) return std::move(*error);
     listening_.push_back(std::get<ListeningSocket>(std::move(socket)));
+    transports_.push_back(std::make_unique<ListenerTransports>(listener));
+    if (auto error = transports_.back()->load()) return error;
   }
   return std::nullopt;
 }
@@ -144,7 +146,7 @@ void RunningNode::start_workers() {
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
     const ListenerConfig& listener = config_.listeners[i];
     broker.listeners.push_back({listener.max_qos});
-    world_->listeners.push_back({listening_[i].fd.get(), listener.name, {}});
+    world_->listeners.push_back({listening_[i].fd.get(), listener.name, transports_[i]->make()});
     log_(LogLevel::kInfo, "listening",
          {{"listener", listener.name}, {"address", listening_[i].address}});
   }
@@ -158,23 +160,35 @@ void RunningNode::start_workers() {
 }
 
 void RunningNode::reload() {
+  reload_credentials();
+  reload_certificates();
+}
+
+void RunningNode::reload_credentials() {
   auto files = CredentialFiles::load(config_.listeners);
   if (const auto* error = std::get_if<std::string>(&files)) {
     log_(LogLevel::kError, "users and rights stay as they were", {{"error", *error}});
-  } else {
-    credentials_->replace(std::get<CredentialFiles>(std::move(files)));
-    const auto fresh = credentials_->files();
-    for (const auto& worker : world_->workers) {
-      worker->post(WorkerTask([fresh](Worker& self) { apply_rights(*fresh, self); }));
-    }
+    return;
+  }
+  credentials_->replace(std::get<CredentialFiles>(std::move(files)));
+  const auto fresh = credentials_->files();
+  for (const auto& worker : world_->workers) {
+    worker->post(WorkerTask([fresh](Worker& self) { apply_rights(*fresh, self); }));
+  }
+}
+
+void RunningNode::reload_certificates() {
+  for (const auto& transports : transports_) {
+    const auto error = transports->load();
+    if (!error) continue;
+    log_(LogLevel::kError, "a listener's certificates stay as they were", {{"error", *error}});
   }
   hub_->run_task([this](HubThread& hub) {
     const absl::Status status = hub.transport().reload_certificates();
     const absl::string_view why = status.message();
-    if (!status.ok()) {
-      log_(LogLevel::kError, "the peers' certificates stay as they were",
-           {{"error", std::string_view(why.data(), why.size())}});
-    }
+    if (status.ok()) return;
+    log_(LogLevel::kError, "the peers' certificates stay as they were",
+         {{"error", std::string_view(why.data(), why.size())}});
   });
 }
 

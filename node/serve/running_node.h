@@ -15,6 +15,7 @@
 #include "node/runtime/data_dir.h"
 #include "node/runtime/figures_board.h"
 #include "node/runtime/file_credential_desk.h"
+#include "node/runtime/listener_transports.h"
 #include "node/runtime/listening_socket.h"
 #include "node/runtime/worker.h"
 #include "node/serve/hub_thread.h"
@@ -52,6 +53,8 @@ class RunningNode {
   std::optional<std::string> start_transport();
   void start_workers();
 
+  void reload_credentials();
+  void reload_certificates();
   bool has_work_left() const;
 
   const ServeConfig& config_;
@@ -59,6 +62,7 @@ class RunningNode {
   const DataDir data_dir_;
   StoredState state_;
   std::vector<ListeningSocket> listening_;
+  std::vector<std::unique_ptr<ListenerTransports>> transports_;
   ConnectionLedger ledger_;
   FiguresBoard board_;
   ByteBudget arriving_;

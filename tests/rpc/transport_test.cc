@@ -17,7 +17,7 @@
 #include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/peer_transport.h"
 #include "shoal/assert.h"
-#include "tests/rpc/test_certificates.h"
+#include "tests/certificates/test_authority.h"
 
 namespace shoal {
 namespace {
@@ -40,8 +40,8 @@ class Node : public LinkSink {
     transport_ = *std::move(started);
   }
   static PeerTransportOptions insecure() { return {.listen = "127.0.0.1:0", .insecure = true}; }
-  static PeerTransportOptions secure(PeerCertificateFiles files) {
-    return {.listen = "127.0.0.1:0", .certificates = std::move(files)};
+  static PeerTransportOptions secure(const TestCertificate& files) {
+    return {.listen = "127.0.0.1:0", .certificates = {files.cert, files.key, files.ca}};
   }
 
   PeerTransport& transport() { return *transport_; }
@@ -291,7 +291,7 @@ class PeerTls : public testing::Test {
   PeerTls() { std::filesystem::create_directories(folder_); }
   ~PeerTls() override { std::filesystem::remove_all(folder_); }
 
-  static void copy(const PeerCertificateFiles& from, const PeerCertificateFiles& to) {
+  static void copy(const TestCertificate& from, const TestCertificate& to) {
     constexpr auto kOver = std::filesystem::copy_options::overwrite_existing;
     std::filesystem::copy_file(from.cert, to.cert, kOver);
     std::filesystem::copy_file(from.key, to.key, kOver);
@@ -330,8 +330,8 @@ TEST_F(PeerTls, StrangersAreRefused) {
 TEST_F(PeerTls, CertificatesAreExchangedWhileLinksStayUp) {
   TestAuthority before(folder_, "before");
   TestAuthority after(folder_, "after");
-  const PeerCertificateFiles files_a = before.issue("a");
-  const PeerCertificateFiles files_b = before.issue("b");
+  const TestCertificate files_a = before.issue("a");
+  const TestCertificate files_b = before.issue("b");
   Node a(Node::secure(files_a));
   Node b(Node::secure(files_b));
   connect(a, b);
@@ -354,8 +354,8 @@ TEST_F(PeerTls, CertificatesAreExchangedWhileLinksStayUp) {
 
 TEST_F(PeerTls, FilesThatDoNotFitAreNamedAndChangeNothing) {
   TestAuthority authority(folder_, "ours");
-  const PeerCertificateFiles files = authority.issue("a");
-  const PeerCertificateFiles other = authority.issue("b");
+  const TestCertificate files = authority.issue("a");
+  const TestCertificate other = authority.issue("b");
   Node a(Node::secure(files));
 
   std::filesystem::copy_file(other.key, files.key,
