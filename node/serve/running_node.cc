@@ -192,6 +192,25 @@ void RunningNode::reload_certificates() {
   });
 }
 
+void RunningNode::tell_figures() {
+  const BrokerCounters sum = sum_of(board_.all());
+  OwnFigures figures;
+  figures.clients = static_cast<uint32_t>(sum.connected_now);
+  for (size_t qos = 0; qos < sum.publishes_in.size(); ++qos) {
+    figures.messages_in += sum.publishes_in[qos];
+    figures.messages_out += sum.publishes_out[qos];
+  }
+  hub_->run_task([figures](HubThread& self) { self.hub().on_figures(figures); });
+}
+
+std::vector<ListenerFigures> RunningNode::listener_figures() const {
+  std::vector<ListenerFigures> figures;
+  for (size_t i = 0; i < config_.listeners.size(); ++i) {
+    figures.push_back({config_.listeners[i].name, ledger_.on_listener(static_cast<uint16_t>(i))});
+  }
+  return figures;
+}
+
 bool RunningNode::has_work_left() const {
   if (ledger_.total() != 0) return true;
   const auto reports = board_.all();

@@ -19,6 +19,7 @@
 #include "node/runtime/listening_socket.h"
 #include "node/runtime/worker.h"
 #include "node/serve/hub_thread.h"
+#include "node/serve/metrics.h"
 #include "node/serve/state_writer.h"
 
 namespace shoal {
@@ -33,6 +34,9 @@ class RunningNode {
   // Certificates, users, rights. What cannot be read is logged and stays as it was.
   void reload();
 
+  // Tells the hub what the workers have done: to be called every second or so.
+  void tell_figures();
+
   // Says good-bye to the clients and returns when they are gone, after five seconds at the latest.
   void shut_down();
 
@@ -40,6 +44,9 @@ class RunningNode {
   const DataDir& data_dir() const { return data_dir_; }
   const FiguresBoard& board() const { return board_; }
   HubThread& hub() { return *hub_; }
+  const Log& log() const { return log_; }
+  std::vector<ListenerFigures> listener_figures() const;
+  uint64_t credential_checks_waiting() const { return credentials_->waiting_count(); }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return world_->workers; }
   const std::vector<ListeningSocket>& listening() const { return listening_; }
   uint16_t peer_port() const { return transport_->port(); }

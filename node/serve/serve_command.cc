@@ -4,13 +4,22 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <csignal>
-#include <ostream>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <string>
 
+#include "node/runtime/admin_server.h"
+#include "node/serve/admin_api.h"
 #include "node/serve/running_node.h"
 
 namespace shoal {
 namespace {
+
+constexpr auto kFiguresInterval = std::chrono::seconds(1);
 
 // Descriptors are what a broker runs out of first, and the soft limit is usually 1,024.
 void raise_file_limit(Log& log) {
@@ -22,30 +31,77 @@ void raise_file_limit(Log& log) {
   log(LogLevel::kInfo, "file limit raised", {{"from", before}, {"to", limit.rlim_max}});
 }
 
-// What the main thread does while the node runs.
-class SignalLoop {
+// What the main thread does while the node runs: signals and the admin address.
+class MainLoop {
  public:
-  SignalLoop(RunningNode& node, Log& log) : node_(node), log_(log) { wait(); }
-  void run() { io_.run(); }
+  // `read_log_level` reads the configuration again.
+  MainLoop(RunningNode& node, Log& log, std::function<LogLevel()> read_log_level)
+      : node_(node), log_(log), read_log_level_(std::move(read_log_level)), api_(node) {}
+
+  // What is wrong, if something is.
+  std::optional<std::string> listen() {
+    if (auto error = load_token()) return error;
+    if (auto error = admin_.listen(node_.config().admin)) return error;
+    return admin_.listen(node_.data_dir().path_of("ctl.sock"));
+  }
+
+  // Returns at SIGTERM or SIGINT.
+  void run() {
+    wait_for_signal();
+    tell_figures();
+    io_.run();
+  }
 
  private:
-  void wait() {
+  void wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP) {
-        log_(LogLevel::kInfo, "reloading");
-        node_.reload();
-        return wait();
+        reload();
+        return wait_for_signal();
       }
       log_(LogLevel::kInfo, "shutting down", {{"signal", signal}});
       io_.stop();
     });
   }
 
+  void tell_figures() {
+    node_.tell_figures();
+    timer_.expires_after(kFiguresInterval);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) tell_figures();
+    });
+  }
+
+  void reload() {
+    log_(LogLevel::kInfo, "reloading");
+    log_.set_level(read_log_level_());
+    node_.reload();
+    if (const auto error = load_token()) {
+      log_(LogLevel::kError, "the admin token stays as it was", {{"error", *error}});
+    }
+  }
+
+  std::optional<std::string> load_token() {
+    const std::string& file = node_.config().admin_token_file;
+    if (file.empty()) return std::nullopt;
+    std::ifstream in(file);
+    std::string token;
+    if (!(in >> token)) return file + ": no token in it";
+    admin_.set_token(std::move(token));
+    return std::nullopt;
+  }
+
   RunningNode& node_;
   Log& log_;
+  const std::function<LogLevel()> read_log_level_;
+  AdminApi api_;
   boost::asio::io_context io_{1};
+  boost::asio::steady_timer timer_{io_};
   boost::asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
+  AdminServer admin_{io_, [this](const AdminRequest& request, AdminAnswer answer) {
+                       api_.handle(request, std::move(answer));
+                     }};
 };
 
 }  // namespace
@@ -68,9 +124,19 @@ int run_serve(const Args& args, Streams streams) {
     log(LogLevel::kError, *error);
     return kCannotRun;
   }
-  RunningNode& node = *std::get<std::unique_ptr<RunningNode>>(started);
-  SignalLoop(node, log).run();
-  node.shut_down();
+  auto node = std::get<std::unique_ptr<RunningNode>>(std::move(started));
+  MainLoop loop(*node, log, [&] {
+    const auto again = prepare_serve(args, streams);
+    const auto* const fresh = std::get_if<Preparation>(&again);
+    return fresh != nullptr ? fresh->config.log_level : log.level();
+  });
+  if (const auto error = loop.listen()) {
+    log(LogLevel::kError, *error);
+    return kCannotRun;
+  }
+  loop.run();
+  node->shut_down();
+  node.reset();  // before the loop, to which its threads post answers
   log(LogLevel::kInfo, "stopped");
   return kSuccess;
 }

@@ -1,0 +1,243 @@
+#include "node/serve/admin_api.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <charconv>
+#include <fstream>
+#include <mutex>
+#include <utility>
+
+#include "node/runtime/clock.h"
+#include "node/serve/metrics.h"
+
+namespace shoal {
+namespace {
+
+namespace json = boost::json;
+
+// A list of a million sessions would be made in each worker's turn.
+constexpr size_t kSessionsMax = 10'000;
+
+AdminResponse json_response(const json::value& value, int status = 200) {
+  return {status, json::serialize(value) + "\n", "application/json"};
+}
+
+AdminResponse error_response(int status, std::string why) {
+  return json_response({{"error", std::move(why)}}, status);
+}
+
+std::string hex(uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+double millis(Duration duration) { return static_cast<double>(duration.ns) / 1e6; }
+
+json::object json_of(const MemberStatus& member) {
+  return {{"id", hex(member.id.value)},
+          {"name", member.name},
+          {"address", member.address},
+          {"state", name_of(member.state)},
+          {"incarnation", member.incarnation},
+          {"clients", member.clients},
+          {"routes", member.routes},
+          {"messages_in", member.messages_in},
+          {"messages_out", member.messages_out},
+          {"ready", member.ready},
+          {"draining", member.draining},
+          {"rtt_ms", millis(member.rtt)},
+          {"lease_left_ms", millis(member.lease_left)},
+          {"forwarded", member.forwarded},
+          {"received", member.received},
+          {"queued_bytes", member.queued_bytes}};
+}
+
+json::object json_of(const HubStatus& status) {
+  json::array members;
+  for (const MemberStatus& member : status.members) members.push_back(json_of(member));
+  return {{"id", hex(status.id.value)},
+          {"cluster", status.cluster ? hex(status.cluster.high) + hex(status.cluster.low) : ""},
+          {"ready", status.ready},
+          {"reason", status.reason},
+          {"draining", status.draining},
+          {"majority", status.majority},
+          {"members", std::move(members)}};
+}
+
+json::object json_of(const SessionInfo& session, WorkerIndex worker) {
+  return {{"client", session.client_id},
+          {"user", session.user},
+          {"address", session.address},
+          {"connected", static_cast<bool>(session.conn)},
+          {"subscriptions", session.subscriptions},
+          {"queued", session.queued},
+          {"inflight", session.inflight},
+          {"worker", worker}};
+}
+
+// Gathers what each worker says, and answers when the last has.
+template <class Part>
+class Gathering {
+ public:
+  using Done = std::function<void(std::vector<Part>)>;
+
+  // `part` runs on each worker's thread, `done` on that of the last one.
+  static void start(const std::vector<std::unique_ptr<Worker>>& workers,
+                    std::function<Part(Worker&)> part, Done done) {
+    auto self = std::make_shared<Gathering>();
+    self->parts_.resize(workers.size());
+    self->left_ = workers.size();
+    self->done_ = std::move(done);
+    for (size_t i = 0; i < workers.size(); ++i) {
+      workers[i]->post(WorkerTask([self, part, i](Worker& worker) {
+        self->parts_[i] = part(worker);
+        if (--self->left_ == 0) self->done_(std::move(self->parts_));
+      }));
+    }
+  }
+
+ private:
+  std::vector<Part> parts_;
+  std::atomic<size_t> left_{0};
+  Done done_;
+};
+
+}  // namespace
+
+AdminApi::AdminApi(RunningNode& node)
+    : node_(node),
+      started_at_(mono_now()),
+      routes_{{"/livez", {"GET", true, &AdminApi::livez}},
+              {"/readyz", {"GET", true, &AdminApi::readyz}},
+              {"/metrics", {"GET", true, &AdminApi::metrics}},
+              {"/v1/members", {"GET", false, &AdminApi::members}},
+              {"/v1/sessions", {"GET", false, &AdminApi::sessions}},
+              {"/v1/drain", {"POST", false, &AdminApi::drain}},
+              {"/v1/leave", {"POST", false, &AdminApi::leave}},
+              {"/v1/remove", {"POST", false, &AdminApi::remove}},
+              {"/v1/kick", {"POST", false, &AdminApi::kick}}} {}
+
+void AdminApi::handle(const AdminRequest& request, AdminAnswer answer) {
+  const auto route = routes_.find(request.path);
+  if (route == routes_.end()) return answer(error_response(404, "no such path"));
+  if (!route->second.is_open && !request.is_trusted) {
+    return answer(error_response(401, "needs the token, or the Unix socket"));
+  }
+  const bool is_read = request.method == "HEAD" && route->second.method == "GET";
+  if (request.method != route->second.method && !is_read) {
+    return answer(error_response(405, "expected " + route->second.method));
+  }
+  (this->*route->second.handle)(request, std::move(answer));
+}
+
+void AdminApi::livez(const AdminRequest&, AdminAnswer answer) { answer({200, "alive\n"}); }
+
+void AdminApi::readyz(const AdminRequest&, AdminAnswer answer) {
+  node_.hub().run_task([answer = std::move(answer)](HubThread& self) {
+    const HubStatus status = self.hub().status(now());
+    answer({status.ready ? 200 : 503, status.ready ? "ready\n" : status.reason + "\n"});
+  });
+}
+
+void AdminApi::metrics(const AdminRequest&, AdminAnswer answer) {
+  node_.hub().run_task([this, answer = std::move(answer)](HubThread& self) {
+    answer({200,
+            metrics_text(node_.board().all(), node_.listener_figures(), self.hub().status(now()),
+                         process_figures()),
+            "text/plain; version=0.0.4; charset=utf-8"});
+  });
+}
+
+void AdminApi::members(const AdminRequest&, AdminAnswer answer) {
+  node_.hub().run_task([answer = std::move(answer)](HubThread& self) {
+    answer(json_response(json_of(self.hub().status(now()))));
+  });
+}
+
+void AdminApi::sessions(const AdminRequest&, AdminAnswer answer) {
+  const auto part = [](Worker& worker) {
+    json::array list;
+    worker.broker().for_each_session([&](const SessionInfo& session) {
+      if (list.size() < kSessionsMax) list.push_back(json_of(session, worker.index()));
+    });
+    return list;
+  };
+  Gathering<json::array>::start(node_.workers(), part,
+                                [answer = std::move(answer)](std::vector<json::array> parts) {
+                                  json::array all;
+                                  for (const json::array& list : parts)
+                                    all.insert(all.end(), list.begin(), list.end());
+                                  answer(json_response({{"sessions", std::move(all)}}));
+                                });
+}
+
+void AdminApi::drain(const AdminRequest& request, AdminAnswer answer) {
+  const auto rate = request.query.find("rate");
+  DrainCommand drain;
+  const std::string text = rate == request.query.end() ? "" : rate->second;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), drain.per_second);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return answer(error_response(400, "expected rate=CLIENTS-A-SECOND, 0 to end the draining"));
+  }
+  command(drain, std::move(answer));
+}
+
+void AdminApi::leave(const AdminRequest&, AdminAnswer answer) {
+  command(LeaveCommand{}, std::move(answer));
+}
+
+void AdminApi::remove(const AdminRequest& request, AdminAnswer answer) {
+  const auto node = request.query.find("node");
+  if (node == request.query.end()) return answer(error_response(400, "expected node=NODE"));
+  command(RemoveCommand{node->second}, std::move(answer));
+}
+
+void AdminApi::command(HubCommand command, AdminAnswer answer) {
+  node_.hub().command(std::move(command),
+                      [answer = std::move(answer)](const HubEffects::Answer& done) {
+                        if (!done.ok) return answer(error_response(409, done.text));
+                        answer(json_response({{"done", done.text}}));
+                      });
+}
+
+void AdminApi::kick(const AdminRequest& request, AdminAnswer answer) {
+  const auto client = request.query.find("client");
+  if (client == request.query.end()) return answer(error_response(400, "expected client=ID"));
+  const std::string id = client->second;
+  Gathering<char>::start(
+      node_.workers(),
+      [id](Worker& worker) -> char { return worker.broker().kick(id, now()) ? 1 : 0; },
+      [answer = std::move(answer)](const std::vector<char>& found) {
+        const bool is_found = std::find(found.begin(), found.end(), 1) != found.end();
+        if (!is_found) return answer(error_response(404, "no such client is connected here"));
+        answer(json_response({{"done", "closed"}}));
+      });
+}
+
+ProcessFigures AdminApi::process_figures() const {
+  ProcessFigures process;
+  process.uptime = mono_now() - started_at_;
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  process.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  uint64_t total_pages = 0;
+  uint64_t resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
+  process.resident_bytes = resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  process.open_files_max = files.rlim_cur;
+  process.log_lines_dropped = node_.log().dropped_count();
+  process.credential_checks_waiting = node_.credential_checks_waiting();
+  return process;
+}
+
+}  // namespace shoal
