@@ -32,16 +32,5 @@ endif()
 
 find_program(SHOAL_CCACHE ccache)
 if(SHOAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Precompiled headers are only cacheable when their defines are not compared literally.
-  set(CMAKE_CXX_COMPILER_LAUNCHER /usr/bin/env CCACHE_SLOPPINESS=pch_defines,time_macros
-                                  ${SHOAL_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SHOAL_CCACHE})
 endif()
-if(SHOAL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
-elseif(SHOAL_PCH)
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
-endif()
-
-set(SHOAL_PCH_ASIO <boost/asio.hpp> <boost/beast.hpp> <spdlog/spdlog.h>)
-set(SHOAL_PCH_GRPC <grpcpp/grpcpp.h> <spdlog/spdlog.h>)
-set(SHOAL_PCH_TEST <gmock/gmock.h> <gtest/gtest.h>)
