@@ -1,0 +1,434 @@
+// CONNECT and its outcomes, authentication, and how connections end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/broker/test_cluster.h"
+
+namespace shoal::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+constexpr auto k31 = ProtocolVersion::kMqtt31;
+constexpr auto k311 = ProtocolVersion::kMqtt311;
+constexpr auto k5 = ProtocolVersion::kMqtt5;
+
+TEST(Opening, Outcomes) {
+  struct Row {
+    const char* what;
+    ConnectOptions options;
+    std::vector<std::string> told;
+  };
+  const auto will = [](Qos qos, std::string_view topic) {
+    return [=](Connect& c) {
+      Will w;
+      w.qos = qos;
+      w.topic = topic;
+      c.will = w;
+    };
+  };
+  const Row rows[] = {
+      {"accepted", {.client_id = "c"}, {"CONNACK 0x00"}},
+      {"accepted", {.client_id = "c", .version = k311}, {"CONNACK 0x00"}},
+      {"accepted", {.client_id = "c", .version = k31}, {"CONNACK 0x00"}},
+      // [MQTT5-3.1.3-5] [MQTT311-3.1.3-5]
+      {"23 characters", {.client_id = "0123456789abcdefghijXYZ"}, {"CONNACK 0x00"}},
+      // [MQTT5-3.1.3-6] [MQTT5-3.1.3-7]
+      {"no name", {.client_id = ""}, {"CONNACK 0x00 assigned"}},
+      {"no name", {.client_id = "", .clean_start = false}, {"CONNACK 0x00 assigned"}},
+      {"no name", {.client_id = "", .version = k311}, {"CONNACK 0x00"}},  // [MQTT311-3.1.3-6]
+      // [MQTT311-3.1.3-8] [MQTT311-3.1.3-9]
+      {"no name", {.client_id = "", .version = k311, .clean_start = false}, {"CONNACK 0x85"}},
+      {"no name", {.client_id = "", .version = k31}, {"CONNACK 0x85"}},
+      // [MQTT5-3.2.2-12]
+      {"will QoS", {.client_id = "c", .edit = will(Qos::k2, "w")}, {"CONNACK 0x9b"}},
+      {"will topic", {.client_id = "c", .edit = will(Qos::k0, "$SYS/x")}, {"CONNACK 0x90"}},
+      {"keep alive", {.client_id = "c", .keep_alive_s = 90}, {"CONNACK 0x00 keepalive=60"}},
+      {"keep alive", {.client_id = "c", .keep_alive_s = 30}, {"CONNACK 0x00"}},
+      // [MQTT5-3.1.2-28]
+      {"response information",
+       {.client_id = "c", .edit = [](Connect& c) { c.request_response_information = true; }},
+       {"CONNACK 0x00 info=answers/"}},
+      {"unknown method",
+       {.client_id = "c", .edit = [](Connect& c) { c.authentication_method = "NONE"; }},
+       {"CONNACK 0x8c"}},  // [MQTT5-4.12.0-1]
+  };
+  for (const Row& row : rows) {
+    TestCluster::Options options;
+    options.config.listeners = {ListenerRules{Qos::k1}};
+    options.config.limits.keepalive_max_s = row.what == std::string("keep alive") ? 60 : 0;
+    options.config.response_information = "answers/";
+    TestCluster cluster(options);
+    TestClient& client = cluster.open(0, row.options);
+    auto lines = client.take();
+    for (std::string& line : lines) {  // [MQTT5-3.2.2-9]
+      const size_t at = line.find(" maxqos=1");
+      if (at != std::string::npos) line.erase(at, 9);
+    }
+    EXPECT_EQ(lines, row.told) << row.what;
+    // [MQTT5-3.2.2-7] [MQTT311-3.2.2-5] [MQTT5-4.13.2-1]
+    EXPECT_EQ(client.closed, row.told[0].find("0x00") == std::string::npos) << row.what;
+    EXPECT_EQ(cluster.counters(0).connections_now, client.closed ? 0u : 1u);
+  }
+}
+
+TEST(Opening, AssignedNamesAreUnique) {  // [MQTT5-3.2.2-16]
+  TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
+  for (int i = 0; i < 400; ++i) cluster.connect(i % 4, "");
+  size_t sessions = 0;
+  for (size_t i = 0; i < 4; ++i) sessions += cluster.counters(i).sessions_now;
+  EXPECT_EQ(sessions, 400u);
+}
+
+TEST(Opening, WhatIsNoConnect) {
+  struct Row {
+    const char* what;
+    std::vector<uint8_t> bytes;
+    std::vector<std::string> told;
+  };
+  const Row rows[] = {
+      {"PINGREQ first", {0xC0, 0}, {}},  // [MQTT5-3.1.0-1] [MQTT311-3.1.0-1]
+      {"AUTH first", {0xF0, 0}, {}},
+      {"a reserved type", {0x00, 0}, {}},
+      {"another protocol", {0x10, 7, 0, 4, 'H', 'T', 'T', 'P', 9}, {}},  // [MQTT311-3.1.2-1]
+      {"a length that never ends", {0x10, 0xFF, 0xFF, 0xFF, 0xFF}, {}},
+      {"too large", {0x10, 0xFF, 0xFF, 0x7F}, {}},
+  };
+  for (const Row& row : rows) {
+    TestCluster cluster;
+    TestClient& client = cluster.accept(0);
+    cluster.send_bytes(client, row.bytes);
+    EXPECT_TRUE(client.closed) << row.what;
+    EXPECT_EQ(client.take(), row.told) << row.what;
+  }
+}
+
+TEST(Opening, NothingBehindARefusedConnectIsLookedAt) {  // [MQTT5-3.1.4-6] [MQTT311-3.1.4-5]
+  TestCluster cluster;
+  TestClient& watcher = cluster.connect(0, "watcher");
+  cluster.subscribe(watcher, "t", Qos::k0);
+  watcher.take();
+  cluster.credentials = [](const CredentialCheck&) {
+    return CredentialAnswer{
+        .outcome = CredentialAnswer::Outcome::kNotAuthorized, .user = {}, .access = nullptr};
+  };
+  TestClient& client = cluster.accept(0);
+  std::vector<uint8_t> bytes;
+  Connect connect;
+  connect.client_id = "c";
+  encode_to(bytes, connect, k5);
+  Publish publish;
+  publish.topic = "t";
+  encode_to(bytes, publish, k5);
+  cluster.send_bytes(client, bytes);
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x87"));
+  EXPECT_THAT(watcher.take(), IsEmpty());
+}
+
+TEST(Opening, CredentialsDecide) {  // [MQTT5-3.1.4-2]
+  using Outcome = CredentialAnswer::Outcome;
+  struct Row {
+    Outcome outcome;
+    const char* is_5;
+    const char* is_3;
+  };
+  const Row rows[] = {
+      {Outcome::kBadCredentials, "CONNACK 0x86", "CONNACK 0x86"},
+      {Outcome::kNotAuthorized, "CONNACK 0x87", "CONNACK 0x87"},
+      {Outcome::kBanned, "CONNACK 0x8a", "CONNACK 0x87"},
+      {Outcome::kUnavailable, "CONNACK 0x88", "CONNACK 0x88"},
+  };
+  for (const Row& row : rows) {
+    TestCluster cluster;
+    cluster.credentials = [&](const CredentialCheck& check) {
+      EXPECT_EQ(check.user_name, "user");
+      EXPECT_EQ(check.password, "secret");
+      EXPECT_EQ(check.client_id, "c");
+      CredentialAnswer answer;
+      answer.outcome = row.outcome;
+      return answer;
+    };
+    const auto edit = [](Connect& c) {
+      c.user_name = "user";
+      c.password = bytes_of("secret");
+    };
+    EXPECT_THAT(cluster.open(0, {.client_id = "c", .edit = edit}).take(), ElementsAre(row.is_5));
+    EXPECT_THAT(cluster.open(0, {.client_id = "c", .version = k311, .edit = edit}).take(),
+                ElementsAre(row.is_3));
+  }
+}
+
+TEST(Opening, ASilentConnectionIsClosed) {
+  TestCluster cluster;
+  TestClient& silent = cluster.accept(0);
+  TestClient& half = cluster.accept(0);
+  cluster.send_bytes(half, std::vector<uint8_t>{0x10, 50, 0, 4, 'M'});
+  cluster.advance(Duration::seconds(9));
+  EXPECT_FALSE(silent.closed);
+  cluster.advance(Duration::seconds(2));
+  EXPECT_TRUE(silent.closed);
+  EXPECT_TRUE(half.closed);
+  EXPECT_THAT(half.take(), IsEmpty());
+}
+
+TEST(Opening, ASecondConnectIsAViolation) {  // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
+  for (const auto version : {k311, k5}) {
+    TestCluster cluster;
+    TestClient& client = cluster.connect(0, {.client_id = "c", .version = version});
+    Connect again;
+    again.version = version;
+    again.client_id = "c";
+    again.clean_start = true;
+    cluster.send(client, again);
+    EXPECT_TRUE(client.closed);
+    if (version == k5) {
+      EXPECT_THAT(client.take(), ElementsAre("DISCONNECT 0x82"));
+    } else {
+      EXPECT_THAT(client.take(), IsEmpty());  // [MQTT311-4.8.0-1]
+    }
+  }
+}
+
+TEST(Opening, KeepAlive) {  // [MQTT5-3.1.2-22] [MQTT311-3.1.2-24] [MQTT5-3.2.2-22]
+  TestCluster cluster;
+  TestClient& is_5 = cluster.connect(0, {.client_id = "five", .keep_alive_s = 10});
+  TestClient& is_3 =
+      cluster.connect(0, {.client_id = "three", .version = k311, .keep_alive_s = 10});
+  TestClient& none = cluster.connect(0, "none");
+  for (int i = 0; i < 5; ++i) {
+    cluster.advance(Duration::seconds(14));
+    cluster.send(is_5, PingReq{});
+    cluster.send(is_3, PingReq{});
+  }
+  EXPECT_FALSE(is_5.closed);
+  is_5.take();
+  is_3.take();
+  cluster.advance(Duration::seconds(16));
+  EXPECT_THAT(is_5.take(), ElementsAre("DISCONNECT 0x8d"));
+  EXPECT_TRUE(is_3.closed);
+  EXPECT_THAT(is_3.take(), IsEmpty());
+  EXPECT_FALSE(none.closed);
+}
+
+TEST(Opening, ShutDownAndKick) {
+  TestCluster cluster;
+  TestClient& kicked = cluster.connect(0, "kicked");
+  TestClient& is_5 = cluster.connect(0, "five");
+  TestClient& is_3 = cluster.connect(0, {.client_id = "three", .version = k311});
+  TestClient& half = cluster.accept(0);
+  cluster.on_broker(0, [&](Broker& b) { EXPECT_TRUE(b.kick("kicked", cluster.now())); });
+  cluster.on_broker(0, [&](Broker& b) { EXPECT_FALSE(b.kick("nobody", cluster.now())); });
+  EXPECT_THAT(kicked.take(), ElementsAre("DISCONNECT 0x98"));
+  cluster.on_broker(0, [&](Broker& b) { b.shut_down(cluster.now()); });
+  EXPECT_THAT(is_5.take(), ElementsAre("DISCONNECT 0x8b"));
+  EXPECT_TRUE(is_3.closed);
+  EXPECT_TRUE(half.closed);
+  EXPECT_THAT(cluster.open(0, {.client_id = "late"}).take(), ElementsAre("CONNACK 0x88"));
+}
+
+TEST(Opening, DrainClosesAtItsRateAndRefusesNewClients) {
+  TestCluster::Options options;
+  options.config.server_reference = "other.example:1883";
+  TestCluster cluster(options);
+  std::vector<TestClient*> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(&cluster.connect(0, "c" + std::to_string(i)));
+  cluster.mail(0, Drain{5});
+  EXPECT_THAT(cluster.open(0, {.client_id = "new", .version = k311}).take(),
+              ElementsAre("CONNACK 0x88"));
+  cluster.advance(Duration::seconds(2));
+  const auto closed = [&] {
+    return std::count_if(clients.begin(), clients.end(), [](auto* c) { return c->closed; });
+  };
+  EXPECT_EQ(closed(), 10);
+  EXPECT_THAT(clients[0]->take(), ElementsAre("DISCONNECT 0x9c use=other.example:1883"));
+  cluster.mail(0, Drain{0});
+  cluster.advance(Duration::seconds(2));
+  EXPECT_EQ(closed(), 10);
+  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(), ElementsAre("CONNACK 0x00"));
+}
+
+TEST(Opening, AClientThatDoesNotReadItsEndIsCutOff) {
+  Broker broker({}, 1);
+  Now now{Instant{1'000'000'000}, 0};
+  const ConnId conn = broker.on_accept({}, now);
+  broker.on_bytes(conn, std::vector<uint8_t>{0xC0, 0}, now);
+  broker.end_turn(now);
+  for (int i = 0; i < 110; ++i) {
+    now.mono = now.mono + Broker::kTick;
+    broker.on_tick(now);
+    Effects& effects = broker.end_turn(now);
+    if (effects.closes.empty()) continue;
+    EXPECT_FALSE(effects.closes[0].after_flush);
+    EXPECT_GE(i, 98);
+    broker.on_closed(conn, now);
+    EXPECT_EQ(broker.counters().connections_now, 0u);
+    return;
+  }
+  FAIL() << "never closed";
+}
+
+// ---- rights ---------------------------------------------------------------------------------------
+
+class Rules : public Access {
+ public:
+  bool may_publish(std::string_view topic) const override { return topic != "no/publish"; }
+  bool may_subscribe(std::string_view filter) const override { return filter != "no/subscribe"; }
+  bool may_receive(std::string_view topic) const override { return topic != "no/receive"; }
+};
+
+TEST(Rights, OfPublishersAndSubscribers) {
+  TestCluster cluster;
+  cluster.credentials = [](const CredentialCheck&) {
+    CredentialAnswer answer;
+    answer.access = std::make_shared<Rules>();
+    return answer;
+  };
+  TestClient& is_5 = cluster.connect(0, "five");
+  TestClient& is_3 = cluster.connect(0, {.client_id = "three", .version = k311});
+  cluster.subscribe(is_5, "no/subscribe", Qos::k1, 1);
+  cluster.subscribe(is_5, "$share/g/no/subscribe", Qos::k1, 2);
+  cluster.subscribe(is_5, "no/+", Qos::k1, 3);
+  cluster.subscribe(is_3, "no/subscribe", Qos::k1, 1);
+  EXPECT_THAT(is_5.take(), ElementsAre("SUBACK 1 0x87", "SUBACK 2 0x87", "SUBACK 3 0x01"));
+  EXPECT_THAT(is_3.take(), ElementsAre("SUBACK 1 0x80"));
+  for (TestClient* client : {&is_5, &is_3}) {
+    cluster.publish(*client, "no/publish", "m", Qos::k0);
+    cluster.publish(*client, "no/publish", "m", Qos::k1, 1);
+    cluster.publish(*client, "no/publish", "m", Qos::k2, 2);  // [MQTT5-4.3.3-9]
+    cluster.publish(*client, "$SYS/x", "m", Qos::k1, 3);
+    cluster.publish(*client, "no/receive", "m", Qos::k0);
+  }
+  EXPECT_THAT(is_5.take(), ElementsAre("PUBACK 1 0x87", "PUBREC 2 0x87", "PUBACK 3 0x87"));
+  EXPECT_THAT(is_3.take(), ElementsAre("PUBACK 1", "PUBREC 2", "PUBACK 3"));  // [MQTT311-3.3.5-2]
+}
+
+TEST(Rights, CanBeChangedAndWithdrawn) {
+  TestCluster cluster;
+  TestClient& client = cluster.connect(0, "c");
+  cluster.publish(client, "no/publish", "m", Qos::k1, 1);
+  CredentialAnswer answer;
+  answer.access = std::make_shared<Rules>();
+  cluster.on_broker(0, [&](Broker& b) { b.on_credentials(client.conn, answer, cluster.now()); });
+  cluster.publish(client, "no/publish", "m", Qos::k1, 2);
+  answer.outcome = CredentialAnswer::Outcome::kNotAuthorized;
+  cluster.on_broker(0, [&](Broker& b) { b.on_credentials(client.conn, answer, cluster.now()); });
+  EXPECT_THAT(client.take(), ElementsAre("PUBACK 1", "PUBACK 2 0x87", "DISCONNECT 0x87"));
+}
+
+// ---- enhanced authentication (5.0: 4.12) ------------------------------------------------------------
+
+// Wants "a", then "b"; anything else is refused.
+class Letters : public AuthMethods {
+ public:
+  class Exchange : public AuthExchange {
+   public:
+    Step on_data(std::span<const uint8_t> data) override {
+      const char wanted = asked_ ? 'b' : 'a';
+      Step step;
+      const bool right = data.size() == 1 && data[0] == wanted;
+      step.done = !right || asked_;
+      if (!right) step.answer.outcome = CredentialAnswer::Outcome::kNotAuthorized;
+      step.answer.user = "letters";
+      if (right) step.data = {asked_ ? uint8_t{'!'} : uint8_t{'?'}};
+      asked_ = true;
+      return step;
+    }
+
+   private:
+    bool asked_ = false;
+  };
+  std::unique_ptr<AuthExchange> begin(uint16_t, std::string_view method) override {
+    return method == "LETTERS" ? std::make_unique<Exchange>() : nullptr;
+  }
+};
+
+class AuthTest : public ::testing::Test {
+ protected:
+  AuthTest() : cluster(options(letters)) {}
+  static TestCluster::Options options(Letters& letters) {
+    TestCluster::Options options;
+    options.config.auth_methods = &letters;
+    return options;
+  }
+  TestClient& begin() {
+    return cluster.open(0, {.client_id = "c", .edit = [](Connect& c) {
+                              c.authentication_method = "LETTERS";
+                              c.authentication_data = bytes_of("a");
+                            }});
+  }
+  TestClient& established() {
+    TestClient& client = begin();
+    auth(client, ReasonCode::kContinueAuthentication, "b");
+    client.take();
+    return client;
+  }
+  void auth(TestClient& client, ReasonCode reason, std::string_view data,
+            std::string_view method = "LETTERS") {
+    Auth packet;
+    packet.reason = reason;
+    packet.authentication_method = method;
+    packet.authentication_data = bytes_of(data);
+    cluster.send(client, packet);
+  }
+
+  Letters letters;
+  TestCluster cluster;
+};
+
+TEST_F(AuthTest, AnExchangeBeforeConnack) {  // [MQTT5-4.12.0-2] [MQTT5-4.12.0-5]
+  TestClient& client = begin();
+  EXPECT_THAT(client.take(), ElementsAre("AUTH 0x18 method=LETTERS data=?"));
+  auth(client, ReasonCode::kContinueAuthentication, "b");
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00 method=LETTERS data=!"));
+  EXPECT_EQ(cluster.log.back().user, "letters");
+}
+
+TEST_F(AuthTest, Refusals) {
+  struct Row {
+    ReasonCode reason;
+    std::string_view data, method;
+    const char* told;
+  };
+  const Row rows[] = {
+      {ReasonCode::kContinueAuthentication, "x", "LETTERS", "CONNACK 0x87"},  // [MQTT5-4.12.0-4]
+      {ReasonCode::kReAuthenticate, "b", "LETTERS", "CONNACK 0x82"},          // [MQTT5-4.12.0-3]
+      {ReasonCode::kContinueAuthentication, "b", "OTHER", "CONNACK 0x82"},
+  };
+  for (const Row& row : rows) {
+    TestClient& client = begin();
+    client.take();
+    auth(client, row.reason, row.data, row.method);
+    EXPECT_THAT(client.take(), ElementsAre(row.told));
+    EXPECT_TRUE(client.closed);
+  }
+}
+
+TEST_F(AuthTest, NothingButAuthDuringIt) {  // [MQTT5-3.1.2-30]
+  TestClient& client = begin();
+  client.take();
+  cluster.subscribe(client, "t", Qos::k0);
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x82"));
+}
+
+TEST_F(AuthTest, Again) {  // [MQTT5-4.12.1-1] [MQTT5-4.12.1-2]
+  TestClient& client = established();
+  auth(client, ReasonCode::kReAuthenticate, "a");
+  EXPECT_THAT(client.take(), ElementsAre("AUTH 0x18 method=LETTERS data=?"));
+  cluster.send(client, PingReq{});  // the connection goes on meanwhile
+  auth(client, ReasonCode::kContinueAuthentication, "b");
+  EXPECT_THAT(client.take(), ElementsAre("PINGRESP", "AUTH 0x00 method=LETTERS data=!"));
+  auth(client, ReasonCode::kReAuthenticate, "x");
+  EXPECT_THAT(client.take(), ElementsAre("DISCONNECT 0x87"));
+  TestClient& other = established();
+  auth(other, ReasonCode::kReAuthenticate, "a", "OTHER");
+  EXPECT_THAT(other.take(), ElementsAre("DISCONNECT 0x82"));
+}
+
+TEST_F(AuthTest, NotWithoutAMethodInConnect) {  // [MQTT5-4.12.0-6] [MQTT5-4.12.0-7]
+  TestClient& client = cluster.connect(0, "plain");
+  auth(client, ReasonCode::kReAuthenticate, "a");
+  EXPECT_THAT(client.take(), ElementsAre("DISCONNECT 0x82"));
+}
+
+}  // namespace
+}  // namespace shoal::test
