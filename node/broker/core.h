@@ -23,6 +23,8 @@
 #include "node/broker/chunk_pool.h"
 #include "node/broker/connection.h"
 #include "node/broker/header_cache.h"
+#include "node/broker/lane.h"
+#include "node/broker/publication.h"
 #include "node/broker/session.h"
 #include "node/broker/slot_table.h"
 #include "node/broker/tickets.h"
@@ -34,66 +36,6 @@
 #include "shoal/random.h"
 
 namespace shoal {
-
-// One message on its way through this worker, and who is to be told when it has arrived.
-struct Publication {
-  MessageView view;
-  SharedBytes owner;   // of a large payload
-  MessageRef message;  // made when it first has to outlive the turn
-  HeaderCache* headers = nullptr;
-  Session* publisher = nullptr;
-  Ticket* ticket = nullptr;  // made when somebody first has to be waited for
-  Ticket::For waits = Ticket::For::kNobody;
-  ConnId conn;  // kClient
-  uint16_t packet_id = 0;
-  Place origin;  // kRemote
-  uint64_t number = 0;
-  Instant since;
-
-  const MessageRef& reference() {
-    if (!message) message = Message::create(view, owner);
-    return message;
-  }
-};
-
-// How one subscriber gets it.
-struct Outgoing {
-  Qos qos = Qos::k0;
-  bool retain = false;
-  bool dup = false;
-  uint16_t packet_id = 0;
-  std::span<const uint32_t> identifiers;
-};
-
-// A message that was sent to a place of a shared subscription, and may come back.
-struct SharedAttempt {
-  std::string filter;
-  std::vector<Place> excluded;  // places that had it and could not place it
-};
-
-// A numbered message that some workers of a node have yet to accept.
-struct Expected {
-  Ticket* ticket = nullptr;
-  uint64_t workers = 0;
-  std::unique_ptr<SharedAttempt> shared;
-};
-
-// What goes to one node.
-struct Lane {
-  explicit Lane(WorkerIndex worker) : writer(worker) {}
-  ForwardBatchWriter writer;
-  Ring<Expected> expected;
-  uint64_t first = 1;  // number of expected[0]
-  bool up = false;
-  bool congested = false;
-  std::vector<ConnId> paused;  // publishers that wait for the end of the congestion
-  uint64_t consumed = 0;       // bytes of its batches that were worked off in this turn
-};
-
-struct Repick {
-  Ticket* ticket = nullptr;
-  std::unique_ptr<SharedAttempt> attempt;
-};
 
 // A SUBACK that waits until all places have the routes.
 struct PendingSubAck {
@@ -334,6 +276,8 @@ class Core {
   uint32_t tick_of(Instant when) const { return static_cast<uint32_t>(when.ns / Broker::kTick.ns); }
   template <class Packet>
   void write(Connection& c, const Packet& packet);
+  template <class Packet>
+  void explain(const Connection& c, Packet& packet, std::string_view why);
 
   const BrokerConfig config_;
   const size_t packet_size_max_;
@@ -387,6 +331,19 @@ class Core {
   Effects carried_;
   BrokerCounters counters_;
 };
+
+// A Reason String for people, if the client wants such [MQTT5-3.1.2-29] and its packet does not grow
+// too large by it. User Properties of our own are never sent, which settles what the standard says of
+// them [MQTT5-3.2.2-20] [MQTT5-3.4.2-3] [MQTT5-3.5.2-3] [MQTT5-3.6.2-3] [MQTT5-3.7.2-3]
+// [MQTT5-3.9.2-2] [MQTT5-3.11.2-2] [MQTT5-3.14.2-4] [MQTT5-3.15.2-3]; PUBREL, PUBCOMP, UNSUBACK and
+// AUTH never carry a Reason String either [MQTT5-3.6.2-2] [MQTT5-3.7.2-2] [MQTT5-3.11.2-1]
+// [MQTT5-3.15.2-2].
+template <class Packet>
+void Core::explain(const Connection& c, Packet& packet, std::string_view why) {
+  if (!c.problem_information || c.version != ProtocolVersion::kMqtt5) return;
+  packet.reason_string = why;
+  if (encoded_size(packet, c.version) > c.packet_size_max) packet.reason_string.reset();
+}
 
 template <class Packet>
 void Core::write(Connection& c, const Packet& packet) {

@@ -9,7 +9,7 @@ namespace shoal {
 // ---- QoS 0 ------------------------------------------------------------------------------------------
 
 void Core::send_unreliable(Session& s, Publication& p, Outgoing how) {
-  if (!s.connection) return;
+  if (!s.connection) return;  // DUP is never set [MQTT5-3.3.1-2] [MQTT5-4.3.1-1] [MQTT311-4.3.1-1]
   if (s.connection->output.bytes() >= config_.limits.output_bytes_max) {
     return drop(DropReason::kOutputFull);
   }
@@ -51,7 +51,9 @@ bool Core::can_send(Session& s) {
 }
 
 // Sends a new message, under the next packet identifier [MQTT5-4.3.2-1] [MQTT5-4.3.3-1]
-// [MQTT311-4.3.2-1].
+// [MQTT311-4.3.2-1], with DUP 0 whatever the publisher's was [MQTT5-3.3.1-3] [MQTT311-3.3.1-3]
+// [MQTT5-4.3.2-2] [MQTT5-4.3.3-2]; it is open until the client says that it has it [MQTT5-4.3.2-3]
+// [MQTT5-4.3.3-3] [MQTT311-4.3.3-1].
 void Core::start(Session& s, Delivery delivery, Publication& p, const Outgoing& how) {
   Connection& c = *s.connection;
   SHOAL_ASSERT(how.packet_id == s.inflight.next_packet_id());
@@ -78,6 +80,7 @@ bool Core::is_full(const Session& s) const {
 }
 
 // A live session takes every message, but above its limit the publisher waits; an absent one drops.
+// [MQTT311-3.1.2-5]
 void Core::enqueue(Session& s, Publication& p, Delivery delivery) {
   const bool full = is_full(s);
   if (full && !s.connection && !make_room(s)) return member_has_it(delivery);
@@ -188,6 +191,7 @@ bool Core::resend_one(Session& s) {
 // With its old packet identifier, PUBLISH with DUP [MQTT5-3.3.1-1] [MQTT311-3.3.1-1]; after PUBREC never
 // the PUBLISH again [MQTT5-4.3.3-6].
 void Core::resend(Session& s, uint32_t position) {
+  // However long ago its Message Expiry Interval ran out [MQTT5-4.3.3-13].
   Delivery& delivery = s.inflight[position];
   Connection& c = *s.connection;
   delivery.sent_at = tick_of(now_.mono);
@@ -213,7 +217,8 @@ void Core::resend(Session& s, uint32_t position) {
 }
 
 void Core::send_queued(Session& s) {
-  while (!s.queue.empty() && can_send(s)) {
+  while (!s.queue.empty() &&
+         can_send(s)) {  // the rest waits, and nothing but it [MQTT5-3.3.4-10] [MQTT5-4.9.0-3]
     Delivery delivery = s.queue.pop_front();
     ++s.queue_begin;
     count_queued(s, delivery, false);
@@ -273,7 +278,7 @@ void Core::on_pubrec(Connection& c, const Frame& frame) {
   delivery.sent_at = tick_of(now_.mono);
   delivery.message = MessageRef();
   member_has_it(delivery);
-  send_pubrel(c, in.packet_id, ReasonCode::kSuccess);  // [MQTT5-4.3.3-4]
+  send_pubrel(c, in.packet_id, ReasonCode::kSuccess);  // [MQTT5-4.3.3-4] [MQTT5-4.3.3-5]
 }
 
 void Core::on_pubcomp(Connection& c, const Frame& frame) {

@@ -22,7 +22,8 @@ void Core::close(Connection& c, ReasonCode reason, std::string_view detail, Endi
   close_silently(c, true);
 }
 
-// Nothing is sent any more [MQTT5-3.14.4-1] [MQTT5-3.14.4-2]; a client that does not read its last
+// Nothing is sent any more [MQTT5-3.14.4-1] [MQTT5-3.14.4-2], nothing that comes is looked at
+// [MQTT311-3.14.4-2]; a client that does not read its last
 // bytes is cut off after a while.
 void Core::close_silently(Connection& c, bool after_flush) {
   if (c.phase == Phase::kClosing) return;
@@ -81,7 +82,9 @@ void Core::on_disconnect(Connection& c, const Frame& frame) {
   close_silently(c, true);
 }
 
-// After this the connection has nothing to do with the session.
+// After this the connection has nothing to do with the session, which lasted at least as long as it
+// [MQTT5-4.1.0-1] [MQTT311-4.1.0-1] [MQTT311-4.1.0-2]. Retained messages are none of it
+// [MQTT311-3.1.2-7].
 void Core::leave_session(Connection& c, Ending ending) {
   drop_waiting(c);
   Session* const s = std::exchange(c.session, nullptr);

@@ -82,11 +82,13 @@ Connect Core::connect_of(const Opening& opening) const {
 std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect& in) const {
   if (shutting_down_ || draining_) return ReasonCode::kServerUnavailable;
   const bool nameless = in.client_id.empty();
+  // Of names that are there, none is too long or too odd [MQTT5-3.1.3-5] [MQTT311-3.1.3-5].
   if (nameless && in.version == ProtocolVersion::kMqtt31) {
     return ReasonCode::kClientIdentifierNotValid;
   }
   if (nameless && in.version == ProtocolVersion::kMqtt311 && !in.clean_start) {
-    return ReasonCode::kClientIdentifierNotValid;  // [MQTT311-3.1.3-8] [MQTT5-3.1.3-8]
+    return ReasonCode::
+        kClientIdentifierNotValid;  // [MQTT311-3.1.3-8] [MQTT311-3.1.3-9] [MQTT5-3.1.3-8]
   }
   if (!in.will) return std::nullopt;
   if (in.will->qos > config_.listeners[c.listener].max_qos) {
@@ -199,11 +201,13 @@ void Core::admit(Connection& c) {
     close(*s->connection, ReasonCode::kSessionTakenOver, {},
           clean_start ? Ending::kOther : Ending::kTakenOver);
   }
-  if (clean_start && !s->ended) end_session(*s);  // [MQTT5-3.1.2-4] [MQTT311-3.1.2-6]
+  // [MQTT5-3.1.4-4] [MQTT5-3.1.2-4] [MQTT311-3.1.4-3] [MQTT311-3.1.2-6]
+  if (clean_start && !s->ended) end_session(*s);
   check_quiet(*s);
 }
 
-// `existing`: the session to resume.
+// `existing`: the session to resume [MQTT5-3.1.2-5]; else a new one [MQTT5-3.1.2-6], known by its
+// client id [MQTT5-3.1.3-2] [MQTT311-3.1.3-2].
 void Core::attach(Connection& c, Session* existing) {
   const Opening& opening = *c.extra->opening;
   const Connect in = connect_of(opening);
@@ -246,18 +250,21 @@ void Core::take_parameters(Connection& c, const Connect& in) {
   c.keep_alive_s = keep_alive_of(in, limits.keepalive_max_s);
   c.window = std::min(in.receive_maximum.value_or(0xFFFF), limits.inflight_max);  // [MQTT5-4.9.0-1]
   const uint16_t aliases = std::min(in.topic_alias_maximum.value_or(0), limits.topic_alias_max);
+  // None at all when the client takes none [MQTT5-3.1.2-27].
   if (aliases > 0) c.need_extra().aliases_out = std::make_unique<AliasTable>(aliases);
   if (in.authentication_method) {
     c.need_extra().authentication_method = std::string(*in.authentication_method);
   }
 }
 
-// [MQTT5-3.1.4-5] [MQTT311-3.1.4-4]
+// The first packet that the client gets, and the only CONNACK [MQTT5-3.1.4-5] [MQTT5-3.2.0-1]
+// [MQTT5-3.2.0-2] [MQTT311-3.1.4-4] [MQTT311-3.2.0-1].
 void Core::send_connack(Connection& c, const Connect& in, bool session_present) {
   const Limits& limits = config_.limits;
   const Opening& opening = *c.extra->opening;
   ConnAck out;
-  out.session_present = session_present;  // [MQTT5-3.2.2-2] [MQTT5-3.2.2-3] [MQTT311-3.2.2-2]
+  // [MQTT5-3.2.2-2] [MQTT5-3.2.2-3] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]
+  out.session_present = session_present;
   if (c.session->expiry_s != in.session_expiry_s.value_or(0)) {
     out.session_expiry_s = c.session->expiry_s;
   }
@@ -269,6 +276,7 @@ void Core::send_connack(Connection& c, const Connect& in, bool session_present) 
   }
   if (opening.assigned_client_id) out.assigned_client_id = opening.client_id;  // [MQTT5-3.1.3-7]
   if (limits.topic_alias_max > 0) out.topic_alias_maximum = limits.topic_alias_max;
+  // Without it the client's own value holds [MQTT5-3.2.2-22].
   if (c.keep_alive_s != in.keep_alive_s) out.server_keep_alive_s = c.keep_alive_s;
   if (in.request_response_information.value_or(false) && !config_.response_information.empty()) {
     out.response_information = config_.response_information;  // [MQTT5-3.1.2-28]

@@ -45,7 +45,7 @@ void Core::on_publish(Connection& c, const Frame& frame, SharedBytes owner) {
 
 // The topic that the alias stands for; remembers a new one. False: the connection is closed.
 bool Core::resolve_alias(Connection& c, Publish& in) {
-  const uint16_t alias = *in.topic_alias;
+  const uint16_t alias = *in.topic_alias;  // [MQTT5-3.3.2-12]
   if (alias >
       config_.limits.topic_alias_max) {  // [MQTT5-3.2.2-17] [MQTT5-3.2.2-18] [MQTT5-3.3.2-9]
     protocol_error(c, ReasonCode::kTopicAliasInvalid, "alias above Topic Alias Maximum");
@@ -93,8 +93,9 @@ void Core::refuse_publish(Connection& c, const Publish& in, ReasonCode reason) {
   const bool is_5 = c.version == ProtocolVersion::kMqtt5;
   Ack out;
   out.type = in.qos == Qos::k1 ? PacketType::kPubAck : PacketType::kPubRec;
-  out.packet_id = in.packet_id;
+  out.packet_id = in.packet_id;  // new again after an error [MQTT5-4.3.3-9]
   out.reason = is_5 ? reason : ReasonCode::kSuccess;
+  explain(c, out, name_of(reason));  // [MQTT5-3.4.2-2] [MQTT5-3.5.2-2]
   write(c, out);
 }
 
@@ -202,7 +203,9 @@ void Core::work_on(Connection& c, Publication& p) {
   route(p);
 }
 
-// [MQTT5-3.3.4-1] [MQTT311-3.3.4-1]: the message has reached everyone it was for.
+// The message has reached everyone it was for [MQTT5-3.3.4-1] [MQTT311-3.3.4-1] [MQTT5-4.3.2-4]
+// [MQTT5-4.3.3-8], under its own identifier [MQTT5-2.2.1-5] [MQTT311-2.3.1-6], which is free for a new
+// message then [MQTT5-4.3.2-5] [MQTT311-4.3.2-2].
 void Core::acknowledge(Connection& c, Qos qos, uint16_t packet_id) {
   if (qos == Qos::k0) return;
   if (qos == Qos::k1 && c.open_in > 0) --c.open_in;
@@ -227,7 +230,7 @@ void Core::on_pubrel(Connection& c, const Frame& frame) {
   if (known && found->second) {
     return protocol_error(c, ReasonCode::kProtocolError, "PUBREL before PUBREC");
   }
-  if (known) {
+  if (known) {  // the identifier is new again [MQTT5-4.3.3-12]
     received->erase(found);
     if (c.open_in > 0) --c.open_in;
   }

@@ -6,6 +6,9 @@
 
 namespace shoal {
 
+// Every session with a matching subscription gets it or keeps it [MQTT5-4.5.0-1] [MQTT311-4.5.0-1]
+// [MQTT5-3.3.2-3] [MQTT311-3.3.2-3]. Each step from publisher to subscriber keeps the order, for every
+// topic [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] [MQTT311-4.6.0-5] [MQTT311-4.6.0-6].
 void Core::route(Publication& p) {
   p.headers = &headers_[0];
   p.headers->reset();
@@ -14,7 +17,7 @@ void Core::route(Publication& p) {
     ticket->holds_reading = true;
     if (Connection* const c = find(p.conn)) pause(*c, kPauseLarge);
   }
-  if (p.view.retain) write_retained(p);
+  if (p.view.retain) write_retained(p);  // else left alone [MQTT5-3.3.1-8] [MQTT311-3.3.1-12]
   if (p.view.expires_at > now_.mono) {
     const Match& match = router_.match(p.view.topic);
     turn_deliveries_ += static_cast<uint32_t>(match.targets().size());
@@ -27,7 +30,7 @@ void Core::route(Publication& p) {
   finish_routing(p);
 }
 
-// [MQTT5-3.3.4-2] [MQTT5-3.3.4-4] [MQTT5-3.8.4-8] [MQTT311-3.3.5-1] [MQTT311-3.8.4-6]
+// One copy [MQTT5-3.3.4-2] [MQTT5-3.3.4-4] [MQTT5-3.3.4-5] [MQTT5-3.8.4-8] [MQTT311-3.3.5-1] [MQTT311-3.8.4-6]
 void Core::deliver(Publication& p, const Match& match, const LocalTarget& matched) {
   Session& s = session_at(matched.session);
   const LocalTarget* target = &matched;
@@ -84,6 +87,7 @@ bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view f
   auto extra = std::make_unique<DeliveryExtra>();
   extra->shared_filter = std::string(filter);
   extra->identifiers.assign(how.identifiers.begin(), how.identifiers.end());
+  // A session that stays finishes it when its client returns [MQTT5-4.8.2-4].
   if (s.expiry_s == 0) {  // it is not safe with this session before the client has it
     extra->ticket = ticket_of(p);
     ++extra->ticket->pending;
@@ -123,7 +127,8 @@ void Core::repick(Repick pick) {
 
 // ---- retained messages ----------------------------------------------------------------------------------
 
-// [MQTT5-3.3.1-5] [MQTT311-3.3.1-5]; the hub removes it for an empty payload [MQTT5-3.3.1-6].
+// [MQTT5-3.3.1-5] [MQTT311-3.3.1-5]; the hub removes it for an empty payload [MQTT5-3.3.1-6]
+// [MQTT5-3.3.1-7] [MQTT311-3.3.1-11], and a QoS 0 message replaces it like any other [MQTT311-3.3.1-7].
 void Core::write_retained(Publication& p) {
   const uint64_t number = ++retain_number_;
   current_.to_hub.push_back(RetainWrite{number, p.reference()});

@@ -15,7 +15,8 @@ void Core::on_subscribe(Connection& c, const Frame& frame) {
   }
   PendingSubAck pending;
   pending.conn = c.id;
-  pending.packet_id = in.packet_id;  // [MQTT5-3.8.4-2] [MQTT311-3.8.4-2]
+  // [MQTT5-3.8.4-2] [MQTT5-2.2.1-6] [MQTT311-3.8.4-2] [MQTT311-2.3.1-7]
+  pending.packet_id = in.packet_id;
   pending.batch = route_batch_;
   const uint32_t identifier = in.subscription_identifier.value_or(0);
   // One after the other, as if each had come alone [MQTT5-3.8.4-5] [MQTT311-3.8.4-4].
@@ -41,6 +42,8 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
   options.no_local = request.no_local;
   options.retain_as_published = request.retain_as_published;
   options.identifier = identifier;
+  // The same filter again replaces the options and nothing else, so that no message is lost
+  // [MQTT5-3.8.4-4].
   const SubscribeResult result = router_.subscribe(s.index, request.filter, options);
   if (result.announces) pending.batch = route_batch_ + 1;
   // Never for a shared subscription (4.8.2). Handling 1: only if it is new [MQTT5-3.3.1-10], 2: not
@@ -81,6 +84,8 @@ void Core::send_suback(Connection& c, const PendingSubAck& pending) {
   SubAck out;
   out.packet_id = pending.packet_id;
   out.reasons = ReasonCodes(std::span<const ReasonCode>(pending.reasons));  // [MQTT5-3.9.3-1]
+  const auto refused = std::find_if(pending.reasons.begin(), pending.reasons.end(), is_error);
+  if (refused != pending.reasons.end()) explain(c, out, name_of(*refused));  // [MQTT5-3.9.2-1]
   if (encoded_size(out, c.version) > c.packet_size_max) {
     return close(c, ReasonCode::kPacketTooLarge, "SUBACK above Maximum Packet Size");
   }
@@ -92,6 +97,8 @@ void Core::on_unsubscribe(Connection& c, const Frame& frame) {
   if (const DecodeStatus status = decode_unsubscribe(frame, c.version, in); !status.ok()) {
     return protocol_error(c, status);
   }
+  // No new messages from here on [MQTT5-3.10.4-2] [MQTT311-3.10.4-2]; what is in flight or queued goes
+  // its way [MQTT5-3.10.4-3] [MQTT311-3.10.4-3].
   Session& s = *c.session;
   std::vector<ReasonCode> reasons;  // [MQTT5-3.11.3-1]
   for (const std::string_view filter : in.filters) {
@@ -101,7 +108,7 @@ void Core::on_unsubscribe(Connection& c, const Frame& frame) {
     reasons.push_back(existed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
   UnsubAck out;  // [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5]
-  out.packet_id = in.packet_id;
+  out.packet_id = in.packet_id;  // one for all of them [MQTT5-3.10.4-6] [MQTT311-3.10.4-6]
   out.reasons = ReasonCodes(std::span<const ReasonCode>(reasons));
   if (encoded_size(out, c.version) > c.packet_size_max) {
     return close(c, ReasonCode::kPacketTooLarge, "UNSUBACK above Maximum Packet Size");

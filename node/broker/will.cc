@@ -5,11 +5,12 @@
 namespace shoal {
 
 std::optional<StoredWill> Core::will_of(const Connect& in, Session& s) const {
-  if (!in.will) return std::nullopt;
+  if (!in.will) return std::nullopt;  // [MQTT311-3.1.2-12]
   const Will& will = *in.will;
   MessageView view;
   view.qos = will.qos;
-  view.retain = will.retain;  // [MQTT5-3.1.2-14] [MQTT5-3.1.2-15] [MQTT311-3.1.2-16]
+  view.retain =
+      will.retain;  // [MQTT5-3.1.2-14] [MQTT5-3.1.2-15] [MQTT311-3.1.2-16] [MQTT311-3.1.2-17]
   view.topic = will.topic;
   view.payload = will.payload;
   view.publisher = s.hash;
