@@ -30,6 +30,7 @@ void release_all(Chunk* chunk) {
 ChunkPool::~ChunkPool() {
   release_all(small_);
   release_all(large_);
+  release_all(views_);
 }
 
 Chunk* ChunkPool::take(size_t size, bool large) {
@@ -39,7 +40,7 @@ Chunk* ChunkPool::take(size_t size, bool large) {
 }
 
 Chunk* ChunkPool::take_view(const uint8_t* data, uint32_t size, MessageRef owner) {
-  Chunk* const chunk = allocate(sizeof(Chunk));
+  Chunk* const chunk = take_of(views_, sizeof(Chunk));
   chunk->data = data;
   chunk->end = size;
   chunk->owner = std::move(owner);
@@ -58,9 +59,15 @@ Chunk* ChunkPool::take_of(Chunk*& spare, size_t total) {
 
 void ChunkPool::give_back(Chunk* chunk) {
   const size_t total = chunk->capacity + sizeof(Chunk);
-  const bool pooled = total == kSmall || total == kLarge;
-  if (!pooled || spare_bytes_ + total > kSpareBytesMax) return release(chunk);
-  Chunk*& spare = total == kSmall ? small_ : large_;
+  chunk->owner = MessageRef();
+  if (chunk->capacity == 0) return keep(views_, chunk, total);
+  if (total == kSmall) return keep(small_, chunk, total);
+  if (total == kLarge) return keep(large_, chunk, total);
+  release(chunk);
+}
+
+void ChunkPool::keep(Chunk*& spare, Chunk* chunk, size_t total) {
+  if (spare_bytes_ + total > kSpareBytesMax) return release(chunk);
   chunk->next = spare;
   spare = chunk;
   spare_bytes_ += total;

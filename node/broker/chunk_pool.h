@@ -42,9 +42,11 @@ class ChunkPool {
 
  private:
   Chunk* take_of(Chunk*& spare, size_t total);
+  void keep(Chunk*& spare, Chunk* chunk, size_t total);
 
   Chunk* small_ = nullptr;  // spare ones
   Chunk* large_ = nullptr;
+  Chunk* views_ = nullptr;
   size_t spare_bytes_ = 0;
 };
 

@@ -299,6 +299,10 @@ void Core::drop_extra_if_idle(Connection& c) {
   if (c.extra && c.extra->idle()) c.extra.reset();
 }
 
+void Core::drop_extra_if_idle(Session& s) {
+  if (s.extra && s.extra->idle()) s.extra.reset();
+}
+
 void Core::log(LogEvent::Kind kind, const Connection& c, ReasonCode reason,
                std::string_view detail) {
   LogEvent event;
@@ -321,7 +325,7 @@ void Core::log(LogEvent::Kind kind, const Connection& c, ReasonCode reason,
 
 Session* Core::find_session(std::string_view client_id) {
   const auto found = sessions_by_id_.find(client_id);
-  return found == sessions_by_id_.end() ? nullptr : found->second;
+  return found == sessions_by_id_.end() ? nullptr : *found;
 }
 
 Session& Core::create_session(std::string client_id) {
@@ -331,9 +335,7 @@ Session& Core::create_session(std::string client_id) {
   s.hash = client_id_hash(s.client_id, 0);
   s.index = created.slot;
   s.generation = created.generation;
-  if (sessions_by_index_.size() <= s.index) sessions_by_index_.resize(s.index + 1);
-  sessions_by_index_[s.index] = &s;
-  const bool inserted = sessions_by_id_.emplace(s.client_id, &s).second;
+  const bool inserted = sessions_by_id_.insert(&s).second;
   SHOAL_ASSERT(inserted);
   return s;
 }
@@ -347,8 +349,7 @@ void Core::destroy_session(Session& s) {
       if (ticket) ticket->session = nullptr;
     }
   }
-  sessions_by_id_.erase(s.client_id);
-  sessions_by_index_[s.index] = nullptr;
+  sessions_by_id_.erase(&s);
   sessions_.destroy(s.index);
 }
 

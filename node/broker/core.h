@@ -17,6 +17,8 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/hash/hash.h>
 
 #include "node/broker/acceptance_book.h"
 #include "node/broker/broker.h"
@@ -44,6 +46,22 @@ struct PendingSubAck {
   uint64_t batch = 0;  // RouteBatch that must be synced
   std::vector<ReasonCode> reasons;
   std::vector<Replay> replays;
+};
+
+// Sessions by their client id, without a copy of it.
+struct HashClientId {
+  using is_transparent = void;
+  size_t operator()(std::string_view client_id) const { return absl::HashOf(client_id); }
+  size_t operator()(const Session* s) const { return (*this)(s->client_id); }
+};
+struct EqualClientId {
+  using is_transparent = void;
+  static std::string_view id_of(std::string_view client_id) { return client_id; }
+  static std::string_view id_of(const Session* s) { return s->client_id; }
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return id_of(a) == id_of(b);
+  }
 };
 
 enum class TimerKind : uint8_t { kConnection, kSession };
@@ -266,11 +284,12 @@ class Core {
   void waits_more(Connection& c);
   void waits_less(Connection& c);
   Connection* find(ConnId id) { return connections_.find(id.slot, id.generation); }
-  Session& session_at(SessionIndex index) { return *sessions_by_index_[index]; }
+  Session& session_at(SessionIndex index) { return sessions_[index]; }
   Session* find_session(std::string_view client_id);
   Session& create_session(std::string client_id);
   void set_connection_timer(Connection& c, Instant when);
   void drop_extra_if_idle(Connection& c);
+  void drop_extra_if_idle(Session& s);
   void drop(DropReason reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
   void log(LogEvent::Kind kind, const Connection& c, ReasonCode reason, std::string_view detail);
   uint32_t tick_of(Instant when) const { return static_cast<uint32_t>(when.ns / Broker::kTick.ns); }
@@ -291,8 +310,7 @@ class Core {
   TimerWheel<TimerData> timers_{Instant{}};
   SlotTable<Connection> connections_;
   SlotTable<Session> sessions_;
-  std::vector<Session*> sessions_by_index_;
-  absl::flat_hash_map<std::string_view, Session*> sessions_by_id_;
+  absl::flat_hash_set<Session*, HashClientId, EqualClientId> sessions_by_id_;
 
   TicketTable tickets_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by NodeSlot

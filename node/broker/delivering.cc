@@ -148,7 +148,7 @@ void Core::check_slow() {
   const Instant limit = now_.mono - config_.limits.slow_timeout;
   for (size_t i = 0; i < over_limit_.size();) {
     Session* const s = sessions_.find(over_limit_[i].first, over_limit_[i].second);
-    const bool over = s && s->connection && !s->extra->withheld.empty();
+    const bool over = s && s->connection && s->extra && !s->extra->withheld.empty();
     if (over && s->extra->withheld.front().since > limit) {
       ++i;
       continue;

@@ -178,13 +178,17 @@ void Core::check_quiet(Session& s) {
 void Core::on_quiet(Session& s) {
   s.quiet_listed = false;
   if (s.open_tickets > 0) return;
-  if (s.evicted) current_.to_hub.push_back(EvictDone{s.client_id, s.evicted_claim});
-  s.evicted = false;
+  bool claimed = true;
+  if (s.extra) {
+    for (const Stamp& evicted : std::exchange(s.extra->evicted_claims, {})) {
+      current_.to_hub.push_back(EvictDone{s.client_id, evicted});
+      if (evicted == s.claim) claimed = false;
+    }
+  }
   Connection* const next = find(s.successor);
   if (next && !s.ended) return attach(*next, &s);
   if (!s.ended) return;
-  // The claim goes on with the successor. It was given up with the session if it was evicted.
-  const bool claimed = s.claim != s.evicted_claim;
+  // The claim goes on with the successor; one that was evicted is not ours any more.
   if (!next && claimed) current_.to_hub.push_back(ClaimRelease{s.client_id, s.claim});
   destroy_session(s);
   if (next) attach(*next, nullptr);
@@ -197,8 +201,7 @@ void Core::on_evict(const Evict& evict) {
     current_.to_hub.push_back(EvictDone{evict.client_id, evict.stamp});
     return;
   }
-  s->evicted = true;
-  s->evicted_claim = evict.stamp;
+  s->need_extra().evicted_claims.push_back(evict.stamp);
   if (Connection* const waiting = find(s->successor)) {
     refuse_connect(*waiting, ReasonCode::kSessionTakenOver);
   }

@@ -39,7 +39,7 @@ void Core::check_connection(Connection& c) {
 
 void Core::check_session(Session& s) {
   SHOAL_ASSERT(find_session(s.client_id) == &s);
-  SHOAL_ASSERT(sessions_by_index_[s.index] == &s);
+  SHOAL_ASSERT(sessions_.find(s.index, s.generation) == &s);
   SHOAL_ASSERT(!s.ended || (!s.connection && s.queue.empty() && s.inflight.empty()));
   SHOAL_ASSERT(!s.ended || (router_.subscription_count(s.index) == 0 && s.open_tickets > 0));
   SHOAL_ASSERT(s.connection || s.ended || s.expiry_s > 0);

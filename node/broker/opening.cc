@@ -238,6 +238,7 @@ void Core::attach(Connection& c, Session* existing) {
   s.quota_used = 0;  // a new connection, a new quota (5.0: 4.9)
   for (uint32_t i = 0; i < s.inflight.span(); ++i) s.inflight[i].in_quota = false;
   pump(s);  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1]
+  drop_extra_if_idle(s);
   drop_extra_if_idle(c);
 }
 

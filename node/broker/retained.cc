@@ -102,6 +102,8 @@ bool Core::replay_one(Session& s, Replay& replay) {
 void Core::end_replay(Session& s) {
   s.replaying = false;
   s.extra->seen_live.clear();
+  s.extra->replays.release_if_empty();
+  drop_extra_if_idle(s);
 }
 
 void Core::cancel_replays(Session& s) {

@@ -56,8 +56,14 @@ struct SessionExtra {
   Ring<Replay> replays;
   // Topics whose retained message came live while a replay ran: the stored one may be older.
   std::set<std::string, std::less<>> seen_live;
+  std::vector<Stamp> evicted_claims;  // EvictDone is owed for them
   Instant will_at = Instant::never();
   Instant expires_at = Instant::never();
+
+  bool idle() const {
+    return user.empty() && !access && !will && withheld.empty() && replays.empty() &&
+           evicted_claims.empty() && will_at == Instant::never() && expires_at == Instant::never();
+  }
 };
 
 struct Session {
@@ -83,14 +89,12 @@ struct Session {
   uint32_t open_tickets = 0;  // of what it published
   TimerId timer = kNoTimer;   // connected: retry; absent: will delay and expiry
   bool ended = false;         // only waits for its tickets
-  bool evicted = false;       // then EvictDone is owed for `evicted_claim`
   bool quiet_listed = false;
   bool keeps_copies = false;  // of what was sent: they can be needed again
   bool replaying = false;
   bool over_limit_listed = false;
   const Access* access = nullptr;  // extra->access
   ConnId successor;                // waits for open_tickets to be 0
-  Stamp evicted_claim;
   std::unique_ptr<SessionExtra> extra;
 
   SessionExtra& need_extra() {

@@ -53,6 +53,12 @@ class SlotTable {
     if (cell.next_free != kUsed || cell.generation != generation) return nullptr;
     return reinterpret_cast<T*>(cell.bytes);
   }
+  // `slot` is in use.
+  T& operator[](uint32_t slot) {
+    Cell& cell = cell_of(slot);
+    SHOAL_ASSERT(cell.next_free == kUsed);
+    return *reinterpret_cast<T*>(cell.bytes);
+  }
   uint32_t size() const { return size_; }
 
   // `visit` may destroy the object that it is given, and no other.
