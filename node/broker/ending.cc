@@ -121,6 +121,8 @@ void Core::end_session(Session& s) {
   SHOAL_ASSERT(!s.connection);
   SHOAL_ASSERT(!s.ended);
   s.ended = true;
+  if (s.timer != kNoTimer) timers_.cancel(s.timer);
+  s.timer = kNoTimer;
   router_.drop_session(s.index);
   drop_deliveries(s);
   publish_will(s);  // the session's end is the latest time for it
@@ -132,6 +134,8 @@ void Core::drop_deliveries(Session& s) {
   counters_.queued_bytes_now -= s.queued_bytes;
   for (uint32_t i = 0; i < s.inflight.span(); ++i) give_up_delivery(s.inflight[i]);
   s.inflight = Inflight();
+  s.resend_next = 0;
+  s.quota_used = 0;
   while (!s.queue.empty()) {
     Delivery delivery = s.queue.pop_front();
     ++s.queue_begin;
@@ -158,8 +162,8 @@ void Core::give_up_delivery(Delivery& delivery) {
     ticket->qos = delivery.qos;
     ticket->since = now_.mono;
   }
-  if (ticket->owner == Ticket::For::kRemote) {
-    ticket->not_placed = true;  // its origin picks again
+  if (!ticket->message) {  // its origin picks again; one that we lost has done so already
+    ticket->not_placed = true;
     return progress(ticket);
   }
   auto attempt = std::make_unique<SharedAttempt>();

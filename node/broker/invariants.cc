@@ -43,6 +43,7 @@ void Core::check_session(Session& s) {
   SHOAL_ASSERT(!s.ended || (!s.connection && s.queue.empty() && s.inflight.empty()));
   SHOAL_ASSERT(!s.ended || (router_.subscription_count(s.index) == 0 && s.open_tickets > 0));
   SHOAL_ASSERT(s.connection || s.ended || s.expiry_s > 0);
+  SHOAL_ASSERT(!s.ended || s.timer == kNoTimer);
   SHOAL_ASSERT(!s.connection || s.quota_used <= s.connection->window);  // [MQTT5-4.9.0-2]
   SHOAL_ASSERT(s.resend_next <= s.inflight.span());
   size_t in_quota = 0, open = 0, bytes = 0;

@@ -110,6 +110,21 @@ TEST(Claims, AnUnfinishedPublishIsGivenUpAfterPublishTimeout) {
   EXPECT_EQ(cluster.hub_log.back(), "release c");
 }
 
+TEST(Claims, ASessionThatOnlyWaitsForItsTicketsHasNoTimers) {
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& old = cluster.connect(0, {.client_id = "c", .version = ProtocolVersion::kMqtt311});
+  TestClient& far = cluster.connect(1, "far");
+  cluster.subscribe(far, "t", Qos::k1);
+  cluster.subscribe(old, "t", Qos::k1);
+  cluster.hold_acceptances = true;
+  cluster.publish(old, "t", "m", Qos::k1, 1);  // its own copy is open: a retry is due in 20 s
+  cluster.lose(old);
+  cluster.advance(Duration::seconds(25));
+  EXPECT_EQ(cluster.counters(0).sessions_now, 1u);
+  cluster.release_held();
+  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+}
+
 TEST(Claims, AreGivenBackWithTheSession) {  // [MQTT5-4.1.0-2]
   TestCluster cluster;
   TestClient& one = cluster.connect(0, "volatile");

@@ -120,6 +120,23 @@ TEST(Shared, ALostPeersMessagesArePickedAgain) {
   EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
 }
 
+TEST(Shared, AMemberThatGoesAfterItsMessagesOriginIsPickedByNobody) {
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& member = cluster.connect(1, "member");
+  cluster.subscribe(member, kShared, Qos::k1);
+  member.take();
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  cluster.peer_down(0, 1);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));  // nobody is left to pick
+  TestClient& other = cluster.connect(1, "other");
+  cluster.subscribe(other, kShared, Qos::k1);
+  other.take();
+  cluster.lose(member);
+  EXPECT_THAT(other.take(), IsEmpty());
+  EXPECT_EQ(cluster.counters(1).tickets_now, 0u);
+}
+
 TEST(Shared, AStoredSessionKeepsItsMessages) {  // [MQTT5-4.8.2-4]
   TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
