@@ -40,7 +40,7 @@ class RetainedTree {
   struct PortionLimits {
     size_t messages = 100;
     size_t bytes = 256 * 1024;  // one message at least
-    size_t steps = 10'000;      // topics looked at, each about a microsecond
+    size_t steps = 2'000;       // topics looked at, each about a microsecond
   };
 
   RetainedTree() = default;
