@@ -92,12 +92,12 @@ class Session : public std::enable_shared_from_this<Session> {
     for (const auto& param : url->params()) asked.query[param.key] = param.value;
     asked.body = request.body();
     const auto authorization = request[http::field::authorization];
-    asked.is_trusted = is_trusted_ || server_->has_token({authorization.data(), authorization.size()});
+    asked.is_trusted =
+        is_trusted_ || server_->has_token({authorization.data(), authorization.size()});
     stream_.expires_never();  // the answer may take its time
     server_->handler(std::move(asked), [self = shared_from_this()](AdminResponse answer) {
-      asio::post(self->server_->io, [self, answer = std::move(answer)]() mutable {
-        self->write(std::move(answer));
-      });
+      asio::post(self->server_->io,
+                 [self, answer = std::move(answer)]() mutable { self->write(std::move(answer)); });
     });
   }
 
@@ -127,15 +127,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
 template <class Acceptor>
 void AdminServer::Impl::accept(Acceptor& acceptor, bool is_trusted) {
-  acceptor.async_accept([self = shared_from_this(), &acceptor, is_trusted](
-                            const error_code& error, typename Acceptor::protocol_type::socket socket) {
-    if (error == asio::error::operation_aborted) return;
-    if (error) return self->accept_later(acceptor, is_trusted);
-    if (self->connections < kConnectionsMax) {
-      std::make_shared<Session>(self, Protocol::socket(std::move(socket)), is_trusted)->read();
-    }
-    self->accept(acceptor, is_trusted);
-  });
+  acceptor.async_accept(
+      [self = shared_from_this(), &acceptor, is_trusted](
+          const error_code& error, typename Acceptor::protocol_type::socket socket) {
+        if (error == asio::error::operation_aborted) return;
+        if (error) return self->accept_later(acceptor, is_trusted);
+        if (self->connections < kConnectionsMax) {
+          std::make_shared<Session>(self, Protocol::socket(std::move(socket)), is_trusted)->read();
+        }
+        self->accept(acceptor, is_trusted);
+      });
 }
 
 template <class Acceptor>
