@@ -1,6 +1,7 @@
 // The composition root: the commands of the one program.
 #include "node/cli/commands.h"
 #include "node/client/bench/bench_command.h"
+#include "node/client/ctl/ctl_command.h"
 #include "node/client/tool_session.h"
 #include "node/serve/serve_command.h"
 
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
       {"pub", "publish messages", run_tool<shoal::run_pub>},
       {"sub", "subscribe and print what arrives", run_tool<shoal::run_sub>},
       {"bench", "load a broker and check every message", run_tool<shoal::run_bench>},
+      {"ctl", "look at a running node and its cluster, and change them", run_tool<shoal::run_ctl>},
       {"passwd", "change a password file",
        [&](const Args& args) { return shoal::run_passwd(args, streams); }},
       {"check", "check a configuration file",

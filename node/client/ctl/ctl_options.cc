@@ -1,0 +1,58 @@
+#include "node/client/ctl/ctl_options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace shoal::ctl {
+namespace {
+
+void add_verbs(CLI::App& app, CtlOptions& options) {
+  app.require_subcommand(1);
+  const auto verb = [&](const char* name, const char* help, Verb value) {
+    CLI::App* const sub = app.add_subcommand(name, help);
+    sub->set_help_flag("--help", "this text");
+    sub->fallthrough();
+    sub->callback([&options, value] { options.verb = value; });
+    return sub;
+  };
+  verb("members", "the nodes of the cluster, as this one sees them", Verb::kMembers);
+  verb("sessions", "this node's sessions", Verb::kSessions);
+  CLI::App* const drain = verb("drain", "not ready any more; clients are closed", Verb::kDrain);
+  drain->add_option("--rate", options.per_second, "clients to close a second; 0 ends the draining")
+      ->capture_default_str();
+  drain->add_flag("--wait", options.wait, "until no client is left, with progress");
+  verb("leave", "this node is forgotten by the others", Verb::kLeave);
+  verb("remove", "a dead node is forgotten: it counts for no majority any more", Verb::kRemove)
+      ->add_option("node", options.subject, "its name or id")
+      ->required();
+  verb("kick", "close a client's connection; its session stays", Verb::kKick)
+      ->add_option("client", options.subject, "its client id")
+      ->required();
+}
+
+}  // namespace
+
+std::variant<CtlOptions, ClientUsage> ctl_options_of(int argc, const char* const* argv) {
+  CtlOptions options;
+  CLI::App app{"Looks at a running node and its cluster, and changes them.", "shoal ctl"};
+  app.set_help_flag("--help", "this text");
+  CLI::Option* const data_dir =
+      app.add_option("--data-dir", options.data_dir, "of the node, on this machine")
+          ->envname("SHOAL_DATA_DIR")
+          ->capture_default_str();
+  CLI::Option* const admin =
+      app.add_option("--admin", options.admin, "http://HOST:PORT of the node's admin address");
+  data_dir->excludes(admin);
+  app.add_option("--token-file", options.token_file, "the admin address's token")->needs(admin);
+  app.add_flag("--json", options.json, "what the node says, as it is");
+  add_verbs(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return ClientUsage{0, app.help("", CLI::AppFormatMode::All)};
+  } catch (const CLI::ParseError& error) {
+    return ClientUsage{2, error.what()};
+  }
+  return options;
+}
+
+}  // namespace shoal::ctl

@@ -1,0 +1,27 @@
+// The command line of `shoal ctl`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "node/client/client_options.h"
+
+namespace shoal::ctl {
+
+enum class Verb : uint8_t { kMembers, kSessions, kDrain, kLeave, kRemove, kKick };
+
+struct CtlOptions {
+  Verb verb = Verb::kMembers;
+  std::string data_dir = "./shoal-data";  // its ctl.sock is asked, unless `admin` is given
+  std::string admin;                      // http://HOST:PORT
+  std::string token_file;                 // for `admin`
+  bool json = false;
+  uint32_t per_second = 100;  // drain: clients to close a second; 0 ends the draining
+  bool wait = false;          // drain: until no client is left
+  std::string subject;        // remove: a node; kick: a client id
+};
+
+std::variant<CtlOptions, ClientUsage> ctl_options_of(int argc, const char* const* argv);
+
+}  // namespace shoal::ctl
