@@ -3,231 +3,231 @@
 #include <algorithm>
 #include <utility>
 
+#include "shoal/assert.h"
+
 namespace shoal {
 namespace {
 
-constexpr int kClaimsOfOneFrame = 500;
-
-Stamp stamp_of(const Pair& pair, uint64_t counter) { return {counter, pair.id()}; }
+constexpr size_t kPortionBytes = 64 * 1024;
+constexpr size_t kPortionsOpenBytes = 256 * 1024;
+constexpr size_t kClaimOverhead = 16;
+constexpr size_t kClientIdMax = UINT16_MAX;  // a UTF-8 string of MQTT (5.0: 1.5.4)
 
 }  // namespace
 
+Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
+               std::function<std::set<NodeId>()> asked)
+    : context_(context), open_pairs_(std::move(open_pairs)), asked_(std::move(asked)) {}
+
 // ---- workers ------------------------------------------------------------------------------------
 
-void Claims::on_request(WorkerIndex from, ClaimRequest&& request, bool available) {
-  Pending pending{.conn = request.conn,
-                  .worker = from,
-                  .stamp = {},
-                  .clean_start = request.clean_start,
-                  .waits = {},
-                  .waits_for_us = false};
-  const std::string client_id = std::move(request.client_id);
-  if (!available) return answer(client_id, pending, ClaimAnswer::Outcome::kUnavailable);
-  supersede(client_id);
-  const auto held = held_.find(client_id);
-  if (held != held_.end() && held->second.worker != from) {
-    if (!request.clean_start) {
-      return answer(client_id, pending, ClaimAnswer::Outcome::kMoved, held->second.worker);
-    }
-    evict(client_id, held->second, true);
-    pending.waits_for_us = true;
+void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
+  const std::string& id = in.client_id;
+  if (!is_available) {
+    context_.mail(bit_of(worker), ClaimAnswer{.conn = in.conn,
+                                              .client_id = id,
+                                              .outcome = ClaimAnswer::Outcome::kUnavailable});
+    return;
   }
-  pending.stamp = context_.next_stamp();
-  ask_peers(client_id, pending);
-  pending_.insert_or_assign(client_id, std::move(pending));
-  grant_if_free(client_id);
+  supersede(id);
+  const auto holder = holders_.find(id);
+  const bool is_held = holder != holders_.end();
+  const bool is_elsewhere = is_held && holder->second.worker != worker;
+  if (is_elsewhere && !in.clean_start && !holder->second.is_evicting) {
+    context_.mail(bit_of(worker), ClaimAnswer{.conn = in.conn,
+                                              .client_id = id,
+                                              .outcome = ClaimAnswer::Outcome::kMoved,
+                                              .worker = holder->second.worker});
+    return;
+  }
+  Request request{.worker = worker,
+                  .conn = in.conn,
+                  .stamp = context_.next_stamp(),
+                  .clean_start = in.clean_start,
+                  .waits_for = asked_()};
+  if (is_elsewhere) evict(id, holder->second, in.clean_start);
+  request.waits_for_holder = is_held && holder->second.is_evicting;
+  const proto::Claim claim = message_of(id, request);
+  requests_[id] = std::move(request);
+  for (Pair* const pair : open_pairs_()) pair->send(FrameKind::kClaim, claim);
+  check(id);
 }
 
-void Claims::on_release(const ClaimRelease& release) { forget(release.client_id, release.stamp); }
-
-void Claims::on_evicted(const EvictDone& done) { forget(done.client_id, done.stamp); }
-
-void Claims::on_all_closed() {
-  held_.clear();
-  pending_.clear();
-  owed_.clear();
-}
-
-void Claims::ask_peers(const std::string& client_id, Pending& pending) {
+proto::Claim Claims::message_of(const std::string& client_id, const Request& request) const {
   proto::Claim claim;
   claim.set_client_id(client_id);
-  claim.set_counter(pending.stamp.counter);
-  claim.set_clean_start(pending.clean_start);
+  claim.set_counter(request.stamp.counter);
+  claim.set_clean_start(request.clean_start);
   claim.set_answered(true);
-  for (Pair* const pair : peers_()) {
-    pair->send(FrameKind::kClaim, claim);
-    if (is_heard(*pair)) pending.waits.insert(pair->id());
-  }
+  return claim;
 }
 
-void Claims::evict(const std::string& client_id, const Held& held, bool clean_start) {
-  context_.mail(bit_of(held.worker), Evict{client_id, held.stamp, clean_start});
-}
-
-void Claims::answer(const std::string& client_id, const Pending& pending,
-                    ClaimAnswer::Outcome outcome, WorkerIndex worker) {
-  context_.mail(bit_of(pending.worker),
-                ClaimAnswer{pending.conn, client_id, outcome, pending.stamp, worker});
-}
-
-// A later claim has come: the one that waits is void.
+// A later claim: whoever waits for this id here waits no longer.
 void Claims::supersede(const std::string& client_id) {
-  const auto it = pending_.find(client_id);
-  if (it == pending_.end()) return;
-  answer(client_id, it->second, ClaimAnswer::Outcome::kSuperseded);
-  pending_.erase(it);
+  const auto it = requests_.find(client_id);
+  if (it == requests_.end()) return;
+  context_.mail(bit_of(it->second.worker),
+                ClaimAnswer{.conn = it->second.conn,
+                            .client_id = client_id,
+                            .outcome = ClaimAnswer::Outcome::kSuperseded});
+  requests_.erase(it);
 }
 
-void Claims::grant_if_free(const std::string& client_id) {
-  const auto it = pending_.find(client_id);
-  if (it == pending_.end() || it->second.waits_for_us || !it->second.waits.empty()) return;
-  held_.insert_or_assign(client_id, Held{it->second.stamp, it->second.worker});
-  answer(client_id, it->second, ClaimAnswer::Outcome::kGranted);
-  pending_.erase(it);
+void Claims::evict(const std::string& client_id, Holder& holder, bool clean_start) {
+  if (holder.is_evicting) return;
+  holder.is_evicting = true;
+  context_.mail(bit_of(holder.worker),
+                Evict{client_id, {holder.counter, context_.self}, clean_start});
 }
 
-// Nothing of this claim is left at its worker.
-void Claims::forget(const std::string& client_id, const Stamp& stamp) {
-  const auto it = held_.find(client_id);
-  if (it == held_.end() || it->second.stamp != stamp) return;
-  held_.erase(it);
-  if (const auto pending = pending_.find(client_id); pending != pending_.end()) {
-    pending->second.waits_for_us = false;
+void Claims::on_release(WorkerIndex worker, const ClaimRelease& release) {
+  on_evict_done(worker, {release.client_id, release.stamp});
+}
+
+void Claims::on_evict_done(WorkerIndex worker, const EvictDone& done) {
+  const auto it = holders_.find(done.client_id);
+  if (it == holders_.end() || it->second.worker != worker) return;
+  if (done.stamp != Stamp{it->second.counter, context_.self}) return;
+  holders_.erase(it);
+  on_holder_gone(done.client_id);
+}
+
+void Claims::on_holder_gone(const std::string& client_id) {
+  const auto asking = asking_.find(client_id);
+  if (asking != asking_.end()) {
+    for (Pair* const pair : open_pairs_()) {
+      for (const Asking& one : asking->second) {
+        if (one.peer == pair->id()) reply(*pair, client_id, one.counter, 0);
+      }
+    }
+    asking_.erase(asking);
   }
-  pay_replies(client_id);
-  grant_if_free(client_id);
+  const auto request = requests_.find(client_id);
+  if (request == requests_.end()) return;
+  request->second.waits_for_holder = false;
+  check(client_id);
+}
+
+bool Claims::check(const std::string& client_id) {
+  const auto it = requests_.find(client_id);
+  Request& request = it->second;
+  if (request.waits_for_holder || !request.waits_for.empty()) return false;
+  context_.mail(bit_of(request.worker), ClaimAnswer{.conn = request.conn,
+                                                    .client_id = client_id,
+                                                    .outcome = ClaimAnswer::Outcome::kGranted,
+                                                    .stamp = request.stamp});
+  holders_[client_id] = {.counter = request.stamp.counter, .worker = request.worker};
+  requests_.erase(it);
+  return true;
+}
+
+void Claims::check_waits() {
+  if (requests_.empty()) return;
+  const std::set<NodeId> asked = asked_();
+  std::vector<std::string> ready;
+  for (auto& [id, request] : requests_) {
+    std::erase_if(request.waits_for, [&asked](NodeId peer) { return asked.count(peer) == 0; });
+    if (request.waits_for.empty()) ready.push_back(id);
+  }
+  for (const std::string& id : ready) check(id);
 }
 
 // ---- peers --------------------------------------------------------------------------------------
 
-// A silent peer is not waited for: if it lives, it is cut off, and the later claim wins afterwards.
-bool Claims::is_heard(const Pair& pair) const {
-  const Limits& limits = context_.config.limits;
-  return context_.now.mono - pair.last_heard <= limits.lease + limits.lease_margin;
-}
-
-void Claims::on_tick() {
-  if (pending_.empty()) return;
-  std::set<NodeId> silent;
-  for (const Pair* const pair : peers_()) {
-    if (!is_heard(*pair)) silent.insert(pair->id());
-  }
-  if (silent.empty()) return;
-  std::vector<std::string> freed;
-  for (auto& [client_id, pending] : pending_) {
-    const size_t removed =
-        std::erase_if(pending.waits, [&](NodeId id) { return silent.contains(id); });
-    if (removed != 0) freed.push_back(client_id);
-  }
-  for (const std::string& client_id : freed) grant_if_free(client_id);
-}
-
 void Claims::on_open(Pair& pair) {
-  std::vector<std::pair<std::string, uint64_t>> all;
-  for (const auto& [client_id, held] : held_) all.emplace_back(client_id, held.stamp.counter);
-  for (const auto& [client_id, pending] : pending_) {
-    all.emplace_back(client_id, pending.stamp.counter);
+  for (auto& [id, request] : requests_) {
+    pair.send(FrameKind::kClaim, message_of(id, request));
+    request.waits_for.insert(pair.id());
   }
-  // The table has no order of its own that two runs would share.
-  std::sort(all.begin(), all.end());
-  proto::Claims message;
-  for (const auto& [client_id, counter] : all) {
-    proto::Claim* const claim = message.add_claims();
-    claim->set_client_id(client_id);
-    claim->set_counter(counter);
-    if (message.claims_size() < kClaimsOfOneFrame) continue;
-    pair.send(FrameKind::kClaims, message);
-    message.Clear();
-  }
-  if (message.claims_size() != 0) pair.send(FrameKind::kClaims, message);
+  telling_[pair.id()] = {};
+  pump(pair);
 }
 
 void Claims::on_end(const Pair& pair) {
-  std::vector<std::string> freed;
-  for (auto& [client_id, pending] : pending_) {
-    if (pending.waits.erase(pair.id()) != 0) freed.push_back(client_id);
+  telling_.erase(pair.id());
+  for (auto& [id, asking] : asking_) {
+    std::erase_if(asking, [&pair](const Asking& one) { return one.peer == pair.id(); });
   }
-  for (auto& [client_id, owed] : owed_) {
-    std::erase_if(owed, [&](const OwedReply& one) { return one.peer == pair.id(); });
-  }
-  for (const std::string& client_id : freed) grant_if_free(client_id);
 }
 
-bool Claims::give_way(const std::string& client_id, const Stamp& theirs, bool clean_start,
-                      uint64_t& later_counter) {
-  later_counter = 0;
-  if (const auto it = pending_.find(client_id); it != pending_.end()) {
-    if (it->second.stamp > theirs) {
-      later_counter = it->second.stamp.counter;
-      return true;
+void Claims::pump(Pair& pair) {
+  const auto telling = telling_.find(pair.id());
+  if (telling == telling_.end()) return;
+  while (pair.kept_bytes(Lane::kControl) < kPortionsOpenBytes) {
+    proto::Claims portion;
+    auto at = telling->second.empty() ? holders_.begin() : holders_.upper_bound(telling->second);
+    for (size_t bytes = 0; at != holders_.end() && bytes < kPortionBytes; ++at) {
+      proto::Claim* const claim = portion.add_claims();
+      claim->set_client_id(at->first);
+      claim->set_counter(at->second.counter);
+      bytes += at->first.size() + kClaimOverhead;
+      telling->second = at->first;
     }
-    supersede(client_id);
+    const bool is_last = at == holders_.end();
+    if (is_last) telling_.erase(telling);
+    if (portion.claims_size() != 0) pair.send(FrameKind::kClaims, portion);
+    if (is_last) return;
   }
-  const auto held = held_.find(client_id);
-  if (held == held_.end()) return true;
-  if (held->second.stamp > theirs) {
-    later_counter = held->second.stamp.counter;
-    return true;
-  }
-  evict(client_id, held->second, clean_start);
-  return false;
 }
 
-bool Claims::on_claim(Pair& pair, const proto::Claim& claim) {
-  context_.see_counter(claim.counter());
-  uint64_t later = 0;
-  const std::string& client_id = claim.client_id();
-  const bool is_free =
-      give_way(client_id, stamp_of(pair, claim.counter()), claim.clean_start(), later);
-  if (!claim.answered()) return true;
-  if (is_free) {
-    reply(pair, client_id, claim.counter(), later);
-  } else {
-    owed_[client_id].push_back({pair.id(), claim.counter()});
-  }
-  return true;
-}
-
-bool Claims::on_claims(Pair& pair, const proto::Claims& claims) {
-  for (const proto::Claim& claim : claims.claims()) {
-    context_.see_counter(claim.counter());
-    uint64_t later = 0;
-    give_way(claim.client_id(), stamp_of(pair, claim.counter()), claim.clean_start(), later);
-  }
-  return true;
-}
-
-bool Claims::on_reply(Pair& pair, const proto::ClaimReply& reply) {
-  const auto it = pending_.find(reply.client_id());
-  if (it == pending_.end() || it->second.stamp.counter != reply.counter()) return true;
-  if (reply.later_counter() != 0) {
-    context_.see_counter(reply.later_counter());
-    supersede(reply.client_id());
-    return true;
-  }
-  it->second.waits.erase(pair.id());
-  grant_if_free(reply.client_id());
-  return true;
-}
-
-void Claims::reply(Pair& pair, const std::string& client_id, uint64_t counter,
-                   uint64_t later_counter) {
+void Claims::reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later) {
   proto::ClaimReply message;
   message.set_client_id(client_id);
   message.set_counter(counter);
-  message.set_later_counter(later_counter);
+  message.set_later_counter(later);
   pair.send(FrameKind::kClaimReply, message);
 }
 
-void Claims::pay_replies(const std::string& client_id) {
-  const auto it = owed_.find(client_id);
-  if (it == owed_.end()) return;
-  const std::vector<OwedReply> owed = std::move(it->second);
-  owed_.erase(it);
-  for (Pair* const pair : peers_()) {
-    for (const OwedReply& one : owed) {
-      if (one.peer == pair->id()) reply(*pair, client_id, one.counter, 0);
+bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
+  const std::string& id = claim.client_id();
+  if (id.empty() || id.size() > kClientIdMax || claim.counter() == 0) return false;
+  context_.see_counter(claim.counter());
+  const Stamp stamp{claim.counter(), pair.id()};
+  const auto request = requests_.find(id);
+  if (request != requests_.end()) {
+    if (stamp < request->second.stamp) {
+      // Ours is told to it as well, and evicts what it may have granted by then.
+      if (claim.answered()) reply(pair, id, stamp.counter, request->second.stamp.counter);
+      return true;
     }
+    supersede(id);
+  }
+  const auto holder = holders_.find(id);
+  if (holder == holders_.end()) {
+    if (claim.answered()) reply(pair, id, stamp.counter, 0);
+    return true;
+  }
+  if (stamp < Stamp{holder->second.counter, context_.self}) {
+    if (claim.answered()) reply(pair, id, stamp.counter, holder->second.counter);
+    return true;
+  }
+  if (claim.answered()) asking_[id].push_back({pair.id(), stamp.counter});
+  evict(id, holder->second, claim.clean_start());
+  return true;
+}
+
+bool Claims::on_peer_claims(Pair& pair, const proto::Claims& claims) {
+  return std::all_of(claims.claims().begin(), claims.claims().end(), [&](const proto::Claim& one) {
+    return !one.answered() && on_peer_claim(pair, one);
+  });
+}
+
+void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
+  context_.see_counter(reply.later_counter());
+  const std::string& id = reply.client_id();
+  const bool is_later = reply.later_counter() != 0;
+  const auto request = requests_.find(id);
+  if (request != requests_.end() && request->second.stamp.counter == reply.counter()) {
+    if (is_later) return supersede(id);
+    request->second.waits_for.erase(pair.id());
+    check(id);
+    return;
+  }
+  // Granted without this peer, because it was silent: the later claim wins all the same.
+  const auto holder = holders_.find(id);
+  if (!is_later || holder == holders_.end() || holder->second.counter != reply.counter()) return;
+  if (Stamp{reply.counter(), context_.self} < Stamp{reply.later_counter(), pair.id()}) {
+    evict(id, holder->second, false);
   }
 }
 

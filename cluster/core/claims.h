@@ -1,8 +1,8 @@
-// Who has which client id (design: one client id, one connection). A claim is (client id, stamp); a
-// CONNECT asks for one. It goes to every peer that can be heard; each evicts its own older claim
-// (connection and stored session) and answers when that is done, or answers that it has a later one.
-// What a peer that cannot be heard still has is settled when it is back: both sides of a new session
-// tell all their claims, and the later of two wins.
+// Who has a client id. Each hub knows the claims of its own workers only; a new claim goes to every
+// peer, which evicts its own older one and answers when that is done, or answers that its own is
+// later. A claim is granted when all that are waited for have answered: so at that moment nobody
+// else has the id. Stamps decide between claims that know nothing of each other, after a partition
+// or in a race: the later wins wherever the two meet.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 #include "cluster/core/context.h"
 #include "cluster/core/pair.h"
@@ -21,66 +22,65 @@ namespace shoal {
 
 class Claims {
  public:
-  // `peers`: those with an open session.
-  Claims(Context& context, std::function<std::vector<Pair*>()> peers)
-      : context_(context), peers_(std::move(peers)) {}
+  // `asked`: peers whose answer a claim needs now.
+  Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
+         std::function<std::set<NodeId>()> asked);
 
   // ---- workers
-  void on_request(WorkerIndex from, ClaimRequest&& request, bool available);
-  void on_release(const ClaimRelease& release);
-  void on_evicted(const EvictDone& done);
-  // All workers have closed all connections and forgotten all sessions.
-  void on_all_closed();
+  void on_request(WorkerIndex worker, const ClaimRequest& request, bool is_available);
+  void on_release(WorkerIndex worker, const ClaimRelease& release);
+  void on_evict_done(WorkerIndex worker, const EvictDone& done);
+  // Fewer peers may be waited for.
+  void check_waits();
 
-  // ---- peers; false: the peer breaks the protocol
+  // ---- peers
   void on_open(Pair& pair);
   void on_end(const Pair& pair);
-  bool on_claim(Pair& pair, const proto::Claim& claim);
-  bool on_claims(Pair& pair, const proto::Claims& claims);
-  bool on_reply(Pair& pair, const proto::ClaimReply& reply);
-  // Peers that fell silent are not waited for any longer.
-  void on_tick();
+  void pump(Pair& pair);
+  // False: the peer breaks the protocol.
+  bool on_peer_claim(Pair& pair, const proto::Claim& claim);
+  bool on_peer_claims(Pair& pair, const proto::Claims& claims);
+  void on_reply(const Pair& pair, const proto::ClaimReply& reply);
 
-  size_t count() const { return held_.size(); }
+  uint64_t count() const { return holders_.size(); }
 
  private:
-  struct Held {
-    Stamp stamp;
+  // A granted claim of this node. Small: there is one for each session.
+  struct Holder {
+    uint64_t counter = 0;
     WorkerIndex worker = 0;
+    bool is_evicting = false;
   };
-  // A CONNECT that waits.
-  struct Pending {
-    ConnId conn;
+  // A request that waits.
+  struct Request {
     WorkerIndex worker = 0;
+    ConnId conn;
     Stamp stamp;
     bool clean_start = false;
-    std::set<NodeId> waits;     // peers that have not answered
-    bool waits_for_us = false;  // the older claim of another worker is being evicted
+    bool waits_for_holder = false;  // another worker here, or an eviction under way
+    std::set<NodeId> waits_for;
   };
-  struct OwedReply {
+  // A peer that waits for an eviction here.
+  struct Asking {
     NodeId peer;
-    uint64_t counter = 0;
+    uint64_t counter;
   };
 
-  bool is_heard(const Pair& pair) const;
-  void ask_peers(const std::string& client_id, Pending& pending);
-  void evict(const std::string& client_id, const Held& held, bool clean_start);
-  void answer(const std::string& client_id, const Pending& pending, ClaimAnswer::Outcome outcome,
-              WorkerIndex worker = 0);
   void supersede(const std::string& client_id);
-  void grant_if_free(const std::string& client_id);
-  void forget(const std::string& client_id, const Stamp& stamp);
-  // Makes room for a peer's claim; true when nothing of ours is in its way any more.
-  bool give_way(const std::string& client_id, const Stamp& theirs, bool clean_start,
-                uint64_t& later_counter);
-  void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later_counter);
-  void pay_replies(const std::string& client_id);
+  void evict(const std::string& client_id, Holder& holder, bool clean_start);
+  void on_holder_gone(const std::string& client_id);
+  bool check(const std::string& client_id);
+  void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later);
+  proto::Claim message_of(const std::string& client_id, const Request& request) const;
 
   Context& context_;
-  const std::function<std::vector<Pair*>()> peers_;
-  absl::flat_hash_map<std::string, Held> held_;
-  std::map<std::string, Pending> pending_;
-  std::map<std::string, std::vector<OwedReply>> owed_;
+  std::function<std::vector<Pair*>()> open_pairs_;
+  std::function<std::set<NodeId>()> asked_;
+  // Sorted, so that a peer can be told all of them in portions.
+  absl::btree_map<std::string, Holder> holders_;
+  absl::flat_hash_map<std::string, Request> requests_;
+  absl::flat_hash_map<std::string, std::vector<Asking>> asking_;
+  std::map<NodeId, std::string> telling_;  // peers that still get the claims: after which
 };
 
 }  // namespace shoal

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kUnackedMax = 2 * 1024 * 1024;  // of one parcel, in the lane
 constexpr size_t kHeadSizeBytes = 8;
-constexpr size_t kStampBytes = 17;          // counter, node, 1: removed
+constexpr size_t kStampBytes = 17;          // counter, node, 1: the end of a copy
 constexpr size_t kHeadSlack = 1024 * 1024;  // what a batch has besides its messages
 constexpr uint64_t kItemBytes = 64 * 1024;  // loads are counted in lumps of about this
 constexpr int kRangesMax = 4096;            // in one Accept
@@ -30,11 +30,10 @@ void Forwarding::on_open(const Pair& pair) {
   flows_[pair.id()].loads.resize(context_.config.workers);
 }
 
-void Forwarding::on_end(const Pair& pair, std::vector<uint64_t>& lost_tokens) {
+void Forwarding::on_end(const Pair& pair) {
   const auto it = flows_.find(pair.id());
   if (it == flows_.end()) return;
-  const auto drop = [this, &lost_tokens](const Parcel& parcel) {
-    if (parcel.token != 0) lost_tokens.push_back(parcel.token);
+  const auto drop = [this](const Parcel& parcel) {
     if (parcel.kind == FrameKind::kBatch) dropped_ += parcel.batch->messages;
   };
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -90,18 +89,25 @@ void Forwarding::on_consumed(Pair* pair, WorkerIndex from, uint64_t bytes) {
   }
 }
 
-void Forwarding::send_retained(Pair& pair, const Stamp& stamp, const std::string& removed_topic,
-                               ForwardBatchRef batch, uint64_t token) {
+void Forwarding::send_retained(Pair& pair, const Stamp& stamp, ForwardBatchRef batch,
+                               uint64_t token) {
   Parcel parcel{.kind = FrameKind::kRetained, .batch = std::move(batch), .token = token};
   parcel.head.resize(kStampBytes);
   auto* const at = reinterpret_cast<uint8_t*>(parcel.head.data());
   put_u64(at, stamp.counter);
   put_u64(at + 8, stamp.node.value);
-  at[16] = parcel.batch ? 0 : 1;
-  parcel.head += removed_topic;
-  parcel.bytes = parcel.head.size() + (parcel.batch ? parcel.batch->bytes() : 0);
-  const bool is_large = parcel.batch && !parcel.batch->large.empty();
-  enqueue(pair, flows_.at(pair.id()), is_large ? Lane::kBulk : Lane::kForward, std::move(parcel));
+  parcel.bytes = parcel.head.size() + parcel.batch->bytes();
+  const Lane lane = parcel.batch->large.empty() ? Lane::kForward : Lane::kBulk;
+  enqueue(pair, flows_.at(pair.id()), lane, std::move(parcel));
+}
+
+void Forwarding::send_retained_end(Pair& pair) {
+  for (const Lane lane : {Lane::kForward, Lane::kBulk}) {
+    Parcel parcel{.kind = FrameKind::kRetained, .head = std::string(kStampBytes, '\0')};
+    parcel.head.back() = 1;
+    parcel.bytes = kStampBytes;
+    enqueue(pair, flows_.at(pair.id()), lane, std::move(parcel));
+  }
 }
 
 // ---- out ----------------------------------------------------------------------------------------
@@ -205,7 +211,7 @@ bool Forwarding::add(Joined& joined, std::span<const uint8_t> bytes) {
   joined.wire_bytes += bytes.size();
   const size_t missing = joined.head_bytes - joined.head.size();
   const auto head = bytes.first(std::min(missing, bytes.size()));
-  const bool was_complete = missing == 0 && (joined.batch || joined.retained.stamp.node);
+  const bool was_complete = missing == 0 && (joined.batch || joined.retained.is_end);
   joined.head.insert(joined.head.end(), head.begin(), head.end());
   if (joined.head.size() < joined.head_bytes) return true;
   if (!was_complete && !parse_head(joined)) return false;
@@ -222,13 +228,10 @@ bool Forwarding::parse_head(Joined& joined) {
   if (joined.kind == FrameKind::kRetained) {
     if (head.size() < kStampBytes) return false;
     joined.retained.stamp = {get_u64(&head[0]), NodeId{get_u64(&head[8])}};
-    const bool is_removed = head[16] != 0;
-    head = head.subspan(kStampBytes);
+    joined.retained.is_end = head[16] != 0;
+    if (joined.retained.is_end) return true;
     if (!joined.retained.stamp.node) return false;
-    if (is_removed) {
-      joined.retained.removed_topic.assign(head.begin(), head.end());
-      return !head.empty();
-    }
+    head = head.subspan(kStampBytes);
   }
   std::optional<ParsedForwardBatch> parsed = parse_forward_batch(head);
   if (!parsed) return false;
@@ -250,7 +253,7 @@ bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane,
   Joined joined = std::exchange(flow.joined[index], Joined());
   if (joined.head.size() < joined.head_bytes || joined.large_have < joined.large_bytes)
     return false;
-  if (!joined.batch && joined.retained.removed_topic.empty()) return false;
+  if (!joined.batch && !joined.retained.is_end) return false;
   if (joined.large_bytes != 0 && !attach_large(*joined.batch, std::move(joined.large),
                                                joined.large_bytes, context_.now.mono)) {
     return false;

@@ -29,11 +29,11 @@
 
 namespace shoal {
 
-// A retained message of a peer, or its removal.
+// A retained message of a peer (removed: an empty payload), or the end of a copy of all.
 struct RetainedParcel {
   Stamp stamp;
-  std::string removed_topic;  // empty: `batch` has the message
-  std::shared_ptr<ForwardBatch> batch;
+  bool is_end = false;
+  std::shared_ptr<ForwardBatch> batch;  // of one message; null at the end
 };
 
 class Forwarding {
@@ -41,15 +41,16 @@ class Forwarding {
   Forwarding(Context& context, const Routes& routes) : context_(context), routes_(routes) {}
 
   void on_open(const Pair& pair);
-  // Tokens of parcels that were not sent are appended.
-  void on_end(const Pair& pair, std::vector<uint64_t>& lost_tokens);
+  void on_end(const Pair& pair);
 
   // ---- workers
   void on_forward(Pair* pair, WorkerIndex from, ForwardBatchRef batch);
   void on_accept(Pair* pair, WorkerIndex from, AcceptOut&& accept);
   void on_consumed(Pair* pair, WorkerIndex from, uint64_t bytes);
-  void send_retained(Pair& pair, const Stamp& stamp, const std::string& removed_topic,
-                     ForwardBatchRef batch, uint64_t token);
+  // `token` comes back when the peer has it.
+  void send_retained(Pair& pair, const Stamp& stamp, ForwardBatchRef batch, uint64_t token);
+  // On both lanes, behind all that was sent.
+  void send_retained_end(Pair& pair);
 
   // ---- peers
   // False: the peer breaks the protocol.

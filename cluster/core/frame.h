@@ -45,7 +45,6 @@ enum class FrameKind : uint8_t {
   kAccept,
   kRetainedDigest,
   kRetainedWanted,
-  kRetainedSent,
 
   kBatch = 64,  // forward and bulk lane
   kRetained,

@@ -44,7 +44,7 @@ void HubCore::leave(uint64_t token) {
 
 void HubCore::say_leaving() {
   if (!leave_token_ || !members_.leave(context_.self)) return;
-  leave_waits_ = static_cast<int>(open_pairs().size());
+  for (const Pair* const pair : open_pairs()) leave_waits_.insert(pair->id());
   leave_deadline_ = context_.now.mono + kLeaveWait;
   on_members_changed(kLeaveToken);
   check_left();
@@ -52,7 +52,7 @@ void HubCore::say_leaving() {
 
 void HubCore::check_left() {
   if (!leave_token_ || is_self_member()) return;
-  if (leave_waits_ > 0 && context_.now.mono < leave_deadline_) return;
+  if (!leave_waits_.empty() && context_.now.mono < leave_deadline_) return;
   answer(*leave_token_, true, "this node has left the cluster");
   leave_token_.reset();
 }

@@ -36,8 +36,11 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       routes_(
           context_, [this] { return open_pairs(); }, [this] { return waited_for(); }),
       forwarding_(context_, routes_),
-      claims_(context_, [this] { return open_pairs(); }),
-      retained_(context_, forwarding_, [this] { return open_pairs(); }) {
+      claims_(
+          context_, [this] { return open_pairs(); }, [this] { return asked_for_claims(); }),
+      retained_(
+          context_, forwarding_, [this] { return open_pairs(); },
+          [this] { return needed_for_retained(); }) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
 }
@@ -63,7 +66,6 @@ void HubCore::on_tick(Now now) {
   if (now.mono - last_heartbeat_ >= context_.config.limits.heartbeat_interval) heartbeat();
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
-  claims_.on_tick();
   retained_.on_tick();
   settle();
 }
@@ -89,19 +91,6 @@ void HubCore::on_mail(WorkerIndex from, RoutesApplied&& mail) {
   settle();
 }
 
-void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
-  const bool is_available = is_in_cluster() && closing_ == 0 && !is_draining_;
-  claims_.on_request(from, std::move(mail), is_available);
-}
-
-void HubCore::on_mail(WorkerIndex, ClaimRelease&& mail) { claims_.on_release(mail); }
-
-void HubCore::on_mail(WorkerIndex, EvictDone&& mail) { claims_.on_evicted(mail); }
-
-void HubCore::on_mail(WorkerIndex from, RetainWrite&& mail) { retained_.on_write(from, mail); }
-
-void HubCore::on_mail(WorkerIndex from, RetainedQuery&& mail) { retained_.on_query(from, mail); }
-
 void HubCore::on_mail(WorkerIndex from, ForwardOut&& mail) {
   forwarding_.on_forward(pair_at(mail.node), from, std::move(mail.batch));
 }
@@ -115,6 +104,23 @@ void HubCore::on_mail(WorkerIndex from, ForwardConsumed&& mail) {
   Pair* const pair = pair_at(mail.node);
   forwarding_.on_consumed(pair, from, mail.bytes);
   if (pair != nullptr && pair->is_open()) acknowledge(*pair, kAckBytes);
+}
+
+void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
+  const bool is_available = is_in_cluster() && closing_ == 0 && !is_draining_;
+  claims_.on_request(from, mail, is_available);
+}
+
+void HubCore::on_mail(WorkerIndex from, ClaimRelease&& mail) { claims_.on_release(from, mail); }
+
+void HubCore::on_mail(WorkerIndex from, EvictDone&& mail) { claims_.on_evict_done(from, mail); }
+
+void HubCore::on_mail(WorkerIndex from, RetainWrite&& mail) {
+  retained_.on_write(from, std::move(mail));
+}
+
+void HubCore::on_mail(WorkerIndex from, RetainedQuery&& mail) {
+  retained_.on_query(from, std::move(mail));
 }
 
 void HubCore::on_mail(WorkerIndex from, AllClosed&&) {
@@ -174,8 +180,8 @@ bool HubCore::on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame) {
       std::vector<uint64_t> tokens;
       if (!pair.on_received(ack.received(), false, tokens)) return false;
       forwarding_.on_credit(pair, ack.credit());
-      routes_.pump(pair);
-      on_tokens(tokens);
+      pump(pair);
+      on_tokens(pair, tokens);
       return true;
     }
     default: return true;  // of a later version
@@ -195,7 +201,10 @@ bool HubCore::on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame) {
   } else if (frame.header.kind == FrameKind::kBatch || frame.header.kind == FrameKind::kRetained) {
     std::optional<RetainedParcel> retained;
     if (!forwarding_.on_piece(pair, lane, frame, retained)) return false;
-    if (retained && !retained_.on_parcel(*retained)) return false;
+    if (retained) {
+      if (!retained_.on_parcel(pair, std::move(*retained))) return false;
+      acknowledge(pair, 1);  // its publisher waits for it
+    }
   }
   if (pair.is_open()) acknowledge(pair, kAckBytes);
   return true;
@@ -222,19 +231,24 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
         settle();
         return true;
       });
+    case FrameKind::kClaim:
+      return with(proto::Claim(), [&](const auto& m) { return claims_.on_peer_claim(pair, m); });
+    case FrameKind::kClaims:
+      return with(proto::Claims(), [&](const auto& m) { return claims_.on_peer_claims(pair, m); });
+    case FrameKind::kClaimReply:
+      return with(proto::ClaimReply(), [&](const proto::ClaimReply& reply) {
+        claims_.on_reply(pair, reply);
+        return true;
+      });
+    case FrameKind::kRetainedDigest:
+      return with(proto::RetainedDigest(), [&](const proto::RetainedDigest& message) {
+        retained_.on_digest(pair, message.digest());
+        return true;
+      });
+    case FrameKind::kRetainedWanted: retained_.on_wanted(pair); return true;
     case FrameKind::kAccept:
       return with(proto::Accept(),
                   [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
-    case FrameKind::kClaim:
-      return with(proto::Claim(), [&](const auto& m) { return claims_.on_claim(pair, m); });
-    case FrameKind::kClaims:
-      return with(proto::Claims(), [&](const auto& m) { return claims_.on_claims(pair, m); });
-    case FrameKind::kClaimReply:
-      return with(proto::ClaimReply(), [&](const auto& m) { return claims_.on_reply(pair, m); });
-    case FrameKind::kRetainedDigest:
-      return with(proto::RetainedDigest(),
-                  [&](const auto& m) { return retained_.on_digest(pair, m); });
-    case FrameKind::kRetainedWanted: retained_.on_wanted(pair); return true;
     default: return true;  // of a later version
   }
 }
@@ -252,15 +266,22 @@ void HubCore::acknowledge(Pair& pair, size_t step) {
   pair.send_now(FrameKind::kLaneAck, ack);
 }
 
-void HubCore::on_tokens(const std::vector<uint64_t>& tokens) {
+void HubCore::on_tokens(const Pair& pair, const std::vector<uint64_t>& tokens) {
   for (const uint64_t token : tokens) {
-    if (token != kLeaveToken) {
-      retained_.on_token(token);
-      continue;
+    if (token == kLeaveToken) {
+      leave_waits_.erase(pair.id());
+      check_left();
+    } else {
+      retained_.on_acked(pair, token);
     }
-    --leave_waits_;
-    check_left();
   }
+}
+
+// Room on its lanes for what is told it in portions.
+void HubCore::pump(Pair& pair) {
+  routes_.pump(pair);
+  claims_.pump(pair);
+  retained_.pump(pair);
 }
 
 void HubCore::on_stored(uint64_t token, Now now) {

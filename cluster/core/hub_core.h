@@ -71,7 +71,8 @@ class HubCore {
   bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
   bool on_control(Pair& pair, const ParsedFrame& frame);
   void acknowledge(Pair& pair, size_t step);
-  void on_tokens(const std::vector<uint64_t>& tokens);
+  void on_tokens(const Pair& pair, const std::vector<uint64_t>& tokens);
+  void pump(Pair& pair);
   void heartbeat();
 
   // ---- hub_links.cc
@@ -99,6 +100,8 @@ class HubCore {
   Said said() const;
   std::vector<Pair*> open_pairs();
   std::vector<NodeId> waited_for() const;
+  std::set<NodeId> needed_for_retained() const;
+  std::set<NodeId> asked_for_claims() const;
   void check_in_sync(Pair& pair);
   void settle();
   void publish_ack_until();
@@ -150,7 +153,7 @@ class HubCore {
   uint64_t closing_ = 0;  // workers that are still closing all
   bool is_leaving_ = false;
   std::optional<uint64_t> leave_token_;  // of the command
-  int leave_waits_ = 0;                  // peers that do not know it yet
+  std::set<NodeId> leave_waits_;         // peers that do not know it yet
   Instant leave_deadline_{};
   bool is_draining_ = false;
   Instant published_until_{};

@@ -171,7 +171,6 @@ void HubCore::close_all() {
 }
 
 void HubCore::on_all_closed() {
-  claims_.on_all_closed();
   ++context_.life.closes;
   if (members_.find(context_.self) != nullptr && members_.merge(own_entry())) on_members_changed();
   say_leaving();

@@ -30,7 +30,9 @@ std::string HubCore::why_not_ready() const {
   if (!is_self_member()) {
     return refused_.empty() ? "not a member of the cluster yet" : "not a member: " + refused_;
   }
-  if (leases_.ack_until() > context_.now.mono) return "";
+  if (leases_.ack_until() > context_.now.mono) {
+    return retained_.is_copying() ? "retained messages are being copied" : "";
+  }
   std::string missing;
   for (const auto& [id, member] : members_.all()) {
     if (id == context_.self || !leases_.is_required(id)) continue;

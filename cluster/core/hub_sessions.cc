@@ -93,10 +93,10 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
     self.given_up = life_of(state.given_up());
     changed |= members_.merge(self);
   }
-  if (changed) on_members_changed();  // may close all: before the session's end tells the workers
   // A node that was a founder and does not know it yet has no entry of its own to read it from.
   const bool is_unlisted = members_.find(context_.self) == nullptr;
   if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all();
+  if (changed) on_members_changed();  // may close all: before the session's end tells the workers
   if (cluster && !cluster_) adopt(cluster, {});
   if (!cluster_) {
     for (int i = 0; i < std::min(state.met_size(), kMetMax); ++i) links_.add_target(state.met(i));
@@ -126,8 +126,8 @@ bool HubCore::follow_session(Pair& pair, LinkId link, const proto::State& state)
     const bool resume = link == pair.link() && !pair.is_resumed();
     if (!pair.on_received(state.received(), resume, tokens)) return false;
     forwarding_.on_credit(pair, state.credit());
-    routes_.pump(pair);
-    on_tokens(tokens);
+    pump(pair);
+    on_tokens(pair, tokens);
   }
   if (changed) send_state(pair);
   return true;
@@ -150,20 +150,19 @@ void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
   proto::Members message;
   members_.to_message(message);
   pair.send(FrameKind::kMembers, message);
+  retained_.on_open(pair);
   routes_.on_open(pair);
   claims_.on_open(pair);
-  retained_.on_open(pair);
 }
 
 void HubCore::end_session(Pair& pair, bool renew) {
-  std::vector<uint64_t> tokens;
   leases_.on_out_of_sync(pair.id());
-  forwarding_.on_end(pair, tokens);
+  forwarding_.on_end(pair);
   routes_.on_end(pair);
-  pair.end(renew, tokens);
-  retained_.on_end(pair);
-  on_tokens(tokens);
   claims_.on_end(pair);
+  pair.end(renew);
+  retained_.on_end(pair);
+  if (leave_waits_.erase(pair.id()) != 0) check_left();
 }
 
 std::vector<Pair*> HubCore::open_pairs() {
@@ -189,6 +188,26 @@ std::vector<NodeId> HubCore::waited_for() const {
   return waited;
 }
 
+// A retained message is kept when these have it.
+std::set<NodeId> HubCore::needed_for_retained() const {
+  std::set<NodeId> needed;
+  for (const auto& [id, member] : members_.all()) {
+    if (id != context_.self && leases_.is_required(id)) needed.insert(id);
+  }
+  for (const auto& [id, pair] : pairs_) {
+    if (pair->is_open() && pair->link() != 0) needed.insert(id);
+  }
+  return needed;
+}
+
+// A claim waits for no silent node, also where nobody may be given up: a cut-off node goes on serving
+// its own clients, and when the cut heals the later claim wins.
+std::set<NodeId> HubCore::asked_for_claims() const {
+  std::set<NodeId> asked = needed_for_retained();
+  std::erase_if(asked, [this](NodeId id) { return leases_.is_silent(id); });
+  return asked;
+}
+
 void HubCore::check_in_sync(Pair& pair) {
   if (!pair.is_open() || closing_ != 0 || leases_.is_in_sync(pair.id())) return;
   if (!routes_.is_synced_both_ways(pair)) return;
@@ -203,6 +222,8 @@ void HubCore::settle() {
   give_up_silent();
   for (Pair* const pair : open_pairs()) check_in_sync(*pair);
   routes_.check_waits();
+  claims_.check_waits();
+  retained_.check_waits();
   publish_ack_until();
 
   proto::State probe;

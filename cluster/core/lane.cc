@@ -33,12 +33,4 @@ FrameRef LaneOut::take_unsent() {
   return kept_[index].frame;
 }
 
-void LaneOut::drop_all(std::vector<uint64_t>& tokens) {
-  for (const Kept& kept : kept_) {
-    if (kept.token != 0) tokens.push_back(kept.token);
-  }
-  kept_.clear();
-  kept_bytes_ = 0;
-}
-
 }  // namespace shoal

@@ -28,8 +28,6 @@ class LaneOut {
   FrameRef take_unsent();
 
   size_t kept_bytes() const { return kept_bytes_; }
-  // Tokens of all frames that are not acknowledged.
-  void drop_all(std::vector<uint64_t>& tokens);
 
  private:
   struct Kept {

@@ -40,6 +40,7 @@ void Leases::on_in_sync(const Pair& pair) {
   standing.out = false;
   keep(standing);
   standing.in_sync_since = context_.now.mono;
+  standing.heard_since = context_.now.mono;
   standing.last_heard = context_.now.mono;
   // It may hold us to be in sync before we grant anything: the same as a lease.
   standing.granted_until = context_.now.mono + granted_for();
@@ -67,6 +68,12 @@ bool Leases::is_heard_both_ways(const Standing& standing) const {
   const Instant answered = std::max(standing.last_answer, standing.in_sync_since);
   return standing.in_sync && context_.now.mono - standing.last_heard < lease &&
          context_.now.mono - answered < lease;
+}
+
+void Leases::note_heard(Standing& standing, Instant Standing::*what, Instant when) {
+  const bool was_heard = is_heard_both_ways(standing);
+  standing.*what = std::max(standing.*what, when);
+  if (!was_heard) standing.heard_since = context_.now.mono;
 }
 
 bool Leases::is_silent(NodeId id) const {
@@ -117,7 +124,7 @@ proto::StateAnswer Leases::answer(const Pair& from, const proto::State& state,
   proto::StateAnswer answer;
   answer.set_clock(state.clock());
   Standing& standing = standing_of(from.id());
-  standing.last_heard = context_.now.mono;
+  note_heard(standing, &Standing::last_heard, context_.now.mono);
   const StoredMember* const member = members_.find(from.id());
   // Back before it was out, and its clients of then are gone.
   if (member != nullptr && from.life > member->given_up) keep(standing);
@@ -140,7 +147,7 @@ void Leases::on_answer(const Pair& from, const proto::StateAnswer& answer) {
   Standing& standing = standing_of(from.id());
   const Instant clock{answer.clock()};
   if (clock > context_.now.mono) return;
-  standing.last_answer = std::max(standing.last_answer, clock);
+  note_heard(standing, &Standing::last_answer, clock);
   if (!answer.granted()) return;
 
   const Instant until = clock + context_.config.limits.lease;
@@ -164,6 +171,7 @@ bool Leases::remaining_confirm(const std::vector<NodeId>& silent) const {
     const Standing* const standing = find(id);
     if (standing == nullptr || !standing->in_sync) return false;
     if (standing->confirmed_until <= context_.now.mono) return false;
+    if (context_.now.mono - standing->heard_since < context_.config.limits.lease) return false;
     for (const auto& [other, entry] : members_.all()) {
       const bool must = !entry.left && (is_out(other) || contains(silent, other));
       if (must && !contains(standing->confirmed, other)) return false;

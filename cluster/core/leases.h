@@ -5,7 +5,8 @@
 // *out*. A member is silent when it is not in sync, or nothing comes from it or goes to it, and the
 // lease that was granted to it has run out. X takes silent members out only when all members that
 // remain confirm it with their leases, and these with X are a majority: so whoever cannot
-// acknowledge afterwards gives up nobody, and a cut that separates all leaves all as they are.
+// acknowledge afterwards gives up nobody, and a cut that separates all leaves all as they are. When
+// it heals the first that meet give the others time to come back, too.
 //
 // Of two that lost each other while a third sees both, the third confirms only one, the one with
 // more live peers or else the lower id, and not the other before all leases with that confirmation
@@ -69,6 +70,7 @@ class Leases {
     bool giving_up = false;
     bool give_up_stored = false;
     Instant in_sync_since{};
+    Instant heard_since{};  // both ways, without a gap
     Instant last_heard{};
     Instant last_answer{};
     Instant granted_until{};  // that it may acknowledge, on our clock
@@ -82,6 +84,7 @@ class Leases {
     return context_.config.limits.lease + context_.config.limits.lease_margin;
   }
   bool is_heard_both_ways(const Standing& standing) const;
+  void note_heard(Standing& standing, Instant Standing::*what, Instant when);
   bool confirms(NodeId wisher, const proto::State& state, NodeId silent,
                 const std::map<NodeId, const proto::State*>& said);
   bool remaining_confirm(const std::vector<NodeId>& silent) const;

@@ -37,9 +37,8 @@ void Pair::open(uint64_t peer_epoch) {
   resumed_ = false;
 }
 
-void Pair::end(bool renew, std::vector<uint64_t>& lost_tokens) {
+void Pair::end(bool renew) {
   if (renew) epoch_ = draw_epoch(context_.random);
-  for (LaneOut& lane : out_) lane.drop_all(lost_tokens);
   out_ = {};
   in_ = {};
   session_ = 0;
@@ -48,7 +47,10 @@ void Pair::end(bool renew, std::vector<uint64_t>& lost_tokens) {
 }
 
 FrameHeader Pair::header(FrameKind kind) const {
-  return {.kind = kind, .sender = context_.self, .incarnation = context_.life.incarnation};
+  return {.kind = kind,
+          .sender = context_.self,
+          .incarnation = context_.life.incarnation,
+          .session = session_};
 }
 
 void Pair::send_now(FrameKind kind, const google::protobuf::MessageLite& body) {
@@ -60,7 +62,6 @@ void Pair::send(FrameKind kind, const google::protobuf::MessageLite& body, uint6
   SHOAL_ASSERT(is_open());
   LaneOut& lane = out_[index(Lane::kControl)];
   FrameHeader numbered = header(kind);
-  numbered.session = session_;
   numbered.number = lane.next_number();
   lane.push(make_frame(numbered, body), token);
   flush(Lane::kControl);
@@ -72,7 +73,6 @@ void Pair::send_piece(Lane lane, FrameKind kind, uint8_t flags, std::span<const 
   LaneOut& out = out_[index(lane)];
   FrameHeader numbered = header(kind);
   numbered.flags = flags;
-  numbered.session = session_;
   numbered.number = out.next_number();
   out.push(make_frame(numbered, body), token);
   flush(lane);

@@ -49,8 +49,8 @@ class Pair {
   bool is_open() const { return session_ != 0; }
   uint64_t session() const { return session_; }
   void open(uint64_t peer_epoch);
-  // Tokens of what the peer did not acknowledge are appended. `renew`: the epoch changes too.
-  void end(bool renew, std::vector<uint64_t>& lost_tokens);
+  // `renew`: the epoch changes too.
+  void end(bool renew);
 
   // ---- sending
   // Not numbered, on the present link if there is one.

@@ -3,131 +3,201 @@
 #include <utility>
 
 #include "node/rules/forward_batch.h"
+#include "shoal/assert.h"
 
 namespace shoal {
 namespace {
 
-constexpr size_t kItemsOfOneTurn = 200;
-constexpr size_t kBytesOfOneTurn = 512 * 1024;
-constexpr size_t kSweptOfOneTick = 1000;
-// A record must name a worker; who reads a retained message does not look at it.
-constexpr uint64_t kNoOne = 1;
+constexpr size_t kCopyOpenBytes = 1024 * 1024;  // on its way to a peer
+constexpr size_t kCopyItems = 64;               // taken from the tree at a time
+constexpr size_t kCopyItemsBytes = 256 * 1024;
+constexpr size_t kSweepItems = 500;  // looked at in a tick
+constexpr int kSteps = 4;            // portions without a message that one query may take in a row
 
-// The message of a parcel that this node's own writer, or a peer's, has made.
-MessageRef message_of(const ForwardBatch& batch, Instant now) {
-  ForwardBatchReader reader(batch, now);
-  ForwardRecord record;
-  if (!reader.next(record)) return {};
-  return record.large ? record.large : Message::create(record.message);
+// A batch of one message: how it travels.
+ForwardBatchRef batch_of(const MessageRef& message, const Limits& limits, Instant now) {
+  ForwardBatchWriter writer(0);
+  if (travels_by_reference(message->view(), limits)) {
+    writer.append_large(message, 1, {}, now);
+  } else {
+    writer.append(message->view(), 1, {}, now);
+  }
+  std::vector<ForwardBatchRef> batches;
+  writer.finish(batches);
+  SHOAL_ASSERT(batches.size() == 1);
+  return batches[0];
 }
 
 }  // namespace
 
+Retained::Retained(Context& context, Forwarding& forwarding,
+                   std::function<std::vector<Pair*>()> open_pairs,
+                   std::function<std::set<NodeId>()> needed)
+    : context_(context),
+      forwarding_(forwarding),
+      open_pairs_(std::move(open_pairs)),
+      needed_(std::move(needed)) {}
+
 // ---- workers ------------------------------------------------------------------------------------
 
-void Retained::on_write(WorkerIndex from, const RetainWrite& write) {
-  const MessageRef& message = write.message;
-  const bool is_removal = message->payload().empty();
-  if (!is_removal && tree_.bytes() + message->bytes() > context_.config.limits.retained_bytes_max) {
+void Retained::on_write(WorkerIndex worker, RetainWrite&& in) {
+  const bool is_removal = in.message->payload().empty();
+  if (!is_removal &&
+      tree_.bytes() + in.message->bytes() > context_.config.limits.retained_bytes_max) {
     ++dropped_;
-    return context_.mail(bit_of(from), RetainDone{write.number});
+    return context_.mail(bit_of(worker), RetainDone{in.number});
   }
-  const Stamp stamp = context_.next_stamp();
-  tree_.put(message, stamp, context_.now.mono);
+  Write write{.worker = worker,
+              .number = in.number,
+              .message = std::move(in.message),
+              .stamp = context_.next_stamp(),
+              .waits_for = needed_()};
+  tree_.put(write.message, write.stamp, context_.now.mono);
   const uint64_t token = ++last_token_;
-  const std::vector<Pair*> peers = peers_();
-  writes_[token] = {from, write.number, static_cast<int>(peers.size()) + 1};
-  for (Pair* const pair : peers) send(*pair, message, stamp, token);
-  on_token(token);  // this node's own part
+  for (Pair* const pair : open_pairs_()) send(*pair, write.message, write.stamp, token);
+  const auto it = writes_.emplace(token, std::move(write)).first;
+  if (it->second.waits_for.empty()) finish(it);
 }
 
-void Retained::on_token(uint64_t token) {
+void Retained::send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token) {
+  forwarding_.send_retained(pair, stamp,
+                            batch_of(message, context_.config.limits, context_.now.mono), token);
+}
+
+void Retained::finish(std::map<uint64_t, Write>::iterator write) {
+  context_.mail(bit_of(write->second.worker), RetainDone{write->second.number});
+  writes_.erase(write);
+}
+
+void Retained::on_acked(const Pair& pair, uint64_t token) {
   const auto it = writes_.find(token);
-  if (it == writes_.end() || --it->second.waits > 0) return;
-  context_.mail(bit_of(it->second.worker), RetainDone{it->second.number});
-  writes_.erase(it);
+  if (it == writes_.end()) return;
+  it->second.waits_for.erase(pair.id());
+  if (it->second.waits_for.empty()) finish(it);
 }
 
-void Retained::on_query(WorkerIndex from, const RetainedQuery& query) {
-  RetainedTree::Portion portion = tree_.match(query.filter, query.after, {}, context_.now.mono);
-  // The worker goes on behind the last message, so an empty portion must be the last.
-  while (portion.messages.empty() && !portion.done) {
-    portion = tree_.match(query.filter, portion.after, {}, context_.now.mono);
+void Retained::check_waits() {
+  if (writes_.empty()) return;
+  const std::set<NodeId> needed = needed_();
+  for (auto it = writes_.begin(); it != writes_.end();) {
+    const auto write = it++;
+    std::erase_if(write->second.waits_for,
+                  [&needed](NodeId peer) { return needed.count(peer) == 0; });
+    if (write->second.waits_for.empty()) finish(write);
   }
-  context_.mail(bit_of(from),
-                RetainedPortion{query.query, std::move(portion.messages), portion.done});
+}
+
+void Retained::on_query(WorkerIndex worker, RetainedQuery&& query) {
+  queries_.push_back({worker, std::move(query)});
+  if (queries_.size() == 1) answer_queries();
+}
+
+bool Retained::answer(Query& query) {
+  for (int step = 0; step < kSteps; ++step) {
+    RetainedTree::Portion portion =
+        tree_.match(query.query.filter, query.query.after, {}, context_.now.mono);
+    if (!portion.messages.empty() || portion.done) {
+      context_.mail(bit_of(query.worker),
+                    RetainedPortion{query.query.query, std::move(portion.messages), portion.done});
+      return true;
+    }
+    query.query.after = std::move(portion.after);
+  }
+  return false;
+}
+
+void Retained::answer_queries() {
+  if (is_copying()) return;
+  // One that looks at many topics for nothing goes to the end of the line.
+  for (size_t left = queries_.size(); left > 0; --left) {
+    Query query = std::move(queries_.front());
+    queries_.pop_front();
+    if (!answer(query)) queries_.push_back(std::move(query));
+  }
+}
+
+void Retained::on_tick() {
+  tree_.sweep(context_.now.mono, kSweepItems);
+  answer_queries();
 }
 
 // ---- peers --------------------------------------------------------------------------------------
-
-void Retained::send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token) {
-  if (message->payload().empty()) {
-    return forwarding_.send_retained(pair, stamp, std::string(message->topic()), nullptr, token);
-  }
-  ForwardBatchWriter writer(0);
-  if (travels_by_reference(message->view(), context_.config.limits)) {
-    writer.append_large(message, kNoOne, {}, context_.now.mono);
-  } else {
-    writer.append(message->view(), kNoOne, {}, context_.now.mono);
-  }
-  std::vector<ForwardBatchRef> batches;
-  writer.finish(batches);
-  forwarding_.send_retained(pair, stamp, "", std::move(batches.front()), token);
-}
 
 void Retained::on_open(Pair& pair) {
   proto::RetainedDigest message;
   message.set_digest(tree_.digest());
   pair.send(FrameKind::kRetainedDigest, message);
+  // What it was not told, or has forgotten.
+  for (const auto& [token, write] : writes_) {
+    if (write.waits_for.count(pair.id()) != 0) send(pair, write.message, write.stamp, token);
+  }
 }
 
-bool Retained::on_digest(Pair& pair, const proto::RetainedDigest& digest) {
-  if (digest.digest() != tree_.digest())
-    pair.send(FrameKind::kRetainedWanted, proto::RetainedWanted());
-  return true;
+void Retained::on_end(const Pair& pair) {
+  copying_to_.erase(pair.id());
+  to_copy_.erase(pair.id());
+  if (copying_from_ == pair.id()) copying_from_ = NodeId{};
+  copy_next();
+}
+
+void Retained::on_digest(Pair& pair, uint64_t digest) {
+  to_copy_[pair.id()] = digest;
+  copy_next();
+}
+
+// Asks the next one whose messages are not ours.
+void Retained::copy_next() {
+  while (!copying_from_ && !to_copy_.empty()) {
+    const auto [id, digest] = *to_copy_.begin();
+    for (Pair* const pair : open_pairs_()) {
+      if (pair->id() != id || digest == tree_.digest()) continue;
+      copying_from_ = id;
+      ends_left_ = 2;
+      pair->send(FrameKind::kRetainedWanted, proto::RetainedWanted());
+    }
+    if (!copying_from_) to_copy_.erase(id);
+  }
+  if (!is_copying()) answer_queries();
 }
 
 void Retained::on_wanted(Pair& pair) {
-  sending_[pair.id()].clear();
+  copying_to_[pair.id()] = {};
   pump(pair);
 }
 
 void Retained::pump(Pair& pair) {
-  const auto it = sending_.find(pair.id());
-  if (it == sending_.end()) return;
-  // Half of the queue is left to live messages.
-  while (forwarding_.waiting_bytes(pair) < context_.config.limits.forward_queue_bytes / 2) {
-    const std::vector<RetainedTree::Item> items =
-        tree_.items(it->second, kItemsOfOneTurn, kBytesOfOneTurn);
-    for (const RetainedTree::Item& item : items) send(pair, item.message, item.stamp, 0);
+  const auto it = copying_to_.find(pair.id());
+  if (it == copying_to_.end()) return;
+  const auto open_bytes = [&] {
+    return forwarding_.waiting_bytes(pair) + pair.kept_bytes(Lane::kForward) +
+           pair.kept_bytes(Lane::kBulk);
+  };
+  while (open_bytes() < kCopyOpenBytes) {
+    const auto items = tree_.items(it->second, kCopyItems, kCopyItemsBytes);
     if (items.empty()) {
-      sending_.erase(it);
-      return;
+      copying_to_.erase(it);
+      return forwarding_.send_retained_end(pair);
     }
-    it->second = items.back().message->topic();
+    for (const RetainedTree::Item& item : items) send(pair, item.message, item.stamp, 0);
+    it->second = std::string(items.back().message->topic());
   }
 }
 
-bool Retained::on_parcel(const RetainedParcel& parcel) {
-  context_.see_counter(parcel.stamp.counter);
-  MessageRef message;
-  if (parcel.batch != nullptr) {
-    message = message_of(*parcel.batch, context_.now.mono);
-    if (!message || message->payload().empty()) return false;
-  } else {
-    MessageView removal;
-    removal.retain = true;
-    removal.topic = parcel.removed_topic;
-    message = Message::create(removal);
+bool Retained::on_parcel(Pair& pair, RetainedParcel&& parcel) {
+  if (parcel.is_end) {
+    if (copying_from_ != pair.id() || --ends_left_ > 0) return true;
+    copying_from_ = NodeId{};
+    to_copy_.erase(pair.id());
+    copy_next();
+    return true;
   }
+  ForwardBatchReader reader(*parcel.batch, context_.now.mono);
+  ForwardRecord record;
+  if (!reader.next(record) || record.message.topic.empty()) return false;
+  context_.see_counter(parcel.stamp.counter);
+  MessageRef message = record.large ? record.large : Message::create(record.message);
   tree_.put(std::move(message), parcel.stamp, context_.now.mono);
   return true;
-}
-
-void Retained::on_tick() {
-  tree_.sweep(context_.now.mono, kSweptOfOneTick);
-  if (sending_.empty()) return;
-  for (Pair* const pair : peers_()) pump(*pair);
 }
 
 }  // namespace shoal

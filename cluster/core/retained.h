@@ -1,13 +1,17 @@
-// The retained messages of this node, and how all nodes come to hold the same: a write is stamped
-// here, stored, and sent to every peer; when a session begins, sides whose digests differ send each
-// other all they have, tombstones included, and by the stamps the newest of each topic stays.
+// The retained messages of the cluster, all of them on every node. A write is stamped here, applied
+// here, sent to all peers, and done when all that are waited for have it.
+//
+// When a session begins, each side tells its digest; where they differ each asks for the other's whole
+// copy, a node one copy at a time: what it has from the first makes the digests of the others equal.
+// Stamps decide what stays. Queries wait until a copy is complete.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
@@ -19,44 +23,65 @@ namespace shoal {
 
 class Retained {
  public:
-  Retained(Context& context, Forwarding& forwarding, std::function<std::vector<Pair*>()> peers)
-      : context_(context), forwarding_(forwarding), peers_(std::move(peers)) {}
+  // `needed`: nodes without which a write is not done now.
+  Retained(Context& context, Forwarding& forwarding, std::function<std::vector<Pair*>()> open_pairs,
+           std::function<std::set<NodeId>()> needed);
 
   // ---- workers
-  void on_write(WorkerIndex from, const RetainWrite& write);
-  void on_query(WorkerIndex from, const RetainedQuery& query);
-
-  // ---- peers; false: the peer breaks the protocol
-  void on_open(Pair& pair);
-  void on_end(const Pair& pair) { sending_.erase(pair.id()); }
-  bool on_digest(Pair& pair, const proto::RetainedDigest& digest);
-  void on_wanted(Pair& pair);
-  bool on_parcel(const RetainedParcel& parcel);
-  // A peer has a write, or is gone.
-  void on_token(uint64_t token);
-  // Sends on what was asked for, as far as the lanes have room; forgets what is over.
+  void on_write(WorkerIndex worker, RetainWrite&& write);
+  void on_query(WorkerIndex worker, RetainedQuery&& query);
+  // Fewer peers may be needed.
+  void check_waits();
   void on_tick();
 
+  // ---- peers
+  void on_open(Pair& pair);
+  void on_end(const Pair& pair);
+  void on_digest(Pair& pair, uint64_t digest);
+  void on_wanted(Pair& pair);
+  // False: the peer breaks the protocol.
+  bool on_parcel(Pair& pair, RetainedParcel&& parcel);
+  // The peer has the write that was sent with this token.
+  void on_acked(const Pair& pair, uint64_t token);
+  // Next portions of a copy.
+  void pump(Pair& pair);
+
+  // A copy is still to come.
+  bool is_copying() const { return !to_copy_.empty(); }
   const RetainedTree& tree() const { return tree_; }
   uint64_t dropped() const { return dropped_; }
 
  private:
   struct Write {
-    WorkerIndex worker = 0;
-    uint64_t number = 0;
-    int waits = 0;  // peers
+    WorkerIndex worker;
+    uint64_t number;
+    MessageRef message;
+    Stamp stamp;
+    std::set<NodeId> waits_for;
   };
-
+  struct Query {
+    WorkerIndex worker;
+    RetainedQuery query;
+  };
   void send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token);
-  void pump(Pair& pair);
+  void finish(std::map<uint64_t, Write>::iterator write);
+  // False: it goes on with the next tick.
+  bool answer(Query& query);
+  void answer_queries();
+  void copy_next();
 
   Context& context_;
   Forwarding& forwarding_;
-  const std::function<std::vector<Pair*>()> peers_;
+  std::function<std::vector<Pair*>()> open_pairs_;
+  std::function<std::set<NodeId>()> needed_;
   RetainedTree tree_;
-  std::map<uint64_t, Write> writes_;  // by token
   uint64_t last_token_ = 0;
-  std::map<NodeId, std::string> sending_;  // the last topic sent of all that a peer asked for
+  std::map<uint64_t, Write> writes_;          // not done, by token
+  std::deque<Query> queries_;                 // not answered yet
+  std::map<NodeId, std::string> copying_to_;  // behind which topic the copy for it goes on
+  std::map<NodeId, uint64_t> to_copy_;        // digests of those whose copy is still to come
+  NodeId copying_from_;
+  int ends_left_ = 0;  // of the lanes of that copy
   uint64_t dropped_ = 0;
 };
 

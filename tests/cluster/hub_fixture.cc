@@ -370,6 +370,8 @@ void HubCluster::on_mail(int index, WorkerIndex worker, const ToWorker& mail) {
   } else if (std::get_if<AllClose>(&mail)) {
     if (worker == 0) ++node.all_closes;
     if (node.closes_all) send(index, worker, AllClosed{});
+  } else if (const auto* evict = std::get_if<Evict>(&mail); evict && node.evicts) {
+    send(index, worker, EvictDone{evict->client_id, evict->stamp});
   } else if (const auto* forwarded = std::get_if<ForwardIn>(&mail)) {
     on_forward(index, worker, *forwarded);
   }

@@ -48,6 +48,7 @@ struct HubNode {
   bool applies_routes = true;    // answers RouteUpdate
   bool closes_all = true;        // answers AllClose
   bool consumes = true;          // answers ForwardIn
+  bool evicts = true;            // answers Evict
 
   std::vector<HubEffects::Answer> answers;
   std::vector<std::string> log;

@@ -1,0 +1,151 @@
+// One client id, one connection: who is granted a claim, who is evicted, who waits for whom.
+#include <gtest/gtest.h>
+
+#include "tests/cluster/hub_fixture.h"
+
+namespace shoal {
+namespace {
+
+using Outcome = ClaimAnswer::Outcome;
+
+class ClaimsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_ = std::make_unique<HubCluster>(ClusterOptions{.nodes = 3, .workers = 2});
+    ASSERT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 3000));
+  }
+  // A request; its number is the connection's slot.
+  uint32_t claim(int node, WorkerIndex worker, const std::string& id, bool clean = false) {
+    ++last_;
+    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, clean});
+    return last_;
+  }
+  std::optional<ClaimAnswer> answer(int node, uint32_t conn) {
+    std::optional<ClaimAnswer> found;
+    for (const ClaimAnswer& one : cluster_->mails<ClaimAnswer>(node)) {
+      if (one.conn.slot == conn) found = one;
+    }
+    return found;
+  }
+  std::optional<ClaimAnswer> wait_for(int node, uint32_t conn, int64_t ms) {
+    cluster_->run_until([&] { return answer(node, conn).has_value(); }, ms);
+    return answer(node, conn);
+  }
+  Outcome outcome(int node, uint32_t conn, int64_t ms = 100) {
+    const auto found = wait_for(node, conn, ms);
+    EXPECT_TRUE(found.has_value());
+    return found ? found->outcome : Outcome::kUnavailable;
+  }
+
+  std::unique_ptr<HubCluster> cluster_;
+  uint32_t last_ = 0;
+};
+
+TEST_F(ClaimsTest, TheLaterClaimEvictsTheOlderEverywhere) {
+  const uint32_t first = claim(0, 0, "alice");
+  ASSERT_EQ(outcome(0, first), Outcome::kGranted);
+  const Stamp stamp = answer(0, first)->stamp;
+  cluster_->node(0).evicts = false;
+  const uint32_t second = claim(1, 0, "alice", true);
+  EXPECT_FALSE(wait_for(1, second, 500)) << "not before the older one is gone";
+  const auto evictions = cluster_->mails<Evict>(0);
+  ASSERT_EQ(evictions.size(), 1u);
+  EXPECT_EQ(evictions[0].stamp, stamp);
+  EXPECT_TRUE(evictions[0].clean_start);
+  cluster_->send(0, 0, EvictDone{"alice", stamp});
+  EXPECT_EQ(outcome(1, second), Outcome::kGranted);
+  EXPECT_GT(answer(1, second)->stamp, stamp);
+  EXPECT_EQ(cluster_->status(0).claims, 0u);
+  EXPECT_EQ(cluster_->status(1).claims, 1u);
+}
+
+TEST_F(ClaimsTest, AnotherWorkerOfTheNodeKeepsTheSession) {
+  ASSERT_EQ(outcome(0, claim(0, 0, "alice")), Outcome::kGranted);
+  const uint32_t moved = claim(0, 1, "alice");
+  EXPECT_EQ(outcome(0, moved), Outcome::kMoved);
+  EXPECT_EQ(answer(0, moved)->worker, 0);
+  const uint32_t back = claim(0, 0, "alice");
+  EXPECT_EQ(outcome(0, back), Outcome::kGranted);
+  EXPECT_TRUE(cluster_->mails<Evict>(0).empty()) << "a worker takes its own over by itself";
+  const uint32_t clean = claim(0, 1, "alice", true);
+  EXPECT_EQ(outcome(0, clean), Outcome::kGranted);
+  ASSERT_EQ(cluster_->mails<Evict>(0).size(), 1u);
+  EXPECT_EQ(cluster_->mails<Evict>(0)[0].stamp, answer(0, back)->stamp);
+}
+
+TEST_F(ClaimsTest, OfTwoAtTheSameTimeOneWins) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = "c" + std::to_string(i);
+    const uint32_t a = claim(0, 0, id);
+    const uint32_t b = claim(1, 0, id);
+    cluster_->run(100);
+    ASSERT_TRUE(answer(0, a) && answer(1, b));
+    const bool a_wins = answer(0, a)->outcome == Outcome::kGranted;
+    const bool b_wins = answer(1, b)->outcome == Outcome::kGranted;
+    EXPECT_TRUE(b_wins || a_wins);
+    EXPECT_EQ(cluster_->status(0).claims + cluster_->status(1).claims,
+              static_cast<uint64_t>(i + 1));
+  }
+}
+
+TEST_F(ClaimsTest, ARequestThatIsOvertakenIsTheLoser) {
+  cluster_->node(1).evicts = false;
+  ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
+  const uint32_t first = claim(0, 0, "alice");
+  cluster_->run(50);
+  const uint32_t second = claim(0, 1, "alice");
+  EXPECT_EQ(outcome(0, first), Outcome::kSuperseded);
+  EXPECT_FALSE(wait_for(0, second, 200));
+  const Evict evict = cluster_->mails<Evict>(1).at(0);
+  EXPECT_EQ(cluster_->mails<Evict>(1).size(), 1u) << "one eviction serves all";
+  cluster_->send(1, 0, EvictDone{"alice", evict.stamp});
+  EXPECT_EQ(outcome(0, second), Outcome::kGranted);
+}
+
+TEST_F(ClaimsTest, AReleasedClaimIsNoMore) {
+  const uint32_t conn = claim(0, 0, "alice");
+  ASSERT_EQ(outcome(0, conn), Outcome::kGranted);
+  cluster_->send(0, 0, ClaimRelease{"alice", answer(0, conn)->stamp});
+  EXPECT_EQ(cluster_->status(0).claims, 0u);
+  EXPECT_EQ(outcome(0, claim(0, 1, "alice")), Outcome::kGranted);
+}
+
+TEST_F(ClaimsTest, AFrozenNodeIsWaitedForUntilItsLeaseRanOut) {
+  cluster_->freeze(2, 4000);
+  const uint32_t conn = claim(0, 0, "alice");
+  EXPECT_FALSE(wait_for(0, conn, 1000));
+  EXPECT_EQ(outcome(0, conn, 1000), Outcome::kGranted);
+}
+
+// Both sides go on serving their own clients; when the cut heals the later claim wins.
+TEST_F(ClaimsTest, AfterAPartitionTheLaterClaimWins) {
+  for (int a = 0; a < 3; ++a) {
+    for (int b = 0; b < a; ++b) cluster_->cut_both(a, b);
+  }
+  cluster_->run(3000);
+  const uint32_t first = claim(0, 0, "alice");
+  EXPECT_EQ(outcome(0, first), Outcome::kGranted) << "a cut-off node still serves its own";
+  cluster_->run(1000);
+  const uint32_t second = claim(1, 1, "alice");
+  EXPECT_EQ(outcome(1, second), Outcome::kGranted);
+  cluster_->heal();
+  ASSERT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 5000));
+  cluster_->run(100);
+  EXPECT_EQ(cluster_->status(0).claims, 0u);
+  EXPECT_EQ(cluster_->status(1).claims, 1u);
+  ASSERT_EQ(cluster_->mails<Evict>(0).size(), 1u);
+  EXPECT_TRUE(cluster_->mails<Evict>(1).empty());
+}
+
+TEST_F(ClaimsTest, NoClusterNoClient) {
+  HubCluster lonely({.nodes = 3, .start = false});
+  lonely.start(0);
+  lonely.run(500);
+  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", false});
+  lonely.run(1);
+  ASSERT_EQ(lonely.mails<ClaimAnswer>(0).size(), 1u);
+  EXPECT_EQ(lonely.mails<ClaimAnswer>(0)[0].outcome, Outcome::kUnavailable);
+}
+
+}  // namespace
+}  // namespace shoal
