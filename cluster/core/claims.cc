@@ -16,8 +16,11 @@ constexpr size_t kClientIdMax = UINT16_MAX;  // a UTF-8 string of MQTT (5.0: 1.5
 }  // namespace
 
 Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
-               std::function<std::set<NodeId>()> asked)
-    : context_(context), open_pairs_(std::move(open_pairs)), asked_(std::move(asked)) {}
+               std::function<std::set<NodeId>()> asked, std::function<Pair*(NodeId)> reachable)
+    : context_(context),
+      open_pairs_(std::move(open_pairs)),
+      asked_(std::move(asked)),
+      reachable_(std::move(reachable)) {}
 
 // ---- workers ------------------------------------------------------------------------------------
 
@@ -29,7 +32,7 @@ void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_avai
                                               .outcome = ClaimAnswer::Outcome::kUnavailable});
     return;
   }
-  supersede(id);
+  refuse(id, ClaimAnswer::Outcome::kSuperseded);
   const auto holder = holders_.find(id);
   const bool is_held = holder != holders_.end();
   const bool is_elsewhere = is_held && holder->second.worker != worker;
@@ -44,13 +47,24 @@ void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_avai
                   .conn = in.conn,
                   .stamp = context_.next_stamp(),
                   .clean_start = in.clean_start,
-                  .waits_for = asked_()};
+                  .waits_for = asked_(),
+                  .since = context_.now.mono};
   if (is_elsewhere) evict(id, holder->second, in.clean_start);
   request.waits_for_holder = is_held && holder->second.is_evicting;
-  const proto::Claim claim = message_of(id, request);
+  tell(id, request);
   requests_[id] = std::move(request);
-  for (Pair* const pair : open_pairs_()) pair->send(FrameKind::kClaim, claim);
   check(id);
+}
+
+// A peer that is not heard is told when it is heard again: by then the client may have gone
+// elsewhere, and what lay about on the way would close its connection there.
+void Claims::tell(const std::string& client_id, Request& request) {
+  for (const NodeId id : request.waits_for) {
+    Pair* const pair = request.told.count(id) == 0 ? reachable_(id) : nullptr;
+    if (pair == nullptr) continue;
+    pair->send(FrameKind::kClaim, message_of(client_id, request));
+    request.told.insert(id);
+  }
 }
 
 proto::Claim Claims::message_of(const std::string& client_id, const Request& request) const {
@@ -62,14 +76,12 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
   return claim;
 }
 
-// A later claim: whoever waits for this id here waits no longer.
-void Claims::supersede(const std::string& client_id) {
+// A later claim, or no answer: whoever waits for this id here waits no longer.
+void Claims::refuse(const std::string& client_id, ClaimAnswer::Outcome outcome) {
   const auto it = requests_.find(client_id);
   if (it == requests_.end()) return;
   context_.mail(bit_of(it->second.worker),
-                ClaimAnswer{.conn = it->second.conn,
-                            .client_id = client_id,
-                            .outcome = ClaimAnswer::Outcome::kSuperseded});
+                ClaimAnswer{.conn = it->second.conn, .client_id = client_id, .outcome = outcome});
   requests_.erase(it);
 }
 
@@ -78,6 +90,12 @@ void Claims::evict(const std::string& client_id, Holder& holder, bool clean_star
   holder.is_evicting = true;
   context_.mail(bit_of(holder.worker),
                 Evict{client_id, {holder.counter, context_.self}, clean_start});
+}
+
+void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
+  const auto it = requests_.find(withdraw.client_id);
+  if (it == requests_.end()) return;
+  if (it->second.worker == worker && it->second.conn == withdraw.conn) requests_.erase(it);
 }
 
 void Claims::on_release(WorkerIndex worker, const ClaimRelease& release) {
@@ -127,17 +145,27 @@ void Claims::check_waits() {
   std::vector<std::string> ready;
   for (auto& [id, request] : requests_) {
     std::erase_if(request.waits_for, [&asked](NodeId peer) { return asked.count(peer) == 0; });
+    tell(id, request);
     if (request.waits_for.empty()) ready.push_back(id);
   }
   for (const std::string& id : ready) check(id);
+}
+
+void Claims::on_tick() {
+  std::vector<std::string> late;
+  for (const auto& [id, request] : requests_) {
+    const bool is_late = context_.now.mono - request.since > context_.config.limits.lease * 4;
+    if (is_late && !request.waits_for.empty()) late.push_back(id);
+  }
+  for (const std::string& id : late) refuse(id, ClaimAnswer::Outcome::kUnavailable);
 }
 
 // ---- peers --------------------------------------------------------------------------------------
 
 void Claims::on_open(Pair& pair) {
   for (auto& [id, request] : requests_) {
-    pair.send(FrameKind::kClaim, message_of(id, request));
     request.waits_for.insert(pair.id());
+    request.told.erase(pair.id());
   }
   telling_[pair.id()] = {};
   pump(pair);
@@ -190,7 +218,7 @@ bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
       if (claim.answered()) reply(pair, id, stamp.counter, request->second.stamp.counter);
       return true;
     }
-    supersede(id);
+    refuse(id, ClaimAnswer::Outcome::kSuperseded);
   }
   const auto holder = holders_.find(id);
   if (holder == holders_.end()) {
@@ -218,7 +246,7 @@ void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
   const bool is_later = reply.later_counter() != 0;
   const auto request = requests_.find(id);
   if (request != requests_.end() && request->second.stamp.counter == reply.counter()) {
-    if (is_later) return supersede(id);
+    if (is_later) return refuse(id, ClaimAnswer::Outcome::kSuperseded);
     request->second.waits_for.erase(pair.id());
     check(id);
     return;

@@ -22,16 +22,19 @@ namespace shoal {
 
 class Claims {
  public:
-  // `asked`: peers whose answer a claim needs now.
+  // `asked`: peers whose answer a claim needs now. `reachable`: null for one that is not heard.
   Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
-         std::function<std::set<NodeId>()> asked);
+         std::function<std::set<NodeId>()> asked, std::function<Pair*(NodeId)> reachable);
 
   // ---- workers
   void on_request(WorkerIndex worker, const ClaimRequest& request, bool is_available);
+  void on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw);
   void on_release(WorkerIndex worker, const ClaimRelease& release);
   void on_evict_done(WorkerIndex worker, const EvictDone& done);
   // Fewer peers may be waited for.
   void check_waits();
+  // Who has waited long is told to go elsewhere.
+  void on_tick();
 
   // ---- peers
   void on_open(Pair& pair);
@@ -59,6 +62,8 @@ class Claims {
     bool clean_start = false;
     bool waits_for_holder = false;  // another worker here, or an eviction under way
     std::set<NodeId> waits_for;
+    std::set<NodeId> told;
+    Instant since{};
   };
   // A peer that waits for an eviction here.
   struct Asking {
@@ -66,16 +71,18 @@ class Claims {
     uint64_t counter;
   };
 
-  void supersede(const std::string& client_id);
+  void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
   void evict(const std::string& client_id, Holder& holder, bool clean_start);
   void on_holder_gone(const std::string& client_id);
   bool check(const std::string& client_id);
   void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later);
+  void tell(const std::string& client_id, Request& request);
   proto::Claim message_of(const std::string& client_id, const Request& request) const;
 
   Context& context_;
   std::function<std::vector<Pair*>()> open_pairs_;
   std::function<std::set<NodeId>()> asked_;
+  std::function<Pair*(NodeId)> reachable_;
   // Sorted, so that a peer can be told all of them in portions.
   absl::btree_map<std::string, Holder> holders_;
   absl::flat_hash_map<std::string, Request> requests_;

@@ -263,26 +263,40 @@ bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane,
     joined.retained.batch = std::move(joined.batch);
     retained = std::move(joined.retained);
   } else {
-    deliver(pair, flow, index, joined);
+    flow.held_wire[index] += joined.wire_bytes;
+    flow.held.push_back({index, joined.wire_bytes, std::move(joined.batch)});
+    release(pair);
   }
   return true;
 }
 
-void Forwarding::deliver(const Pair& pair, Flow& flow, int lane, Joined& joined) {
-  const uint64_t workers = joined.batch->worker_mask & context_.all_workers();
-  const uint64_t bytes = joined.batch->bytes();
-  totals_[pair.id()].received += joined.batch->messages;
+void Forwarding::release(Pair& pair) {
+  const auto it = flows_.find(pair.id());
+  if (it == flows_.end() || leases_.kept_by(pair.id()) < context_.now.mono) return;
+  Flow& flow = it->second;
+  while (!flow.held.empty()) {
+    Held held = std::move(flow.held.front());
+    flow.held.pop_front();
+    flow.held_wire[held.lane] -= held.wire;
+    deliver(pair, flow, std::move(held));
+  }
+}
+
+void Forwarding::deliver(const Pair& pair, Flow& flow, Held held) {
+  const uint64_t workers = held.batch->worker_mask & context_.all_workers();
+  const uint64_t bytes = held.batch->bytes();
+  totals_[pair.id()].received += held.batch->messages;
   for (int w = 0; w < context_.config.workers; ++w) {
     if ((workers & bit_of(static_cast<WorkerIndex>(w))) == 0) continue;
     Load& load = flow.loads[w];
-    load.wire[lane] += joined.wire_bytes;
-    const bool is_joined = !load.items.empty() && load.items.back().lane == lane &&
+    load.wire[held.lane] += held.wire;
+    const bool is_joined = !load.items.empty() && load.items.back().lane == held.lane &&
                            load.items.back().bytes < kItemBytes;
-    if (!is_joined) load.items.push_back({0, 0, lane});
+    if (!is_joined) load.items.push_back({0, 0, held.lane});
     load.items.back().bytes += bytes;
-    load.items.back().wire += joined.wire_bytes;
+    load.items.back().wire += held.wire;
   }
-  context_.mail(workers, ForwardIn{pair.slot(), std::move(joined.batch)});
+  context_.mail(workers, ForwardIn{pair.slot(), std::move(held.batch)});
 }
 
 bool Forwarding::on_peer_accepts(Pair& pair, const proto::Accept& accept) {
@@ -316,7 +330,7 @@ void Forwarding::on_credit(Pair& pair, const google::protobuf::RepeatedField<uin
 uint64_t Forwarding::credit_of(const Flow& flow, int lane) const {
   uint64_t slowest = 0;
   for (const Load& load : flow.loads) slowest = std::max(slowest, load.wire[lane]);
-  return flow.received[lane] - slowest;
+  return flow.received[lane] - slowest - flow.held_wire[lane];
 }
 
 void Forwarding::fill_credit(const Pair& pair, google::protobuf::RepeatedField<uint64_t>* credit) {

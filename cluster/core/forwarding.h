@@ -10,6 +10,10 @@
 // mix within a lane. The next is begun while less than Limits::forward_window_bytes of those before
 // it are not worked off by the receiver's workers; of a long one only so much is in the lane's
 // memory as kUnackedMax.
+//
+// A batch is delivered only under a lease from the node that it comes from. Without, that node may
+// have given this one up, taken its part as done or to another place: what lies unread in the
+// sockets of a frozen node must not be delivered after that.
 #pragma once
 
 #include <array>
@@ -23,6 +27,7 @@
 #include <vector>
 
 #include "cluster/core/context.h"
+#include "cluster/core/leases.h"
 #include "cluster/core/pair.h"
 #include "cluster/core/routes.h"
 #include "shoal/peers.h"
@@ -38,7 +43,8 @@ struct RetainedParcel {
 
 class Forwarding {
  public:
-  Forwarding(Context& context, const Routes& routes) : context_(context), routes_(routes) {}
+  Forwarding(Context& context, const Routes& routes, const Leases& leases)
+      : context_(context), routes_(routes), leases_(leases) {}
 
   void on_open(const Pair& pair);
   void on_end(const Pair& pair);
@@ -58,6 +64,8 @@ class Forwarding {
                 std::optional<RetainedParcel>& retained);
   bool on_peer_accepts(Pair& pair, const proto::Accept& accept);
   void on_credit(Pair& pair, const google::protobuf::RepeatedField<uint64_t>& credit);
+  // The lease from the peer may be back: what came meanwhile is delivered.
+  void release(Pair& pair);
   // What the window lets out.
   void pump(Pair& pair);
 
@@ -110,6 +118,12 @@ class Forwarding {
     std::deque<Item> items;
     std::array<uint64_t, kLanes> wire{};
   };
+  // A batch that came when the lease from its sender had run out.
+  struct Held {
+    int lane;
+    uint64_t wire;
+    std::shared_ptr<ForwardBatch> batch;
+  };
   struct Flow {
     std::array<std::deque<Parcel>, kLanes> waiting;
     std::array<std::optional<Cut>, kLanes> cut;
@@ -120,6 +134,8 @@ class Forwarding {
     std::array<Joined, kLanes> joined;
     std::array<uint64_t, kLanes> received{};
     std::array<uint64_t, kLanes> told_credit{};
+    std::deque<Held> held;
+    std::array<uint64_t, kLanes> held_wire{};
     std::vector<Load> loads;  // of each worker
   };
   struct Totals {
@@ -135,11 +151,12 @@ class Forwarding {
   bool parse_head(Joined& joined);
   bool begin_large(Joined& joined, uint64_t bytes);
   bool finish(Pair& pair, Flow& flow, Lane lane, std::optional<RetainedParcel>& retained);
-  void deliver(const Pair& pair, Flow& flow, int lane, Joined& joined);
+  void deliver(const Pair& pair, Flow& flow, Held held);
   uint64_t credit_of(const Flow& flow, int lane) const;
 
   Context& context_;
   const Routes& routes_;
+  const Leases& leases_;
   std::map<NodeId, Flow> flows_;
   std::map<NodeId, Totals> totals_;
   uint64_t dropped_ = 0;

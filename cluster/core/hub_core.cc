@@ -35,12 +35,12 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       leases_(context_, members_),
       routes_(
           context_, [this] { return open_pairs(); }, [this] { return waited_for(); }),
-      forwarding_(context_, routes_),
+      forwarding_(context_, routes_, leases_),
       claims_(
-          context_, [this] { return open_pairs(); }, [this] { return asked_for_claims(); }),
+          context_, [this] { return open_pairs(); }, [this] { return needed(); },
+          [this](NodeId id) { return reachable(id); }),
       retained_(
-          context_, forwarding_, [this] { return open_pairs(); },
-          [this] { return needed_for_retained(); }) {
+          context_, forwarding_, [this] { return open_pairs(); }, [this] { return needed(); }) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
 }
@@ -66,6 +66,7 @@ void HubCore::on_tick(Now now) {
   if (now.mono - last_heartbeat_ >= context_.config.limits.heartbeat_interval) heartbeat();
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
+  claims_.on_tick();
   retained_.on_tick();
   settle();
 }
@@ -110,6 +111,8 @@ void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
   const bool is_available = is_in_cluster() && closing_ == 0 && !is_draining_;
   claims_.on_request(from, mail, is_available);
 }
+
+void HubCore::on_mail(WorkerIndex from, ClaimWithdraw&& mail) { claims_.on_withdraw(from, mail); }
 
 void HubCore::on_mail(WorkerIndex from, ClaimRelease&& mail) { claims_.on_release(from, mail); }
 
@@ -170,6 +173,7 @@ bool HubCore::on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame) {
         rtt_[pair.id()] = context_.now.mono - Instant{answer.clock()};
       }
       leases_.on_answer(pair, answer);
+      forwarding_.release(pair);
       settle();
       return true;
     }

@@ -59,6 +59,7 @@ class HubCore {
   void on_mail(WorkerIndex from, RouteBatch&& mail);
   void on_mail(WorkerIndex from, RoutesApplied&& mail);
   void on_mail(WorkerIndex from, ClaimRequest&& mail);
+  void on_mail(WorkerIndex from, ClaimWithdraw&& mail);
   void on_mail(WorkerIndex from, ClaimRelease&& mail);
   void on_mail(WorkerIndex from, EvictDone&& mail);
   void on_mail(WorkerIndex from, ForwardOut&& mail);
@@ -100,8 +101,8 @@ class HubCore {
   Said said() const;
   std::vector<Pair*> open_pairs();
   std::vector<NodeId> waited_for() const;
-  std::set<NodeId> needed_for_retained() const;
-  std::set<NodeId> asked_for_claims() const;
+  std::set<NodeId> needed() const;
+  Pair* reachable(NodeId id);
   void check_in_sync(Pair& pair);
   void settle();
   void publish_ack_until();
@@ -112,6 +113,7 @@ class HubCore {
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
   void on_members_changed(uint64_t token = 0);
+  void tell_members(uint64_t token = 0);
   void give_up_silent();
   void close_all();
   void on_all_closed();

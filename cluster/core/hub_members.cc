@@ -36,11 +36,9 @@ bool HubCore::is_given_up_self() const {
 void HubCore::on_members_changed(uint64_t token) {
   leases_.on_members();
   store(stored_state(), [] {});
-  proto::Members message;
-  members_.to_message(message);
+  tell_members(token);
   for (Pair* const pair : open_pairs()) {
     const StoredMember* const member = members_.find(pair->id());
-    pair->send(FrameKind::kMembers, message, token);
     if (member == nullptr || !member->left) continue;
     acknowledge(*pair, 0);  // it waits for that to end
     end_session(*pair, true);
@@ -53,6 +51,12 @@ void HubCore::on_members_changed(uint64_t token) {
     close_all();
   }
   if (is_given_up_self()) close_all();
+}
+
+void HubCore::tell_members(uint64_t token) {
+  proto::Members message;
+  members_.to_message(message);
+  for (Pair* const pair : open_pairs()) pair->send(FrameKind::kMembers, message, token);
 }
 
 // ---- founding and joining -----------------------------------------------------------------------
@@ -136,6 +140,7 @@ bool HubCore::supersede(const Pair& pair) {
 // ---- giving up ----------------------------------------------------------------------------------
 
 void HubCore::give_up_silent() {
+  leases_.take_back();
   std::vector<NodeId> decided = leases_.to_give_up();
   if (!decided.empty()) {
     for (const NodeId id : decided) {
@@ -146,7 +151,9 @@ void HubCore::give_up_silent() {
     }
     store(stored_state(), [this, decided] { leases_.on_stored(decided); });
   }
-  for (const NodeId id : leases_.take_out()) {
+  const std::vector<NodeId> out = leases_.take_out();
+  if (!out.empty()) tell_members();
+  for (const NodeId id : out) {
     context_.log(HubEffects::Log::Level::kWarn,
                  "node " + members_.find(id)->name + " is given up: nothing was heard from it");
     Pair* const pair = find_pair(id);

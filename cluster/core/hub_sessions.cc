@@ -188,8 +188,8 @@ std::vector<NodeId> HubCore::waited_for() const {
   return waited;
 }
 
-// A retained message is kept when these have it.
-std::set<NodeId> HubCore::needed_for_retained() const {
+// A retained message is kept, and a claim granted, when these have said so.
+std::set<NodeId> HubCore::needed() const {
   std::set<NodeId> needed;
   for (const auto& [id, member] : members_.all()) {
     if (id != context_.self && leases_.is_required(id)) needed.insert(id);
@@ -200,12 +200,10 @@ std::set<NodeId> HubCore::needed_for_retained() const {
   return needed;
 }
 
-// A claim waits for no silent node, also where nobody may be given up: a cut-off node goes on serving
-// its own clients, and when the cut heals the later claim wins.
-std::set<NodeId> HubCore::asked_for_claims() const {
-  std::set<NodeId> asked = needed_for_retained();
-  std::erase_if(asked, [this](NodeId id) { return leases_.is_silent(id); });
-  return asked;
+// Null: what is sent to this one now may lie about for long.
+Pair* HubCore::reachable(NodeId id) {
+  Pair* const pair = find_pair(id);
+  return pair != nullptr && pair->is_resumed() && has_good_link(*pair) ? pair : nullptr;
 }
 
 void HubCore::check_in_sync(Pair& pair) {

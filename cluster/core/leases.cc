@@ -63,6 +63,11 @@ Instant Leases::lease_from(NodeId id) const {
   return standing == nullptr ? Instant{} : standing->lease_until;
 }
 
+Instant Leases::kept_by(NodeId id) const {
+  const Standing* const standing = find(id);
+  return standing == nullptr ? Instant{} : standing->confirmed_until;
+}
+
 bool Leases::is_heard_both_ways(const Standing& standing) const {
   const Duration lease = context_.config.limits.lease;
   const Instant answered = std::max(standing.last_answer, standing.in_sync_since);
@@ -216,6 +221,21 @@ std::vector<NodeId> Leases::take_out() {
   // What we hold from now on rests on confirmations of these too.
   for (auto& [id, standing] : standings_) standing.lease_until = standing.confirmed_until;
   return leaving;
+}
+
+std::vector<NodeId> Leases::take_back() {
+  std::vector<NodeId> back;
+  for (auto& [id, standing] : standings_) {
+    if (!standing.out) continue;
+    int confirming = 1;
+    for (const auto& [other, by] : standings_) {
+      const bool holds = is_required(other) && by.confirmed_until > context_.now.mono;
+      if (holds && contains(by.confirmed, id)) ++confirming;
+    }
+    if (confirming < members_.majority(context_.config.expect)) back.push_back(id);
+  }
+  for (const NodeId id : back) standing_of(id).out = false;
+  return back;
 }
 
 Instant Leases::ack_until() const {

@@ -44,6 +44,8 @@ class Leases {
   bool is_required(NodeId id) const { return members_.is_member(id) && !is_out(id); }
   bool is_silent(NodeId id) const;
   Instant lease_from(NodeId id) const;
+  // So long it has not given us up, whatever it confirms.
+  Instant kept_by(NodeId id) const;
 
   // ---- the exchange
   void fill(proto::State& state) const;
@@ -58,6 +60,9 @@ class Leases {
   void on_stored(const std::vector<NodeId>& given_up);
   // Those that are out from now on: stored, and still confirmed. The others are tried again.
   std::vector<NodeId> take_out();
+  // Those that were out and are not any more: without the consent of a majority for a while, others
+  // may have gone on with them. They are given up anew, in the life that they have now.
+  std::vector<NodeId> take_back();
   // This node acknowledges nothing from now on.
   void stop() { stopped_ = true; }
   // Zero: nothing.

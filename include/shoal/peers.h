@@ -109,6 +109,12 @@ struct ClaimRelease {
   Stamp stamp;
 };
 
+// A ClaimRequest's connection is gone before its answer: nobody is to be evicted for it any more.
+struct ClaimWithdraw {
+  ConnId conn;
+  std::string client_id;
+};
+
 // An Evict is carried out: connection and session are gone, and all that the connection forwarded
 // is finished or dropped. (A connection that ends while its session stays says nothing: the claim
 // stays with the session. A worker whose own older connection has the id takes it over by itself.)
@@ -153,8 +159,8 @@ struct RetainedQuery {
 struct AllClosed {};
 
 using ToHub =
-    std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimRelease, EvictDone, ForwardOut,
-                 AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed>;
+    std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease, EvictDone,
+                 ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ void Core::on_closed(ConnId conn, Now now) {
     if (c->phase == Phase::kConnected) {
       log(LogEvent::Kind::kDisconnected, *c, ReasonCode::kUnspecifiedError, "network closed");
     }
+    withdraw_claim(*c);
     leave_session(*c, Ending::kOther);
   }
   if (c->timer != kNoTimer) timers_.cancel(c->timer);

@@ -121,6 +121,7 @@ class Core {
   void authenticate(Connection& c, const Connect& in);
   void on_authenticated(Connection& c, const CredentialAnswer& answer);
   void on_claim_answer(const ClaimAnswer& answer);
+  void withdraw_claim(const Connection& c);
   void hand_over(Connection& c, WorkerIndex worker);
   void admit(Connection& c);
   void attach(Connection& c, Session* existing);

@@ -28,6 +28,7 @@ void Core::close(Connection& c, ReasonCode reason, std::string_view detail, Endi
 void Core::close_silently(Connection& c, bool after_flush) {
   if (c.phase == Phase::kClosing) return;
   if (c.session) leave_session(c, Ending::kOther);
+  withdraw_claim(c);
   c.phase = Phase::kClosing;
   c.extra.reset();
   current_.closes.push_back({c.id, after_flush});

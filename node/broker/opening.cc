@@ -164,6 +164,12 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
   }
 }
 
+// The connection ends before the answer.
+void Core::withdraw_claim(const Connection& c) {
+  if (c.phase != Phase::kWaitClaim) return;
+  current_.to_hub.push_back(ClaimWithdraw{c.id, c.extra->opening->client_id});
+}
+
 void Core::hand_over(Connection& c, WorkerIndex worker) {
   Opening& opening = *c.extra->opening;
   Effects::Handover handover;

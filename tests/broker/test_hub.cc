@@ -26,6 +26,7 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                  [&](RouteBatch& m) { on_routes(from, m); },
                  [&](RoutesApplied&) {},
                  [&](ClaimRequest& m) { on_claim(from, m); },
+                 [&](ClaimWithdraw& m) { hub_log.push_back("withdraw " + m.client_id); },
                  [&](ClaimRelease& m) {
                    hub_log.push_back("release " + m.client_id);
                    Claim& claim = claims_[m.client_id];

@@ -113,6 +113,7 @@ TEST_F(Faults, AThreeWaySplitHealsAndNobodyLostAClient) {
   ASSERT_TRUE(settles(4000)) << reasons();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(cluster().node(i).all_closes, 0);
   EXPECT_EQ(cluster().node(1).got, (std::vector<std::string>{"0:waits for the other side"}));
+  cluster().run(100);
   EXPECT_EQ(cluster().mails<AcceptIn>(0).size(), 1u);
 }
 
