@@ -67,6 +67,19 @@ TEST(Mesh, MessagesArriveInOrderAndAreAccepted) {
   EXPECT_EQ(cluster.member(2, 0).received, 100u);
 }
 
+// The receiver's word opens the window long before the next heartbeat.
+TEST(Mesh, AWindowsWorthOfMessagesTakesNoHeartbeat) {
+  Limits limits;
+  limits.forward_window_bytes = 256 * 1024;
+  limits.heartbeat_interval = Duration::millis(500);
+  HubCluster cluster({.nodes = 2, .limits = limits});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 5000));
+  constexpr size_t kMessages = 100;
+  const std::string payload(20'000, 'x');  // eight windows in all
+  for (size_t i = 0; i < kMessages; ++i) cluster.forward(0, 0, 1, 1, payload);
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.node(1).got.size() == kMessages; }, 300));
+}
+
 TEST(Mesh, ALargePayloadCrossesInPieces) {
   HubCluster cluster({.nodes = 2, .workers = 1});
   ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
