@@ -9,9 +9,9 @@ FUZZ_INPUTS = 200_000  # a target, in the short form
 SIM_SEEDS = 300        # in the short form
 
 # What opens sockets or waits for real time; not run beside anything else.
-REAL_TIME = {"runtime", "rpc", "client"}
+REAL_TIME = {"runtime", "rpc", "client", "serve"}
 # What several threads touch; built once more with the thread sanitizer.
-THREADS = ["runtime", "rpc", "client"]
+THREADS = ["runtime", "rpc", "client", "serve"]
 
 
 def folders_with_tests():
