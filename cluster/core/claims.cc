@@ -25,35 +25,47 @@ Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
 // ---- workers ------------------------------------------------------------------------------------
 
 void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
-  const std::string& id = in.client_id;
-  if (!is_available) {
-    context_.mail(bit_of(worker), ClaimAnswer{.conn = in.conn,
-                                              .client_id = id,
-                                              .outcome = ClaimAnswer::Outcome::kUnavailable});
-    return;
+  const Wanted wanted{worker, in.conn, in.clean_start};
+  if (!is_available) return answer(in.client_id, wanted, ClaimAnswer::Outcome::kUnavailable);
+  std::vector<Wanted> earlier;
+  if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
+    earlier = std::move(request->second.earlier);
+    earlier.push_back(request->second.wanted);
+    requests_.erase(request);
   }
-  refuse(id, ClaimAnswer::Outcome::kSuperseded);
-  const auto holder = holders_.find(id);
+  ask(in.client_id, wanted, std::move(earlier));
+}
+
+void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier) {
+  const auto holder = holders_.find(client_id);
   const bool is_held = holder != holders_.end();
-  const bool is_elsewhere = is_held && holder->second.worker != worker;
-  if (is_elsewhere && !in.clean_start && !holder->second.is_evicting) {
-    context_.mail(bit_of(worker), ClaimAnswer{.conn = in.conn,
-                                              .client_id = id,
-                                              .outcome = ClaimAnswer::Outcome::kMoved,
-                                              .worker = holder->second.worker});
-    return;
+  const bool is_elsewhere = is_held && holder->second.worker != wanted.worker;
+  if (is_elsewhere && !wanted.clean_start && !holder->second.is_evicting) {
+    answer(client_id, wanted, ClaimAnswer::Outcome::kMoved, {}, holder->second.worker);
+    if (earlier.empty()) return;
+    const Wanted next = earlier.back();
+    earlier.pop_back();
+    return ask(client_id, next, std::move(earlier));
   }
-  Request request{.worker = worker,
-                  .conn = in.conn,
+  Request request{.wanted = wanted,
+                  .earlier = std::move(earlier),
                   .stamp = context_.next_stamp(),
-                  .clean_start = in.clean_start,
                   .waits_for = asked_(),
                   .since = context_.now.mono};
-  if (is_elsewhere) evict(id, holder->second, in.clean_start);
+  if (is_elsewhere) evict(client_id, holder->second, wanted.clean_start);
   request.waits_for_holder = is_held && holder->second.is_evicting;
-  tell(id, request);
-  requests_[id] = std::move(request);
-  check(id);
+  tell(client_id, request);
+  requests_[client_id] = std::move(request);
+  check(client_id);
+}
+
+void Claims::answer(const std::string& client_id, const Wanted& wanted,
+                    ClaimAnswer::Outcome outcome, const Stamp& stamp, WorkerIndex worker) {
+  context_.mail(bit_of(wanted.worker), ClaimAnswer{.conn = wanted.conn,
+                                                   .client_id = client_id,
+                                                   .outcome = outcome,
+                                                   .stamp = stamp,
+                                                   .worker = worker});
 }
 
 // A peer that is not heard is told when it is heard again: by then the client may have gone
@@ -71,7 +83,7 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
   proto::Claim claim;
   claim.set_client_id(client_id);
   claim.set_counter(request.stamp.counter);
-  claim.set_clean_start(request.clean_start);
+  claim.set_clean_start(request.wanted.clean_start);
   claim.set_answered(true);
   return claim;
 }
@@ -80,8 +92,8 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
 void Claims::refuse(const std::string& client_id, ClaimAnswer::Outcome outcome) {
   const auto it = requests_.find(client_id);
   if (it == requests_.end()) return;
-  context_.mail(bit_of(it->second.worker),
-                ClaimAnswer{.conn = it->second.conn, .client_id = client_id, .outcome = outcome});
+  answer(client_id, it->second.wanted, outcome);
+  for (const Wanted& earlier : it->second.earlier) answer(client_id, earlier, outcome);
   requests_.erase(it);
 }
 
@@ -95,7 +107,20 @@ void Claims::evict(const std::string& client_id, Holder& holder, bool clean_star
 void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
   const auto it = requests_.find(withdraw.client_id);
   if (it == requests_.end()) return;
-  if (it->second.worker == worker && it->second.conn == withdraw.conn) requests_.erase(it);
+  const auto is_it = [&](const Wanted& one) {
+    return one.worker == worker && one.conn == withdraw.conn;
+  };
+  std::vector<Wanted>& earlier = it->second.earlier;
+  if (!is_it(it->second.wanted)) {
+    std::erase_if(earlier, is_it);
+    return;
+  }
+  std::vector<Wanted> left = std::move(earlier);
+  requests_.erase(it);
+  if (left.empty()) return;
+  const Wanted next = left.back();
+  left.pop_back();
+  ask(withdraw.client_id, next, std::move(left));
 }
 
 void Claims::on_release(WorkerIndex worker, const ClaimRelease& release) {
@@ -130,11 +155,11 @@ bool Claims::check(const std::string& client_id) {
   const auto it = requests_.find(client_id);
   Request& request = it->second;
   if (request.waits_for_holder || !request.waits_for.empty()) return false;
-  context_.mail(bit_of(request.worker), ClaimAnswer{.conn = request.conn,
-                                                    .client_id = client_id,
-                                                    .outcome = ClaimAnswer::Outcome::kGranted,
-                                                    .stamp = request.stamp});
-  holders_[client_id] = {.counter = request.stamp.counter, .worker = request.worker};
+  answer(client_id, request.wanted, ClaimAnswer::Outcome::kGranted, request.stamp);
+  for (const Wanted& earlier : request.earlier) {
+    answer(client_id, earlier, ClaimAnswer::Outcome::kSuperseded);
+  }
+  holders_[client_id] = {.counter = request.stamp.counter, .worker = request.wanted.worker};
   requests_.erase(it);
   return true;
 }
@@ -218,7 +243,11 @@ bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
       if (claim.answered()) reply(pair, id, stamp.counter, request->second.stamp.counter);
       return true;
     }
-    refuse(id, ClaimAnswer::Outcome::kSuperseded);
+    // Its answer to ours is behind this on the way. It says whether the claim still stands: its
+    // client may have left while this node did not read.
+    if (request->second.waits_for.count(pair.id()) == 0) {
+      refuse(id, ClaimAnswer::Outcome::kSuperseded);
+    }
   }
   const auto holder = holders_.find(id);
   if (holder == holders_.end()) {

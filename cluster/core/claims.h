@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <absl/container/btree_map.h>
-#include <absl/container/flat_hash_map.h>
 #include "cluster/core/context.h"
 #include "cluster/core/pair.h"
 #include "shoal/peers.h"
@@ -54,12 +53,19 @@ class Claims {
     WorkerIndex worker = 0;
     bool is_evicting = false;
   };
-  // A request that waits.
-  struct Request {
+  // A connection here that wants the id.
+  struct Wanted {
     WorkerIndex worker = 0;
     ConnId conn;
-    Stamp stamp;
     bool clean_start = false;
+  };
+  // The last of them waits for its claim; the others lose when it is granted, and come again when it
+  // is withdrawn: workers are read in any order after the node stood still, and the last request may
+  // be of a connection that its client left before.
+  struct Request {
+    Wanted wanted;
+    std::vector<Wanted> earlier;
+    Stamp stamp;
     bool waits_for_holder = false;  // another worker here, or an eviction under way
     std::set<NodeId> waits_for;
     std::set<NodeId> told;
@@ -71,6 +77,10 @@ class Claims {
     uint64_t counter;
   };
 
+  void ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier);
+  void answer(const std::string& client_id, const Wanted& wanted, ClaimAnswer::Outcome outcome,
+              const Stamp& stamp = {}, WorkerIndex worker = 0);
+  // All connections here that want the id.
   void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
   void evict(const std::string& client_id, Holder& holder, bool clean_start);
   void on_holder_gone(const std::string& client_id);
@@ -85,8 +95,8 @@ class Claims {
   std::function<Pair*(NodeId)> reachable_;
   // Sorted, so that a peer can be told all of them in portions.
   absl::btree_map<std::string, Holder> holders_;
-  absl::flat_hash_map<std::string, Request> requests_;
-  absl::flat_hash_map<std::string, std::vector<Asking>> asking_;
+  std::map<std::string, Request> requests_;
+  std::map<std::string, std::vector<Asking>> asking_;
   std::map<NodeId, std::string> telling_;  // peers that still get the claims: after which
 };
 

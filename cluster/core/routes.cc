@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "shoal/assert.h"
@@ -234,6 +235,10 @@ void Routes::finish_repair(Peer& peer, const Pair& pair, std::vector<PlacedRoute
       peer.digest -= hash_of(worker, filter, weight);
       changed.push_back({{pair.slot(), worker}, {filter, {}}});
     }
+    // Two runs of one seed must not depend on the order of a hash table.
+    std::sort(changed.begin(), changed.end(), [](const PlacedRoute& a, const PlacedRoute& b) {
+      return std::tie(a.place, a.change.filter) < std::tie(b.place, b.change.filter);
+    });
     peer.routes[w] = std::move(peer.repaired[w]);
     peer.repaired[w].clear();
   }

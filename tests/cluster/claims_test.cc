@@ -94,12 +94,37 @@ TEST_F(ClaimsTest, ARequestThatIsOvertakenIsTheLoser) {
   const uint32_t first = claim(0, 0, "alice");
   cluster_->run(50);
   const uint32_t second = claim(0, 1, "alice");
-  EXPECT_EQ(outcome(0, first), Outcome::kSuperseded);
   EXPECT_FALSE(wait_for(0, second, 200));
   const Evict evict = cluster_->mails<Evict>(1).at(0);
   EXPECT_EQ(cluster_->mails<Evict>(1).size(), 1u) << "one eviction serves all";
   cluster_->send(1, 0, EvictDone{"alice", evict.stamp});
   EXPECT_EQ(outcome(0, second), Outcome::kGranted);
+  EXPECT_EQ(outcome(0, first), Outcome::kSuperseded);
+}
+
+TEST_F(ClaimsTest, AWithdrawnRequestLeavesTheIdToTheOneBefore) {
+  cluster_->node(1).evicts = false;
+  ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
+  const uint32_t first = claim(0, 0, "alice");
+  const uint32_t second = claim(0, 1, "alice");
+  cluster_->run(50);
+  cluster_->send(0, 1, ClaimWithdraw{{second, 1}, "alice"});
+  cluster_->run(50);
+  const Evict evict = cluster_->mails<Evict>(1).at(0);
+  cluster_->send(1, 0, EvictDone{"alice", evict.stamp});
+  EXPECT_EQ(outcome(0, first), Outcome::kGranted);
+  EXPECT_FALSE(answer(0, second));
+}
+
+// A claim of a node that stood still, or was cut off, for a connection that has gone since.
+TEST_F(ClaimsTest, AWithdrawnClaimOfAPeerBeatsNobody) {
+  cluster_->freeze(0, 500);
+  const uint32_t gone = claim(1, 0, "alice");
+  cluster_->run(50);
+  cluster_->send(1, 0, ClaimWithdraw{{gone, 1}, "alice"});
+  cluster_->run(600);
+  EXPECT_EQ(outcome(0, claim(0, 0, "alice")), Outcome::kGranted);
+  EXPECT_EQ(cluster_->status(1).claims, 0u);
 }
 
 TEST_F(ClaimsTest, AReleasedClaimIsNoMore) {
