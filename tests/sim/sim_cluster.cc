@@ -36,12 +36,11 @@ SimCluster::SimCluster(const SimOptions& options)
   } else {
     Random& random = world_.random();
     any_faults_ = !random.one_in(8);
-    for (bool* kind :
-         {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations, &faults_.splits,
-          &faults_.resets, &faults_.wipes, &faults_.moves, &faults_.client_breaks}) {
+    for (bool* kind : {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations,
+                       &faults_.splits, &faults_.splits, &faults_.resets, &faults_.wipes,
+                       &faults_.moves, &faults_.client_breaks}) {
       *kind = any_faults_ && random.one_in(2);
     }
-    faults_.splits = any_faults_ && options.splits;
   }
   make_nodes();
   make_clients();

@@ -41,10 +41,6 @@ struct SimOptions {
   Duration chaos = Duration::seconds(20);
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
-  // Cuts every node from every other, for longer than clients wait. Apart from the seed's kinds: a
-  // message that was forwarded before such a split can arrive after its publisher went on elsewhere
-  // (docs/architecture.md, "What does not hold yet").
-  bool splits = false;
   bool print_trace = false;
 };
 

@@ -26,7 +26,7 @@ struct Arguments {
 [[noreturn]] void usage() {
   std::fprintf(stderr,
                "usage: simulate [--seed FIRST] [--seeds N] [--nodes N] [--workers N]\n"
-               "                [--chaos SECONDS] [--no-faults] [--splits] [--replay] [--trace]"
+               "                [--chaos SECONDS] [--no-faults] [--replay] [--trace]"
 #ifdef SHOAL_MUTATIONS
                " [--mutation NAME]"
 #endif
@@ -59,8 +59,6 @@ Arguments parse(int argc, char** argv) {
     } else if (flag == "--no-faults") {
       arguments.options.faults =
           shoal::sim::FaultKinds{false, false, false, false, false, false, false, false, false};
-    } else if (flag == "--splits") {
-      arguments.options.splits = true;
     } else if (flag == "--replay") {
       arguments.replay = true;
     } else if (flag == "--trace") {
