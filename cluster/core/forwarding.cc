@@ -113,14 +113,17 @@ void Forwarding::send_retained_end(Pair& pair) {
 // ---- out ----------------------------------------------------------------------------------------
 
 void Forwarding::enqueue(Pair& pair, Flow& flow, Lane lane, Parcel parcel) {
-  flow.waiting_bytes += parcel.bytes;
+  flow.waiting_bytes[lane_index(lane)] += parcel.bytes;
   flow.waiting[lane_index(lane)].push_back(std::move(parcel));
   pump(pair);
 }
 
+// Of the forward lane alone: large payloads wait for each other, and their publishers for them; the
+// others go on meanwhile.
 void Forwarding::check_congestion(const Pair& pair, Flow& flow) {
   const size_t limit = context_.config.limits.forward_queue_bytes;
-  const bool is_congested = flow.waiting_bytes > (flow.is_congested ? limit / 2 : limit);
+  const size_t waiting = flow.waiting_bytes[lane_index(Lane::kForward)];
+  const bool is_congested = waiting > (flow.is_congested ? limit / 2 : limit);
   if (is_congested == flow.is_congested) return;
   flow.is_congested = is_congested;
   context_.mail(context_.all_workers(), PeerCongested{pair.slot(), is_congested});
@@ -152,7 +155,7 @@ void Forwarding::begin_cut(Flow& flow, int lane) {
   Cut& cut = *flow.cut[lane];
   cut.parcel = std::move(flow.waiting[lane].front());
   flow.waiting[lane].pop_front();
-  flow.waiting_bytes -= cut.parcel.bytes;
+  flow.waiting_bytes[lane] -= cut.parcel.bytes;
 
   std::string head(kHeadSizeBytes, '\0');
   head += cut.parcel.head;
@@ -353,7 +356,8 @@ bool Forwarding::is_credit_due(const Pair& pair, uint64_t step) const {
 
 size_t Forwarding::waiting_bytes(const Pair& pair) const {
   const auto it = flows_.find(pair.id());
-  return it == flows_.end() ? 0 : it->second.waiting_bytes;
+  if (it == flows_.end()) return 0;
+  return it->second.waiting_bytes[0] + it->second.waiting_bytes[1];
 }
 
 uint64_t Forwarding::forwarded(const Pair& pair) const {

@@ -127,7 +127,7 @@ class Forwarding {
   struct Flow {
     std::array<std::deque<Parcel>, kLanes> waiting;
     std::array<std::optional<Cut>, kLanes> cut;
-    size_t waiting_bytes = 0;
+    std::array<size_t, kLanes> waiting_bytes{};
     bool is_congested = false;
     std::array<uint64_t, kLanes> sent{};    // wire bytes of parcels begun
     std::array<uint64_t, kLanes> credit{};  // worked off there

@@ -93,5 +93,18 @@ TEST(Mesh, ALargePayloadCrossesInPieces) {
   EXPECT_TRUE(cluster.node(1).got[1] == "0:" + payload);
 }
 
+TEST(Mesh, LargePayloadsThatWaitForEachOtherAreNoCongestion) {
+  Limits limits;
+  limits.forward_queue_bytes = 1024 * 1024;
+  HubCluster cluster({.nodes = 2, .workers = 1, .limits = limits});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
+  const std::string payload(9 * 1024 * 1024, 'x');  // a window each
+  for (int i = 0; i < 3; ++i) cluster.forward(0, 0, 1, 1, payload);
+  cluster.forward(0, 0, 1, 1, "small");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.node(1).got.size() == 4; }, 10'000));
+  EXPECT_EQ(cluster.node(1).got[0], "0:small");
+  EXPECT_TRUE(cluster.mails<PeerCongested>(0).empty());
+}
+
 }  // namespace
 }  // namespace shoal
