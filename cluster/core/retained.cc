@@ -42,8 +42,9 @@ Retained::Retained(Context& context, Forwarding& forwarding,
 
 void Retained::on_write(WorkerIndex worker, RetainWrite&& in) {
   const bool is_removal = in.message->payload().empty();
-  if (!is_removal &&
-      tree_.bytes() + in.message->bytes() > context_.config.limits.retained_bytes_max) {
+  const MessageRef before = tree_.find(in.message->topic(), context_.now.mono);
+  const size_t others = tree_.bytes() - (before ? before->bytes() : 0);
+  if (!is_removal && others + in.message->bytes() > context_.config.limits.retained_bytes_max) {
     ++dropped_;
     return context_.mail(bit_of(worker), RetainDone{in.number});
   }

@@ -145,6 +145,12 @@ TEST_F(RetainedTest, AWriteAboveTheLimitIsCountedAndDropped) {
   EXPECT_TRUE(is_done(0, last_));
   EXPECT_EQ(cluster_->status(0).retained + cluster_->status(0).retained_dropped, 10u);
   EXPECT_LE(cluster_->status(0).retained_bytes, 3000u);
+  // What takes the place of another needs room for its growth only.
+  const uint64_t dropped = cluster_->status(0).retained_dropped;
+  write(0, "t/0", std::string(1000, 'y'));
+  cluster_->run(1);
+  EXPECT_EQ(cluster_->status(0).retained_dropped, dropped);
+  EXPECT_EQ(read(0, "t/0").at(0).back(), 'y');
 }
 
 }  // namespace
