@@ -68,8 +68,10 @@ class AuthExchange {
 class AuthMethods {
  public:
   virtual ~AuthMethods() = default;
-  // Null when `listener` does not offer `method`.
-  virtual std::unique_ptr<AuthExchange> begin(uint16_t listener, std::string_view method) = 0;
+  // Null when the listener of `check`, which says who asks, does not offer `method`. The exchange
+  // may outlive the call, not this object. Any thread.
+  virtual std::unique_ptr<AuthExchange> begin(const CredentialCheck& check,
+                                              std::string_view method) = 0;
 };
 
 }  // namespace shoal

@@ -4,11 +4,26 @@
 
 namespace shoal {
 
+// Without what CONNECT says of a user.
+CredentialCheck Core::check_of(const Connection& c) const {
+  CredentialCheck check;
+  check.conn = c.id;
+  check.listener = c.listener;
+  check.address = c.address;
+  if (c.session) {
+    check.client_id = c.session->client_id;
+  } else {
+    check.tls_identity = c.extra->opening->tls_identity;
+    check.client_id = c.extra->opening->client_id;
+  }
+  return check;
+}
+
 void Core::begin_exchange(Connection& c, std::string_view method, std::span<const uint8_t> data) {
   ConnectionExtra& extra = c.need_extra();
   extra.authentication_method = std::string(method);
   extra.exchange = config_.auth_methods
-                       ? config_.auth_methods->begin(c.listener, extra.authentication_method)
+                       ? config_.auth_methods->begin(check_of(c), extra.authentication_method)
                        : nullptr;
   if (extra.exchange) return step_exchange(c, data);
   // [MQTT5-4.12.0-1]
@@ -63,6 +78,9 @@ void Core::send_auth(Connection& c, ReasonCode reason, std::span<const uint8_t> 
   out.reason = reason;
   out.authentication_method = c.extra->authentication_method;  // [MQTT5-4.12.0-5]
   if (!data.empty()) out.authentication_data = data;
+  if (encoded_size(out, c.version) > c.packet_size_max) {  // [MQTT5-3.1.2-24]
+    return protocol_error(c, ReasonCode::kPacketTooLarge, "AUTH above Maximum Packet Size");
+  }
   write(c, out);
 }
 

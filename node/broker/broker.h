@@ -39,9 +39,10 @@ struct BrokerConfig {
   WorkerIndex worker = 0;
   NodeId node;  // makes assigned client ids unique in the cluster
   std::vector<ListenerRules> listeners = {ListenerRules{}};
-  std::string server_reference;      // goes with 0x9C when draining; empty: none
+  std::string server_reference;      // told to clients that are to go elsewhere; empty: none
   std::string response_information;  // for clients that ask for it; empty: none
   bool check_payload_format = true;  // payloads that declare themselves UTF-8 [MQTT5-3.3.2-4]
+  bool assign_client_ids = true;     // to clients of 3.1.1 and 5.0 that name none
   // What an absent session does with a message above its queue's limit.
   enum class QueuePolicy : uint8_t { kDropOldest, kRejectNew };
   QueuePolicy queue_policy = QueuePolicy::kDropOldest;
@@ -95,7 +96,7 @@ class Broker {
   // False when the client has no connection here. It gets 0x98 and is closed; its session stays.
   bool kick(std::string_view client_id, Now now);
   // A message of the node itself below "$SYS/": to this worker's subscribers, and kept for later
-  // ones. Nothing of it leaves the worker.
+  // ones; an empty one ends what is kept of the topic. Nothing of it leaves the worker.
   void publish_system(std::string_view topic, std::string_view payload, Now now);
 
   const BrokerCounters& counters();

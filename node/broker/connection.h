@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "node/broker/alias_table.h"
+#include "node/broker/byte_budget.h"
 #include "node/broker/effects.h"
 #include "node/broker/output.h"
 #include "node/broker/ring.h"
@@ -43,6 +44,7 @@ enum PauseReason : uint8_t {
 // A CONNECT until its CONNACK.
 struct Opening {
   std::vector<uint8_t> packet;  // the whole CONNECT; decoded again where it is needed
+  BudgetShare packet_share;     // nobody is known yet who may have us hold it
   std::string client_id;        // as sent, or assigned
   bool assigned_client_id = false;
   std::string tls_identity;
@@ -84,6 +86,7 @@ struct Connection {
   bool dirty = false;            // in Core's list
   bool may_answer = false;       // its CONNECT said how to talk to it
   bool problem_information = true;
+  bool asked_to_stay = false;  // 5.0: the Session Expiry Interval in CONNECT was not 0
   bool connected_counted = false;
   uint16_t listener = 0;
   uint16_t keep_alive_s = 0;

@@ -131,6 +131,7 @@ class Core {
   Connect connect_of(const Opening& opening) const;
 
   // authentication.cc: AUTH [MQTT5-4.12]
+  CredentialCheck check_of(const Connection& c) const;
   void begin_exchange(Connection& c, std::string_view method, std::span<const uint8_t> data);
   void step_exchange(Connection& c, std::span<const uint8_t> data);
   void on_auth(Connection& c, const Frame& frame);
@@ -171,11 +172,14 @@ class Core {
   void on_publish(Connection& c, const Frame& frame, SharedBytes owner);
   bool resolve_alias(Connection& c, Publish& in);
   std::optional<ReasonCode> check_publish(Connection& c, const Publish& in);
+  bool is_payload_misdeclared(const ApplicationProperties& properties, ByteView payload) const;
   void refuse_publish(Connection& c, const Publish& in, ReasonCode reason);
   bool is_repeat(Connection& c, const Publish& in);
+  bool refuse_identifier(Connection& c, const Publish& in);
   MessageView view_of(const Connection& c, const Publish& in);
-  bool is_parked(const Connection& c, uint16_t packet_id) const;
+  const Parked* find_parked(const Connection& c, uint16_t packet_id) const;
   void park(Connection& c, Publication& p);
+  void take_from_parking(const Parked& parked);
   void unpark(Connection& c);
   void unpark();
   void work_on(Connection& c, Publication& p);
@@ -238,8 +242,9 @@ class Core {
   void on_pubcomp(Connection& c, const Frame& frame);
   void finish_delivery(Session& s, uint32_t position);
   void member_has_it(Delivery& delivery);
-  void send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason);
+  void send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, bool again = false);
   void check_slow();
+  void watch_for_answer(Session& s);
   Instant retry(Session& s);
   void resend(Session& s, uint32_t position);
 
@@ -256,6 +261,7 @@ class Core {
   void on_unsubscribe(Connection& c, const Frame& frame);
   void flush_subacks();
   void send_suback(Connection& c, const PendingSubAck& pending);
+  void forget_replays_to_come(const Connection& c, std::string_view filter);
   void announce_routes();
   void on_route_update(RouteUpdate&& update);
 
@@ -278,6 +284,12 @@ class Core {
   void begin(Now now) { now_ = now; }
   void settle();
   void touch(Connection& c);
+  // A packet of `size` bytes is in its output.
+  void count_out(Connection& c, size_t size) {
+    ++counters_.packets_out;
+    counters_.bytes_out += size;
+    touch(c);
+  }
   void pause(Connection& c, PauseReason reason);
   void unpause(Connection& c, PauseReason reason);
   void list_pause(Connection& c);
@@ -294,8 +306,9 @@ class Core {
   void drop(DropReason reason) { ++counters_.dropped[static_cast<size_t>(reason)]; }
   void log(LogEvent::Kind kind, const Connection& c, ReasonCode reason, std::string_view detail);
   uint32_t tick_of(Instant when) const { return static_cast<uint32_t>(when.ns / Broker::kTick.ns); }
+  // Returns the packet's first byte.
   template <class Packet>
-  void write(Connection& c, const Packet& packet);
+  uint8_t* write(Connection& c, const Packet& packet);
   template <class Packet>
   void explain(const Connection& c, Packet& packet, std::string_view why);
 
@@ -365,11 +378,12 @@ void Core::explain(const Connection& c, Packet& packet, std::string_view why) {
 }
 
 template <class Packet>
-void Core::write(Connection& c, const Packet& packet) {
+uint8_t* Core::write(Connection& c, const Packet& packet) {
   const size_t size = encoded_size(packet, c.version);
-  encode(packet, c.version, c.output.append(size));
-  counters_.bytes_out += size;
-  touch(c);
+  uint8_t* const out = c.output.append(size);
+  encode(packet, c.version, out);
+  count_out(c, size);
+  return out;
 }
 
 }  // namespace shoal

@@ -39,6 +39,9 @@ struct BrokerCounters {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;  // encoded
   uint64_t packets_in = 0;
+  uint64_t packets_out = 0;
+  uint64_t payload_bytes_in = 0;            // of PUBLISH packets from clients
+  uint64_t payload_bytes_out = 0;           // and to clients
   std::array<uint64_t, 3> publishes_in{};   // from clients, by QoS
   std::array<uint64_t, 3> publishes_out{};  // to clients, by the QoS that they were sent with
   uint64_t forwarded = 0;                   // messages put into a batch for another node
@@ -47,6 +50,7 @@ struct BrokerCounters {
   uint64_t retained_sent = 0;
   uint64_t redelivered = 0;
   uint64_t wills_published = 0;
+  uint64_t sessions_expired = 0;
   uint64_t takeovers = 0;
   uint64_t protocol_errors = 0;  // connections closed for what their client sent
   std::array<uint64_t, kDropReasons> dropped{};

@@ -6,6 +6,12 @@
 #include "shoal/assert.h"
 
 namespace shoal {
+namespace {
+
+constexpr uint8_t kDupFlag = 0x08;  // of the fixed header
+
+}  // namespace
+
 // ---- QoS 0 ------------------------------------------------------------------------------------------
 
 void Core::send_unreliable(Session& s, Publication& p, Outgoing how) {
@@ -38,11 +44,12 @@ void Core::send_reliable(Session& s, Publication& p, Outgoing how,
 }
 
 // Whether a PUBLISH may leave now: the client's quota [MQTT5-3.3.4-9] [MQTT5-4.9.0-2], identifiers,
-// what must be sent again first, and the output, which takes more once it has come down.
+// what must be sent again first, the memory that unacknowledged messages take, and the output, which
+// takes more once it has come down.
 bool Core::can_send(Session& s) {
   Connection* const c = s.connection;
   if (!c || s.quota_used >= c->window || s.resend_next != s.inflight.span() ||
-      !s.inflight.has_room()) {
+      !s.inflight.has_room() || s.inflight.held_bytes() >= config_.limits.queued_bytes_max) {
     return false;
   }
   if (c->output.bytes() < config_.limits.output_bytes_low) return true;
@@ -67,11 +74,15 @@ void Core::start(Session& s, Delivery delivery, Publication& p, const Outgoing& 
   s.inflight.push(std::move(delivery));
   ++s.resend_next;
   ++s.quota_used;
-  if (s.timer == kNoTimer && c.version != ProtocolVersion::kMqtt5 &&
-      config_.limits.retry_interval.ns > 0) {
-    s.timer = timers_.add(now_.mono + config_.limits.retry_interval,
-                          {s.index, s.generation, TimerKind::kSession});
-  }
+  watch_for_answer(s);
+}
+
+// Of a 3.x client, while it is connected: retry() looks after what it leaves unanswered.
+void Core::watch_for_answer(Session& s) {
+  const Duration interval = config_.limits.retry_interval;
+  if (s.timer != kNoTimer || interval.ns == 0) return;
+  if (s.connection->version == ProtocolVersion::kMqtt5) return;
+  s.timer = timers_.add(now_.mono + interval, {s.index, s.generation, TimerKind::kSession});
 }
 
 bool Core::is_full(const Session& s) const {
@@ -194,12 +205,13 @@ void Core::resend(Session& s, uint32_t position) {
   // However long ago its Message Expiry Interval ran out [MQTT5-4.3.3-13].
   Delivery& delivery = s.inflight[position];
   Connection& c = *s.connection;
+  if (delivery.state == DeliveryState::kFinished) return;
   delivery.sent_at = tick_of(now_.mono);
+  watch_for_answer(s);
   if (delivery.state == DeliveryState::kReleased) {
     ++counters_.redelivered;
-    return send_pubrel(c, s.inflight.packet_id(position), ReasonCode::kSuccess);
+    return send_pubrel(c, s.inflight.packet_id(position), ReasonCode::kSuccess, true);
   }
-  if (delivery.state != DeliveryState::kPublished) return;
   SHOAL_ASSERT(delivery.message);
   Publication p;
   p.message = delivery.message;
@@ -276,9 +288,10 @@ void Core::on_pubrec(Connection& c, const Frame& frame) {
   Delivery& delivery = s.inflight[position];
   delivery.state = DeliveryState::kReleased;  // it cannot expire any more [MQTT5-4.3.3-7]
   delivery.sent_at = tick_of(now_.mono);
-  delivery.message = MessageRef();
+  s.inflight.release_message(position);
   member_has_it(delivery);
   send_pubrel(c, in.packet_id, ReasonCode::kSuccess);  // [MQTT5-4.3.3-4] [MQTT5-4.3.3-5]
+  pump(s);
 }
 
 void Core::on_pubcomp(Connection& c, const Frame& frame) {
@@ -309,12 +322,15 @@ void Core::member_has_it(Delivery& delivery) {
   progress(std::exchange(delivery.extra->ticket, nullptr));
 }
 
-void Core::send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason) {
+void Core::send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, bool again) {
   Ack out;
   out.type = PacketType::kPubRel;
   out.packet_id = packet_id;
   out.reason = reason;
-  write(c, out);
+  uint8_t* const first = write(c, out);
+  // In 3.1 what is sent again has DUP; the later versions reserve that bit [MQTT5-2.1.3-1]
+  // [MQTT311-2.2.2-1].
+  if (again && c.version == ProtocolVersion::kMqtt31) *first |= kDupFlag;
 }
 
 // 3.x while connected: what was not acknowledged for retry_interval is sent again. Returns when to

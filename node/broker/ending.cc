@@ -72,7 +72,7 @@ void Core::on_disconnect(Connection& c, const Frame& frame) {
   }
   Session& s = *c.session;
   if (in.session_expiry_s) {
-    if (s.expiry_s == 0 && *in.session_expiry_s != 0) {  // 3.14.2.2.2
+    if (!c.asked_to_stay && *in.session_expiry_s != 0) {  // 3.14.2.2.2
       return protocol_error(c, ReasonCode::kProtocolError, "Session Expiry raised from 0");
     }
     s.expiry_s = std::min(*in.session_expiry_s, config_.limits.session_expiry_max_s);
@@ -112,8 +112,8 @@ void Core::leave_session(Connection& c, Ending ending) {
 // done; tickets go on without it.
 void Core::drop_waiting(Connection& c) {
   if (!c.extra) return;
-  counters_.parked_now -= c.extra->parked.size();
-  c.extra->parked.clear();
+  Ring<Parked>& parked = c.extra->parked;
+  while (!parked.empty()) take_from_parking(parked.pop_front());
 }
 
 // ---- sessions -----------------------------------------------------------------------------------------
@@ -255,6 +255,7 @@ Instant Core::on_session_due(Session& s) {
   if (s.extra->will_at <= now_.mono) publish_will(s);
   if (s.extra->expires_at <= now_.mono && !s.ended && !find(s.successor)) {
     s.timer = kNoTimer;
+    ++counters_.sessions_expired;
     end_session(s);  // [MQTT5-4.1.0-2]
     return Instant::never();
   }

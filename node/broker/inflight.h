@@ -55,6 +55,8 @@ class Inflight {
   uint32_t span() const { return entries_.size(); }
   uint32_t open() const { return open_; }
   bool has_room() const { return entries_.size() < kSpanMax; }
+  // Of the messages that can be needed again.
+  size_t held_bytes() const { return held_bytes_; }
   Delivery& operator[](uint32_t position) { return entries_[position]; }
   const Delivery& operator[](uint32_t position) const { return entries_[position]; }
   uint16_t packet_id(uint32_t position) const { return id_of(first_ + position); }
@@ -62,7 +64,15 @@ class Inflight {
 
   Delivery& push(Delivery delivery) {
     ++open_;
+    if (delivery.message) held_bytes_ += delivery.message->bytes();
     return entries_.push_back(std::move(delivery));
+  }
+  // It is not needed again: the client has it.
+  void release_message(uint32_t position) {
+    Delivery& delivery = entries_[position];
+    if (!delivery.message) return;
+    held_bytes_ -= delivery.message->bytes();
+    delivery.message = MessageRef();
   }
   static constexpr uint32_t kNone = UINT32_MAX;
   // Its position; kNone when no open delivery has it.
@@ -75,9 +85,9 @@ class Inflight {
   }
   // Returns how many entries left the front: positions shift by so much.
   uint32_t finish(uint32_t position) {
+    release_message(position);
     Delivery& delivery = entries_[position];
     delivery.state = DeliveryState::kFinished;
-    delivery.message = MessageRef();
     delivery.extra.reset();
     --open_;
     uint32_t left = 0;
@@ -96,6 +106,7 @@ class Inflight {
   Ring<Delivery> entries_;
   uint64_t first_ = 0;  // number of entries_[0]
   uint32_t open_ = 0;
+  size_t held_bytes_ = 0;
 };
 
 }  // namespace shoal

@@ -57,15 +57,17 @@ void Core::on_connect(Connection& c, const Frame& frame) {
   if (!status.ok()) return protocol_error(c, status);  // [MQTT5-3.1.4-1] [MQTT311-3.1.4-1]
   Opening& opening = *c.extra->opening;
   opening.client_id = in.client_id;
+  c.problem_information = in.request_problem_information.value_or(true);
+  c.packet_size_max =
+      std::min<uint32_t>(in.maximum_packet_size.value_or(kPacketSizeMax), kPacketSizeMax);
   if (const auto refused = check_connect(c, in)) return refuse_connect(c, *refused);
+  if (!opening.packet_share.take(budget_, frame.size)) {
+    return refuse_connect(c, ReasonCode::kQuotaExceeded, "too much is arriving at this node");
+  }
   const uint8_t* const end = frame.body.data() + frame.body.size();
   opening.packet.assign(end - frame.size, end);
   if (opening.client_id.empty()) assign_client_id(opening);
-  const Connect kept = connect_of(opening);
-  c.problem_information = kept.request_problem_information.value_or(true);
-  c.packet_size_max =
-      std::min<uint32_t>(kept.maximum_packet_size.value_or(kPacketSizeMax), kPacketSizeMax);
-  authenticate(c, kept);
+  authenticate(c, connect_of(opening));
 }
 
 Connect Core::connect_of(const Opening& opening) const {
@@ -80,10 +82,14 @@ Connect Core::connect_of(const Opening& opening) const {
 }
 
 std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect& in) const {
-  if (shutting_down_ || draining_) return ReasonCode::kServerUnavailable;
+  if (shutting_down_) return ReasonCode::kServerUnavailable;
+  if (draining_) {  // a server is only named where one is configured
+    return config_.server_reference.empty() ? ReasonCode::kServerUnavailable
+                                            : ReasonCode::kUseAnotherServer;
+  }
   const bool nameless = in.client_id.empty();
   // Of names that are there, none is too long or too odd [MQTT5-3.1.3-5] [MQTT311-3.1.3-5].
-  if (nameless && in.version == ProtocolVersion::kMqtt31) {
+  if (nameless && (in.version == ProtocolVersion::kMqtt31 || !config_.assign_client_ids)) {
     return ReasonCode::kClientIdentifierNotValid;
   }
   if (nameless && in.version == ProtocolVersion::kMqtt311 && !in.clean_start) {
@@ -95,6 +101,9 @@ std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect
     return ReasonCode::kQosNotSupported;  // [MQTT5-3.2.2-12]
   }
   if (is_reserved_topic(in.will->topic)) return ReasonCode::kTopicNameInvalid;
+  if (is_payload_misdeclared(in.will->application, in.will->payload)) {
+    return ReasonCode::kPayloadFormatInvalid;
+  }
   return std::nullopt;
 }
 
@@ -116,12 +125,7 @@ void Core::authenticate(Connection& c, const Connect& in) {
                           in.authentication_data.value_or(ByteView{}));
   }
   c.phase = Phase::kWaitCredentials;
-  CredentialCheck check;
-  check.conn = c.id;
-  check.listener = c.listener;
-  check.address = c.address;
-  check.tls_identity = opening.tls_identity;
-  check.client_id = opening.client_id;
+  CredentialCheck check = check_of(c);
   if (in.user_name) check.user_name = std::string(*in.user_name);
   if (in.password) check.password = std::string(text_of(*in.password));
   current_.credential_checks.push_back(std::move(check));
@@ -252,6 +256,7 @@ void Core::take_parameters(Connection& c, const Connect& in) {
   const Limits& limits = config_.limits;
   Session& s = *c.session;
   s.expiry_s = session_expiry_of(in, limits.session_expiry_max_s);
+  c.asked_to_stay = in.session_expiry_s.value_or(0) > 0;
   const bool is_5 = c.version == ProtocolVersion::kMqtt5;
   s.keeps_copies = s.expiry_s > 0 || (!is_5 && limits.retry_interval.ns > 0);
   c.keep_alive_s = keep_alive_of(in, limits.keepalive_max_s);
@@ -313,8 +318,12 @@ void Core::refuse_connect(Connection& c, ReasonCode reason, std::string_view det
     const bool taken_over = reason == ReasonCode::kSessionTakenOver;
     out.reason = taken_over ? ReasonCode::kSuccess : reason;
     if (!detail.empty()) out.reason_string = detail;
+    if (reason == ReasonCode::kUseAnotherServer) out.server_reference = config_.server_reference;
     if (encoded_size(out, c.version) > c.packet_size_max)
       out.reason_string.reset();  // [MQTT5-3.2.2-19]
+    if (encoded_size(out, c.version) > c.packet_size_max) out.server_reference.reset();
+    if (encoded_size(out, c.version) > c.packet_size_max)  // [MQTT5-3.1.2-24]
+      return close_silently(c, false);
     write(c, out);
     if (taken_over) send_disconnect(c, reason, {});
   } else if (connack_return_code_of(nearest_3x(reason))) {

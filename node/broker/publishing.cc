@@ -16,6 +16,7 @@ void Core::on_publish(Connection& c, const Frame& frame, SharedBytes owner) {
     return protocol_error(c, status);
   }
   ++counters_.publishes_in[static_cast<size_t>(in.qos)];
+  counters_.payload_bytes_in += in.payload.size();
   if (in.qos > config_.listeners[c.listener].max_qos) {
     return protocol_error(c, ReasonCode::kQosNotSupported, "QoS above Maximum QoS");
   }
@@ -74,11 +75,13 @@ std::optional<ReasonCode> Core::check_publish(Connection& c, const Publish& in) 
     drop(DropReason::kNotAllowed);
     return ReasonCode::kNotAuthorized;
   }
-  if (config_.check_payload_format && in.application.payload_format.value_or(0) == 1 &&
-      !is_well_formed_utf8(text_of(in.payload))) {
-    return ReasonCode::kPayloadFormatInvalid;
-  }
+  if (is_payload_misdeclared(in.application, in.payload)) return ReasonCode::kPayloadFormatInvalid;
   return std::nullopt;
+}
+
+bool Core::is_payload_misdeclared(const ApplicationProperties& properties, ByteView payload) const {
+  return config_.check_payload_format && properties.payload_format.value_or(0) == 1 &&
+         !is_well_formed_utf8(text_of(payload));
 }
 
 // A 5.0 client is told. A 3.x client gets the acknowledgement that it waits for [MQTT311-3.3.5-2];
@@ -100,17 +103,16 @@ void Core::refuse_publish(Connection& c, const Publish& in, ReasonCode reason) {
 }
 
 // A QoS 2 message that came before is acknowledged again, and goes nowhere [MQTT5-4.3.3-10]
-// [MQTT311-4.3.3-2]. An identifier that is in use that way is not free for QoS 1 either.
+// [MQTT311-4.3.3-2]; it is known by its identifier [MQTT311-2.3.1-3].
 bool Core::is_repeat(Connection& c, const Publish& in) {
-  if (in.qos == Qos::k2 && is_parked(c, in.packet_id)) return true;
+  const Parked* const parked = find_parked(c, in.packet_id);
+  const bool parked_2 = parked && parked->message->qos() == Qos::k2;
+  if (parked_2 && in.qos == Qos::k2) return true;
   const Session& s = *c.session;
-  if (!s.received) return false;
+  const bool received_2 = s.received && s.received->contains(in.packet_id);
+  if (in.qos == Qos::k1) return (parked_2 || received_2) && refuse_identifier(c, in);
+  if (!received_2) return parked && refuse_identifier(c, in);
   const auto found = s.received->find(in.packet_id);
-  if (found == s.received->end()) return false;
-  if (in.qos == Qos::k1) {
-    refuse_publish(c, in, ReasonCode::kPacketIdentifierInUse);
-    return true;
-  }
   Ticket* const ticket = found->second;
   if (!ticket) {
     acknowledge(c, Qos::k2, in.packet_id);
@@ -121,6 +123,14 @@ bool Core::is_repeat(Connection& c, const Publish& in) {
     ++c.session->open_tickets;
     waits_more(c);
   }
+  return true;
+}
+
+// The identifier is in use for a message of another QoS. A 3.x client cannot be told; it has lost what
+// it knew of that message, and this one is taken. True: it was refused.
+bool Core::refuse_identifier(Connection& c, const Publish& in) {
+  if (c.version != ProtocolVersion::kMqtt5) return false;
+  refuse_publish(c, in, ReasonCode::kPacketIdentifierInUse);
   return true;
 }
 
@@ -147,13 +157,13 @@ MessageView Core::view_of(const Connection& c, const Publish& in) {
 
 // ---- without a lease --------------------------------------------------------------------------------
 
-bool Core::is_parked(const Connection& c, uint16_t packet_id) const {
-  if (!c.extra) return false;
+const Parked* Core::find_parked(const Connection& c, uint16_t packet_id) const {
+  if (!c.extra) return nullptr;
   const Ring<Parked>& parked = c.extra->parked;
   for (uint32_t i = 0; i < parked.size(); ++i) {
-    if (parked[i].packet_id == packet_id) return true;
+    if (parked[i].packet_id == packet_id) return &parked[i];
   }
-  return false;
+  return nullptr;
 }
 
 // Without a lease this worker may not know of every subscription: nothing may be acknowledged on what
@@ -164,6 +174,17 @@ void Core::park(Connection& c, Publication& p) {
   extra.parked.push_back({p.reference(), p.packet_id, p.since});
   ++counters_.parked_now;
   waits_more(c);
+  if (is_large(p)) {
+    budget_.charge(p.view.payload.size());
+    pause(c, kPauseLarge);
+  }
+}
+
+// It is worked on now, or forgotten.
+void Core::take_from_parking(const Parked& parked) {
+  --counters_.parked_now;
+  const size_t bytes = parked.message->payload().size();
+  if (bytes >= config_.limits.large_payload) budget_.give_back(bytes);
 }
 
 void Core::unpark() {
@@ -178,7 +199,7 @@ void Core::unpark() {
 void Core::unpark(Connection& c) {
   while (!c.extra->parked.empty()) {
     const Parked parked = c.extra->parked.pop_front();
-    --counters_.parked_now;
+    take_from_parking(parked);
     Publication p;
     p.message = parked.message;
     p.view = parked.message->view();
@@ -215,8 +236,7 @@ void Core::acknowledge(Connection& c, Qos qos, uint16_t packet_id) {
   out[1] = 2;  // the reason code may be left out when it is 0x00 (3.4.2.1)
   out[2] = static_cast<uint8_t>(packet_id >> 8);
   out[3] = static_cast<uint8_t>(packet_id);
-  counters_.bytes_out += 4;
-  touch(c);
+  count_out(c, 4);
 }
 
 void Core::on_pubrel(Connection& c, const Frame& frame) {

@@ -12,6 +12,9 @@ namespace {
 // nobody is known before it, so nobody may make us hold more.
 constexpr size_t kConnectSizeMax = 512 * 1024;
 
+// So much that is still to come of a packet takes its time on a slow line.
+constexpr size_t kLongPacket = 1000;
+
 // A publisher's turn ends when its messages have reached so many subscribers; the rest of what it
 // sent waits until others had theirs.
 constexpr uint32_t kDeliveriesPerTurn = 50'000;
@@ -106,7 +109,13 @@ FrameStatus Core::frame_of(const Connection& c, std::span<const uint8_t> bytes,
 
 bool Core::keep_unread(Connection& c, std::span<const uint8_t> bytes, size_t whole) {
   if (bytes.empty()) return true;
-  if (c.need_extra().unread.append(bytes, whole, budget_)) return true;
+  Unread& unread = c.need_extra().unread;
+  if (unread.append(bytes, whole, budget_)) {
+    // Its client cannot send PINGREQ in the midst of a packet that takes long to arrive.
+    if (c.phase == Phase::kConnected && whole > unread.size() + kLongPacket) c.last_in = now_.mono;
+    return true;
+  }
+  // [MQTT311-4.8.0-2]
   protocol_error(c, ReasonCode::kQuotaExceeded, "too much is arriving at this node");
   return false;
 }
@@ -149,7 +158,8 @@ void Core::on_connected_frame(Connection& c, const Frame& frame, SharedBytes own
       if (const DecodeStatus status = decode_ping(frame, c.version); !status.ok()) {
         return protocol_error(c, status);
       }
-      return write(c, PingResp{});  // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
+      write(c, PingResp{});  // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
+      return;
     case PacketType::kDisconnect: return on_disconnect(c, frame);
     case PacketType::kAuth:
       if (c.version == ProtocolVersion::kMqtt5) return on_auth(c, frame);

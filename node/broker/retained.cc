@@ -132,7 +132,11 @@ void Core::publish_system(std::string_view topic, std::string_view payload, Now 
   p.view.topic = topic;
   p.view.payload = bytes_of(payload);
   p.view.retain = true;
-  system_messages_.insert_or_assign(std::string(topic), p.reference());
+  if (payload.empty()) {
+    system_messages_.erase(std::string(topic));
+  } else {
+    system_messages_.insert_or_assign(std::string(topic), p.reference());
+  }
   p.headers = &headers_[0];
   p.headers->reset();
   const Match& match = router_.match(topic);

@@ -14,7 +14,8 @@ void Core::route(Publication& p) {
   p.headers->reset();
   if (is_large(p)) {  // its publisher is not read until everyone has it
     Ticket* const ticket = ticket_of(p);
-    ticket->holds_reading = true;
+    ticket->large_bytes = p.view.payload.size();
+    budget_.charge(ticket->large_bytes);
     if (Connection* const c = find(p.conn)) pause(*c, kPauseLarge);
   }
   if (p.view.retain) write_retained(p);  // else left alone [MQTT5-3.3.1-8] [MQTT311-3.3.1-12]
@@ -190,9 +191,10 @@ void Core::complete(Ticket* ticket) {
     if (c && c->phase == Phase::kConnected) {
       acknowledge(*c, ticket->qos, ticket->packet_id);
       waits_less(*c);
-      if (ticket->holds_reading) unpause(*c, kPauseLarge);
+      if (ticket->large_bytes > 0) unpause(*c, kPauseLarge);
     }
   }
+  budget_.give_back(ticket->large_bytes);
   drop_ticket(ticket);
   tickets_.destroy(ticket);
 }

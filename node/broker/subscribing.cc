@@ -34,7 +34,8 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
   const auto shared = parse_shared(request.filter);
   const std::string_view plain = shared ? shared->filter : request.filter;
   if (s.access && !s.access->may_subscribe(plain)) return ReasonCode::kNotAuthorized;
-  if (router_.subscription_count(s.index) >= config_.limits.subscriptions_max) {
+  if (router_.subscription_count(s.index) >= config_.limits.subscriptions_max &&
+      !router_.has_subscription(s.index, request.filter)) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;
@@ -105,6 +106,7 @@ void Core::on_unsubscribe(Connection& c, const Frame& frame) {
     const bool existed =
         router_.unsubscribe(s.index, filter);  // [MQTT5-3.10.4-1] [MQTT311-3.10.4-1]
     if (s.replaying) cancel_replays_of(s, filter);
+    forget_replays_to_come(c, filter);
     reasons.push_back(existed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
   UnsubAck out;  // [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5]
@@ -114,6 +116,14 @@ void Core::on_unsubscribe(Connection& c, const Frame& frame) {
     return close(c, ReasonCode::kPacketTooLarge, "UNSUBACK above Maximum Packet Size");
   }
   write(c, out);
+}
+
+// Those of a SUBACK that waits: UNSUBACK may overtake it.
+void Core::forget_replays_to_come(const Connection& c, std::string_view filter) {
+  for (PendingSubAck& pending : subacks_) {
+    if (pending.conn != c.id) continue;
+    std::erase_if(pending.replays, [&](const Replay& replay) { return replay.filter == filter; });
+  }
 }
 
 void Core::on_route_update(RouteUpdate&& update) {

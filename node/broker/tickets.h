@@ -22,11 +22,11 @@ struct Ticket {
   };
   For owner = For::kNobody;
   Qos qos = Qos::k0;
-  bool holds_reading = false;  // a large payload: its publisher is not read meanwhile
-  bool counted = false;        // in session->open_tickets
-  bool not_placed = false;     // kRemote: the answer is kNotPlaced
+  bool counted = false;     // in session->open_tickets
+  bool not_placed = false;  // kRemote: the answer is kNotPlaced
   uint16_t packet_id = 0;
-  uint32_t pending = 0;  // who has yet to accept
+  uint32_t pending = 0;    // who has yet to accept
+  size_t large_bytes = 0;  // of a large payload: its publisher is not read meanwhile
   ConnId conn;
   Session* session = nullptr;  // the publisher's
   Instant since;               // when the PUBLISH came

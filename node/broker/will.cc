@@ -27,8 +27,9 @@ std::optional<StoredWill> Core::will_of(const Connect& in, Session& s) const {
 bool Core::is_will_discarded(const Session& s, Ending ending) const {
   if (!s.extra || !s.extra->will) return false;
   if (ending == Ending::kByClient) return true;  // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
-  // The client is back before its delay has passed [MQTT5-3.1.3-9].
-  return ending == Ending::kTakenOver && s.extra->will->delay_s > 0;
+  // The client is back before its delay has passed [MQTT5-3.1.3-9]; but a session that ends with its
+  // connection is not the one that it is back to.
+  return ending == Ending::kTakenOver && s.extra->will->delay_s > 0 && s.expiry_s > 0;
 }
 
 // The connection is gone: the will comes now, or after its delay, but at the latest when the session

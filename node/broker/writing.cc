@@ -76,9 +76,9 @@ void Core::finish_packet(Connection& c, Publication& p, uint8_t* out, size_t hea
   } else if (!payload.empty()) {
     std::memcpy(out + header_size, payload.data(), payload.size());
   }
-  counters_.bytes_out += header_size + payload.size();
   ++counters_.publishes_out[static_cast<size_t>(qos)];
-  touch(c);
+  counters_.payload_bytes_out += payload.size();
+  count_out(c, header_size + payload.size());
 }
 
 }  // namespace shoal

@@ -62,6 +62,11 @@ uint32_t Router::subscription_count(SessionIndex session) const {
   return owner == nullptr ? 0 : owner->count;
 }
 
+bool Router::has_subscription(SessionIndex session, std::string_view filter) const {
+  const FilterId id = state_->filters.find(filter);
+  return id != kNoIndex && state_->find_subscription(session, id) != kNoIndex;
+}
+
 void Router::for_each_subscription(
     SessionIndex session,
     const std::function<void(std::string_view, const SubscriptionOptions&)>& visit) const {

@@ -67,6 +67,7 @@ class Router {
   // The session ended: all its subscriptions go.
   void drop_session(SessionIndex session);
   uint32_t subscription_count(SessionIndex session) const;
+  bool has_subscription(SessionIndex session, std::string_view filter) const;
   // In no particular order. `visit` changes nothing here.
   void for_each_subscription(
       SessionIndex session,

@@ -37,12 +37,15 @@ TEST(Rights, OfPublishersAndSubscribers) {
   for (TestClient* client : {&is_5, &is_3}) {
     cluster.publish(*client, "no/publish", "m", Qos::k0);
     cluster.publish(*client, "no/publish", "m", Qos::k1, 1);
-    cluster.publish(*client, "no/publish", "m", Qos::k2, 2);  // [MQTT5-4.3.3-9]
+    cluster.publish(*client, "no/publish", "m", Qos::k2, 2);
     cluster.publish(*client, "$SYS/x", "m", Qos::k1, 3);
     cluster.publish(*client, "no/receive", "m", Qos::k0);
   }
   EXPECT_THAT(is_5.take(), ElementsAre("PUBACK 1 0x87", "PUBREC 2 0x87", "PUBACK 3 0x87"));
   EXPECT_THAT(is_3.take(), ElementsAre("PUBACK 1", "PUBREC 2", "PUBACK 3"));  // [MQTT311-3.3.5-2]
+  cluster.publish(is_5, "yes", "m", Qos::k2, 2);  // a new message [MQTT5-4.3.3-9]
+  cluster.ack(is_5, PacketType::kPubRel, 2);
+  EXPECT_THAT(is_5.take(), ElementsAre("PUBREC 2", "PUBCOMP 2"));
 }
 
 TEST(Rights, CanBeChangedAndWithdrawn) {
@@ -80,7 +83,7 @@ class Letters : public AuthMethods {
    private:
     bool asked_ = false;
   };
-  std::unique_ptr<AuthExchange> begin(uint16_t, std::string_view method) override {
+  std::unique_ptr<AuthExchange> begin(const CredentialCheck&, std::string_view method) override {
     return method == "LETTERS" ? std::make_unique<Exchange>() : nullptr;
   }
 };
@@ -144,6 +147,15 @@ TEST_F(AuthTest, Refusals) {
     EXPECT_THAT(client.take(), ElementsAre(row.told));
     EXPECT_TRUE(client.closed);
   }
+}
+
+TEST_F(AuthTest, AnAuthThatTheClientDoesNotTakeIsNotSent) {  // [MQTT5-3.1.2-24]
+  TestClient& client = cluster.open(0, {.client_id = "c", .edit = [](Connect& c) {
+                                          c.authentication_method = "LETTERS";
+                                          c.authentication_data = bytes_of("a");
+                                          c.maximum_packet_size = 16;
+                                        }});
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x95"));
 }
 
 TEST_F(AuthTest, NothingButAuthDuringIt) {  // [MQTT5-3.1.2-30]

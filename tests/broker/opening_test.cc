@@ -1,4 +1,7 @@
 // CONNECT and its outcomes, authentication, and how connections end.
+#include <cstring>
+#include <utility>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -27,6 +30,10 @@ TEST(Opening, Outcomes) {
       c.will = w;
     };
   };
+  const auto takes_four_bytes_with_will = [&](Connect& c) {
+    will(Qos::k2, "w")(c);
+    c.maximum_packet_size = 4;
+  };
   const Row rows[] = {
       {"accepted", {.client_id = "c"}, {"CONNACK 0x00"}},
       {"accepted", {.client_id = "c", .version = k311}, {"CONNACK 0x00"}},
@@ -42,6 +49,10 @@ TEST(Opening, Outcomes) {
       {"no name", {.client_id = "", .version = k31}, {"CONNACK 0x85"}},
       // [MQTT5-3.2.2-12]
       {"will QoS", {.client_id = "c", .edit = will(Qos::k2, "w")}, {"CONNACK 0x9b"}},
+      // [MQTT311-3.2.2-6]: 3.1.1 has no code for it
+      {"will QoS", {.client_id = "c", .version = k311, .edit = will(Qos::k2, "w")}, {}},
+      // [MQTT5-3.1.2-24]: what does not fit is not sent
+      {"no room", {.client_id = "c", .edit = takes_four_bytes_with_will}, {}},
       {"will topic", {.client_id = "c", .edit = will(Qos::k0, "$SYS/x")}, {"CONNACK 0x90"}},
       {"keep alive", {.client_id = "c", .keep_alive_s = 90}, {"CONNACK 0x00 keepalive=60"}},
       {"keep alive", {.client_id = "c", .keep_alive_s = 30}, {"CONNACK 0x00"}},
@@ -67,7 +78,8 @@ TEST(Opening, Outcomes) {
     }
     EXPECT_EQ(lines, row.told) << row.what;
     // [MQTT5-3.2.2-7] [MQTT311-3.2.2-5] [MQTT5-4.13.2-1]
-    EXPECT_EQ(client.closed, row.told[0].find("0x00") == std::string::npos) << row.what;
+    const bool accepted = !row.told.empty() && row.told[0].find("0x00") != std::string::npos;
+    EXPECT_EQ(client.closed, !accepted) << row.what;
     EXPECT_EQ(cluster.counters(0).connections_now, client.closed ? 0u : 1u);
   }
 }
@@ -123,6 +135,52 @@ TEST(Opening, NothingBehindARefusedConnectIsLookedAt) {  // [MQTT5-3.1.4-6] [MQT
   cluster.send_bytes(client, bytes);
   EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x87"));
   EXPECT_THAT(watcher.take(), IsEmpty());
+}
+
+TEST(Opening, ARefusalNeverSaysSessionPresent) {
+  // [MQTT5-3.2.2-6] [MQTT311-3.2.2-4] [MQTT5-3.2.2-1] [MQTT5-3.2.2-3] [MQTT311-3.2.2-2]
+  for (const auto version : {k311, k5}) {
+    TestCluster cluster;
+    const ConnectOptions options{
+        .client_id = "c", .version = version, .clean_start = false, .edit = [](Connect& c) {
+          if (c.version == k5) c.session_expiry_s = 100;
+        }};
+    cluster.lose(cluster.connect(0, options));
+    const auto let_in = std::exchange(cluster.credentials, [](const CredentialCheck&) {
+      return CredentialAnswer{
+          .outcome = CredentialAnswer::Outcome::kNotAuthorized, .user = {}, .access = nullptr};
+    });
+    TestClient& refused = cluster.open(0, options);
+    ASSERT_GE(refused.received.size(), 4u);
+    EXPECT_EQ(refused.received[2], 0);  // the acknowledge flags
+    EXPECT_THAT(refused.take(), ElementsAre("CONNACK 0x87"));
+    cluster.credentials = let_in;
+    TestClient& resumed = cluster.open(0, options);
+    EXPECT_EQ(resumed.received[2], 1);
+    EXPECT_THAT(resumed.take(), ElementsAre("CONNACK 0x00 present"));
+  }
+}
+
+TEST(Opening, TheReasonStringOfARefusalIsLeftOutIfItDoesNotFit) {  // [MQTT5-3.2.2-19]
+  for (const uint32_t room : {5u, 30u}) {
+    Broker broker({}, 1);
+    const Now now{Instant{1'000'000'000}, 0};
+    const ConnId conn = broker.on_accept({}, now);
+    Connect packet;
+    packet.client_id = "c";
+    packet.maximum_packet_size = room;
+    std::vector<uint8_t> bytes;
+    encode_to(bytes, packet, k5);
+    broker.on_bytes(conn, bytes, now);
+    broker.on_credentials(conn, {}, now);
+    broker.on_mail(ClaimAnswer{.conn = conn,
+                               .client_id = "c",
+                               .outcome = ClaimAnswer::Outcome::kUnavailable,
+                               .stamp = {},
+                               .worker = 0},
+                   now);
+    EXPECT_EQ(broker.output(conn).bytes(), room == 5 ? 5u : 5 + 3 + strlen("not in a cluster"));
+  }
 }
 
 TEST(Opening, CredentialsDecide) {  // [MQTT5-3.1.4-2]
@@ -210,6 +268,31 @@ TEST(Opening, KeepAlive) {  // [MQTT5-3.1.2-22] [MQTT311-3.1.2-24] [MQTT5-3.2.2-
   EXPECT_FALSE(none.closed);
 }
 
+TEST(Opening, APacketThatTakesLongToArriveIsALifeSign) {
+  TestCluster cluster;
+  TestClient& client = cluster.connect(0, {.client_id = "c", .keep_alive_s = 10});
+  std::vector<uint8_t> part{0x30, 0xFF, 0xFF, 0xFF, 0x7F, 0, 1, 't', 0};
+  for (int i = 0; i < 5; ++i) {
+    cluster.send_bytes(client, part);
+    cluster.advance(Duration::seconds(14));
+    part.assign(100, 'x');
+  }
+  EXPECT_FALSE(client.closed);
+  cluster.advance(Duration::seconds(2));  // and now nothing comes any more
+  EXPECT_THAT(client.take(), ElementsAre("DISCONNECT 0x8d"));
+}
+
+TEST(Opening, ClientIdsAreOnlyAssignedWhereThatIsAllowed) {  // [MQTT5-3.1.3-8] [MQTT311-3.1.3-9]
+  TestCluster::Options options;
+  options.config.assign_client_ids = false;
+  TestCluster cluster(options);
+  for (const auto version : {k31, k311, k5}) {
+    TestClient& client = cluster.open(0, {.client_id = "", .version = version});
+    EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x85"));
+    EXPECT_TRUE(client.closed);
+  }
+}
+
 TEST(Opening, ShutDownAndKick) {
   TestCluster cluster;
   TestClient& kicked = cluster.connect(0, "kicked");
@@ -235,6 +318,8 @@ TEST(Opening, DrainClosesAtItsRateAndRefusesNewClients) {
   cluster.mail(0, Drain{5});
   EXPECT_THAT(cluster.open(0, {.client_id = "new", .version = k311}).take(),
               ElementsAre("CONNACK 0x88"));
+  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(),
+              ElementsAre("CONNACK 0x9c use=other.example:1883"));
   cluster.advance(Duration::seconds(2));
   const auto closed = [&] {
     return std::count_if(clients.begin(), clients.end(), [](auto* c) { return c->closed; });

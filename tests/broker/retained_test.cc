@@ -135,6 +135,22 @@ TEST(Retained, UnsubscribeEndsTheReplay) {
   EXPECT_EQ(lines.back(), "UNSUBACK 2 0x00");
 }
 
+TEST(Retained, NoReplayForWhoUnsubscribedBeforeTheSuback) {  // [MQTT5-3.10.4-2] [MQTT311-3.10.4-2]
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  for (const char* topic : {"a", "b"}) {
+    cluster.publish(publisher, topic, "m", Qos::k0, 0, [](Publish& p) { p.retain = true; });
+  }
+  TestClient& client = cluster.connect(0, "c");
+  cluster.hold_routes = true;
+  cluster.subscribe(client, "a", Qos::k0, 1);
+  cluster.subscribe(client, "b", Qos::k0, 2);
+  cluster.unsubscribe(client, "a", 3);
+  cluster.mail(0, RoutesSynced{100});
+  EXPECT_THAT(client.take(), ElementsAre("UNSUBACK 3 0x00", "SUBACK 1 0x00", "SUBACK 2 0x00",
+                                         "PUBLISH b m retain"));
+}
+
 TEST(Retained, AStoredMessageNeverFollowsANewerLiveOne) {
   TestCluster cluster;
   cluster.portion = 1;

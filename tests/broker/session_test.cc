@@ -121,6 +121,18 @@ TEST(Session, ExpiryCanBeLoweredButNotRaisedFromZeroAtDisconnect) {
   EXPECT_THAT(raises.take(), ElementsAre("DISCONNECT 0x82"));
 }
 
+TEST(Session, WhoAskedForASessionMaySayMoreThanItWasGranted) {
+  TestCluster::Options options;
+  options.config.limits.session_expiry_max_s = 0;
+  TestCluster cluster(options);
+  TestClient& client = cluster.connect(0, stored("c"));
+  Disconnect packet;
+  packet.session_expiry_s = 10;
+  cluster.send(client, packet);
+  EXPECT_THAT(client.take(), IsEmpty());
+  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+}
+
 TEST(Session, ExpiryAboveTheMaximumIsToldAndKept) {
   TestCluster::Options options;
   options.config.limits.session_expiry_max_s = 60;
@@ -135,7 +147,7 @@ TEST(Session, ExpiryAboveTheMaximumIsToldAndKept) {
 }
 
 TEST(Session, Qos2FromTheClientIsDeliveredOnceAcrossAReconnect) {
-  // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] [MQTT5-4.3.3-12]
+  // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] [MQTT5-4.3.3-12] [MQTT311-2.3.1-3]
   TestCluster cluster;
   TestClient& subscriber = cluster.connect(0, "subscriber");
   cluster.subscribe(subscriber, "t", Qos::k0);

@@ -78,7 +78,8 @@ TEST(Statement, TooManySubscriptionsAreRefused) {
   TestClient& client = cluster.connect(0, "c");
   cluster.subscribe(client, "a", Qos::k0, 1);
   cluster.subscribe(client, "b", Qos::k0, 2);
-  EXPECT_THAT(client.take(), ElementsAre("SUBACK 1 0x00", "SUBACK 2 0x97"));
+  cluster.subscribe(client, "a", Qos::k1, 3);  // not one more [MQTT5-3.8.4-3]
+  EXPECT_THAT(client.take(), ElementsAre("SUBACK 1 0x00", "SUBACK 2 0x97", "SUBACK 3 0x01"));
 }
 
 TEST(Statement,
@@ -298,6 +299,35 @@ TEST(Statement, APayloadThatIsNotTheTextItClaimsToBe) {
     cluster.publish(client, "t", "\xFF\xFE", qos, qos == Qos::k0 ? 0 : 1, text);
     const char* const told[] = {"DISCONNECT 0x99", "PUBACK 1 0x99", "PUBREC 1 0x99"};
     EXPECT_THAT(client.take(), ElementsAre(told[static_cast<int>(qos)]));
+  }
+  TestCluster cluster;
+  TestClient& client = cluster.open(0, {.client_id = "c", .edit = [](Connect& c) {
+                                          c.will.emplace().topic = "t";
+                                          c.will->payload = bytes_of("\xFF");
+                                          c.will->application.payload_format = 1;
+                                        }});
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x99"));
+}
+
+TEST(Statement, AnIdentifierInUseForAnotherQos) {
+  for (const bool lease : {true, false}) {
+    for (const auto first : {Qos::k1, Qos::k2}) {
+      if (lease && first == Qos::k1) continue;  // free again at once
+      TestCluster cluster;
+      TestClient& is_5 = cluster.connect(0, "five");
+      TestClient& is_3 = cluster.connect(0, {.client_id = "three", .version = k311});
+      cluster.set_lease(lease);
+      const auto second = first == Qos::k1 ? Qos::k2 : Qos::k1;
+      for (TestClient* client : {&is_5, &is_3}) {
+        cluster.publish(*client, "t", "m", first, 1);
+        client->take();
+        cluster.publish(*client, "t", "m", second, 1);
+      }
+      EXPECT_THAT(is_5.take(), ElementsAre(second == Qos::k1 ? "PUBACK 1 0x91" : "PUBREC 1 0x91"));
+      // A 3.x client that has lost its state: the message counts.
+      cluster.set_lease(true);
+      EXPECT_THAT(is_3.take(), ::testing::Contains(second == Qos::k1 ? "PUBACK 1" : "PUBREC 1"));
+    }
   }
 }
 

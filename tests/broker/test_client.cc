@@ -26,6 +26,7 @@ std::string tell(const ConnAck& p) {
   if (p.response_information) out += " info=" + text(*p.response_information);
   if (p.authentication_method) out += " method=" + text(*p.authentication_method);
   if (p.authentication_data) out += " data=" + text(text_of(*p.authentication_data));
+  if (p.server_reference) out += " use=" + text(*p.server_reference);
   if (p.maximum_qos) out += absl::StrFormat(" maxqos=%d", static_cast<int>(*p.maximum_qos));
   if (p.maximum_packet_size) out += absl::StrFormat(" maxsize=%d", *p.maximum_packet_size);
   return out;
@@ -41,6 +42,12 @@ std::string tell(const Publish& p) {
   if (p.topic_alias) out += absl::StrFormat(" alias=%d", *p.topic_alias);
   if (p.message_expiry_s) out += absl::StrFormat(" expiry=%d", *p.message_expiry_s);
   for (const uint32_t id : p.subscription_identifiers) out += absl::StrFormat(" sub=%d", id);
+  if (p.application.payload_format) {
+    out += absl::StrFormat(" format=%d", *p.application.payload_format);
+  }
+  if (p.application.correlation_data) {
+    out += " correlation=" + text(text_of(*p.application.correlation_data));
+  }
   if (p.application.content_type) out += " type=" + text(*p.application.content_type);
   if (p.application.response_topic) out += " to=" + text(*p.application.response_topic);
   for (const UserProperty user : p.application.user_properties) {

@@ -115,11 +115,17 @@ TEST_F(WillTest, OfAConnectionThatIsTakenOver) {
     uint32_t delay_s;
     bool clean_start;
     bool published;
+    uint32_t expiry_s = 100;
   };
-  const Row rows[] = {{0, false, true}, {0, true, true}, {10, true, true}, {10, false, false}};
+  // The last one's session has ended with its connection, so that nobody is back in time.
+  const Row rows[] = {{0, false, true},
+                      {0, true, true},
+                      {10, true, true},
+                      {10, false, false},
+                      {10, false, true, 0}};
   for (const Row& row : rows) {
     for (const size_t where : {0u, 1u}) {
-      cluster.connect(0, with_will({.expiry_s = 100, .delay_s = row.delay_s}));
+      cluster.connect(0, with_will({.expiry_s = row.expiry_s, .delay_s = row.delay_s}));
       TestClient& next = cluster.connect(where, {.client_id = "c", .clean_start = row.clean_start});
       if (row.published) {
         expect_will();

@@ -1,0 +1,147 @@
+// What packets may take in memory: while they arrive, until everyone has them, and until they are
+// acknowledged.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/broker/test_cluster.h"
+
+namespace shoal::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+constexpr size_t kLarge = 300 * 1024;
+
+TEST(Memory, PacketsThatAreStillArrivingHaveABudget) {  // [MQTT311-4.8.0-2]
+  TestCluster::Options options;
+  options.config.limits.arriving_bytes_max = 10'000;
+  TestCluster cluster(options);
+  TestClient& one = cluster.connect(0, "one");
+  TestClient& two = cluster.connect(0, "two");
+  std::vector<uint8_t> part{0x30, 0xFF, 0xFF, 0xFF, 0x7F};  // promises 256 MB
+  part.resize(6'000);
+  cluster.send_bytes(one, part);
+  EXPECT_FALSE(one.closed);
+  cluster.send_bytes(two, part);
+  EXPECT_THAT(two.take(), ElementsAre("DISCONNECT 0x97"));
+  TestClient& is_3 =
+      cluster.connect(0, {.client_id = "is_3", .version = ProtocolVersion::kMqtt311});
+  cluster.send_bytes(is_3, part);
+  EXPECT_TRUE(is_3.closed);
+  EXPECT_THAT(is_3.take(), IsEmpty());
+  cluster.lose(one);
+  TestClient& three = cluster.connect(0, "three");
+  cluster.send_bytes(three, part);
+  EXPECT_FALSE(three.closed);  // what one took is free again
+}
+
+TEST(Memory, AConnectCountsUntilItIsAnswered) {
+  TestCluster::Options options;
+  options.config.limits.arriving_bytes_max = 60'000;
+  TestCluster cluster(options);
+  const std::string will = payload_of(40'000);
+  const auto large = [&](const std::string& client_id) {
+    return ConnectOptions{.client_id = client_id, .edit = [&](Connect& c) {
+                            c.will.emplace().topic = "t";
+                            c.will->payload = bytes_of(will);
+                          }};
+  };
+  Broker& broker = cluster.broker(0);
+  const ConnId waiting = broker.on_accept({}, cluster.now());
+  Connect packet;
+  packet.client_id = "waiting";
+  packet.will.emplace().topic = "t";
+  packet.will->payload = bytes_of(will);
+  std::vector<uint8_t> bytes;
+  encode_to(bytes, packet, ProtocolVersion::kMqtt5);
+  broker.on_bytes(waiting, bytes, cluster.now());
+  EXPECT_EQ(broker.end_turn(cluster.now()).credential_checks.size(), 1u);  // not answered here
+  EXPECT_THAT(cluster.open(0, large("second")).take(), ElementsAre("CONNACK 0x97"));
+  broker.on_closed(waiting, cluster.now());
+  EXPECT_THAT(cluster.open(0, large("third")).take(), ElementsAre("CONNACK 0x00"));
+  EXPECT_THAT(cluster.open(0, large("fourth")).take(), ElementsAre("CONNACK 0x00"));
+}
+
+// Two nodes, and room for one large payload; the far one's acceptances are held back.
+class LargePayload : public ::testing::Test {
+ protected:
+  LargePayload() : cluster(options()) {
+    TestClient& far = cluster.connect(1, "far");
+    cluster.subscribe(far, "t", Qos::k0);
+    cluster.hold_acceptances = true;
+  }
+  static TestCluster::Options options() {
+    TestCluster::Options options;
+    options.nodes = 2;
+    options.config.limits.arriving_bytes_max = kLarge * 5 / 4;
+    return options;
+  }
+  // Its first part, too much for the rest of the budget.
+  void begin_another(TestClient& client) {
+    std::vector<uint8_t> part{0x30, 0xFF, 0xFF, 0xFF, 0x7F};
+    part.resize(kLarge / 2);
+    cluster.send_bytes(client, part);
+  }
+
+  TestCluster cluster;
+};
+
+TEST_F(LargePayload, CountsUntilEveryoneHasIt) {
+  TestClient& publisher = cluster.connect(0, "publisher");
+  cluster.publish(publisher, "t", payload_of(kLarge), Qos::k0);
+  EXPECT_TRUE(publisher.paused);
+  TestClient& second = cluster.connect(0, "second");
+  begin_another(second);
+  EXPECT_THAT(second.take(), ElementsAre("DISCONNECT 0x97"));
+  cluster.release_held();
+  EXPECT_FALSE(publisher.paused);
+  TestClient& third = cluster.connect(0, "third");
+  begin_another(third);
+  EXPECT_FALSE(third.closed);
+}
+
+TEST_F(LargePayload, CountsWhileItIsParkedAndItsPublisherIsNotRead) {
+  cluster.set_lease(false);
+  for (const bool goes : {true, false}) {
+    TestClient& publisher = cluster.connect(0, "publisher");
+    cluster.publish(publisher, "t", payload_of(kLarge), Qos::k1, 1);
+    EXPECT_TRUE(publisher.paused);
+    TestClient& second = cluster.connect(0, "second");
+    begin_another(second);
+    EXPECT_THAT(second.take(), ElementsAre("DISCONNECT 0x97"));
+    if (goes) {
+      cluster.lose(publisher);
+      continue;
+    }
+    cluster.set_lease(true);
+    cluster.release_held();
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+    EXPECT_FALSE(publisher.paused);
+  }
+  TestClient& third = cluster.connect(0, "third");
+  begin_another(third);
+  EXPECT_FALSE(third.closed);
+}
+
+TEST(Memory, UnacknowledgedMessagesHaveABound) {
+  TestCluster::Options options;
+  options.config.limits.queued_bytes_max = 10'000;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& client =
+      cluster.connect(0, {.client_id = "c", .edit = [](Connect& c) { c.session_expiry_s = 100; }});
+  cluster.subscribe(client, "t", Qos::k2);
+  client.take();
+  for (uint16_t i = 1; i <= 4; ++i) {
+    cluster.publish(publisher, "t", payload_of(6'000), i % 2 ? Qos::k2 : Qos::k1, i);
+  }
+  // Far below its Receive Maximum, but the third waits until the client has one of the two.
+  EXPECT_EQ(client.take().size(), 2u);
+  cluster.ack(client, PacketType::kPubRec, 1);
+  EXPECT_THAT(client.take(), ElementsAre("PUBREL 1", "PUBLISH t <6000 bytes> q2 id3"));
+  cluster.ack(client, PacketType::kPubAck, 2);
+  EXPECT_THAT(client.take(), ElementsAre("PUBLISH t <6000 bytes> q1 id4"));
+}
+
+}  // namespace
+}  // namespace shoal::test
