@@ -39,8 +39,4 @@ enum class Padding : uint8_t { kRequired, kAbsent };
 std::string base64_of(std::span<const uint8_t> data, Padding padding = Padding::kRequired);
 std::optional<Bytes> base64_decoded(std::string_view text, Padding padding = Padding::kRequired);
 
-inline std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 }  // namespace shoal

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "node/auth/lines.h"
+#include "node/auth/text_bytes.h"
 
 namespace shoal {
 namespace {

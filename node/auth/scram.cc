@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "node/auth/text_bytes.h"
+
 namespace shoal {
 namespace {
 

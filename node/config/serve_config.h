@@ -99,6 +99,8 @@ struct ServeConfig {
   // Clients.
   std::vector<ListenerConfig> listeners;  // never empty once loaded
   bool allow_zero_length_client_id = true;
+  std::string response_information;  // for 5.0 clients that ask for it; empty: none
+  std::string server_reference;  // where 5.0 clients are sent when the node drains; empty: not told
   uint32_t max_connections = 0;  // of the node; 0: as many as the system's limits bear
   Limits limits;
 

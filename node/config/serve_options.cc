@@ -1,5 +1,7 @@
 // The table of all options of `shoal serve`, in the order of its help. Defaults are those of
 // ServeConfig and Limits: a row only says how its value is read and printed.
+#include <algorithm>
+
 #include "node/config/bindings.h"
 #include "node/config/draft.h"
 
@@ -157,7 +159,8 @@ Options client_limit_options() {
        bind::number<Draft>(SHOAL_FIELD(config.limits.inflight_max), 1, kU16)},
       {"max-queued", "N", kGroup, "messages that wait for one session",
        bind::number<Draft>(SHOAL_FIELD(config.limits.queued_max), 1, kU32)},
-      {"max-queued-bytes", "SIZE", kGroup, "bytes that wait for one session",
+      {"max-queued-bytes", "SIZE", kGroup,
+       "bytes that wait for one session, and as many sent and not acknowledged",
        bind::size<Draft>(SHOAL_FIELD(config.limits.queued_bytes_max), 1024, kBytesMax)},
       {"max-output-bytes", "SIZE", kGroup,
        "encoded for one connection and not yet taken by it; past it QoS 0 is dropped",
@@ -202,7 +205,8 @@ Options client_limit_options() {
 Options node_limit_options() {
   constexpr std::string_view kGroup = "Limits of the node";
   return {
-      {"max-arriving-bytes", "SIZE", kGroup, "all packets that are still arriving, together",
+      {"max-arriving-bytes", "SIZE", kGroup,
+       "packets that are still arriving, and large ones that not everyone has taken yet, together",
        bind::size<Draft>(SHOAL_FIELD(config.limits.arriving_bytes_max), 1024 * 1024, kBytesMax)},
       {"max-retained-bytes", "SIZE", kGroup, "all retained messages together",
        bind::size<Draft>(SHOAL_FIELD(config.limits.retained_bytes_max), 0, kBytesMax)},
@@ -214,6 +218,20 @@ Options node_limit_options() {
   };
 }
 
+// A text that goes into packets, so that it must be UTF-8 and not too long.
+template <class Field>
+Binding<Draft> told_to_clients(Field field) {
+  return bind::scalar<Draft>(
+      field, "up to 1024 printable ASCII characters",
+      [](const std::string& value) -> std::optional<std::string> {
+        const bool printable =
+            std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~'; });
+        if (value.empty() || value.size() > 1024 || !printable) return std::nullopt;
+        return value;
+      },
+      [](const std::string& value) { return value; });
+}
+
 Options operation_options() {
   constexpr std::string_view kGroup = "Operation";
   return {
@@ -221,6 +239,12 @@ Options operation_options() {
        bind::host_port<Draft>(SHOAL_FIELD(config.admin))},
       {"admin-token-file", "FILE", kGroup, "holds the token that opens the rest of --admin",
        bind::path<Draft>(SHOAL_FIELD(config.admin_token_file)), "none: only on the Unix socket"},
+      {"response-information", "PREFIX", kGroup,
+       "5.0 clients that ask where answers to them may go are told this",
+       told_to_clients(SHOAL_FIELD(config.response_information)), "none"},
+      {"server-reference", "SERVER,...", kGroup,
+       "5.0 clients are told to go there when the node drains; not behind a balancer",
+       told_to_clients(SHOAL_FIELD(config.server_reference)), "none"},
       {"sys-interval", "DURATION", kGroup, "between updates of the $SYS topics; 0 = none",
        bind::duration<Draft>(SHOAL_FIELD(config.sys_interval), Duration{}, kDay)},
       {"log-level", "LEVEL", kGroup, "least level that is logged: debug, info, warning, error",

@@ -86,22 +86,21 @@ bool CredentialFiles::is_slow(const CredentialCheck& check) const {
 CredentialAnswer CredentialFiles::answer(const CredentialCheck& check) const {
   const ListenerRules& rules = rules_[check.listener];
   if (rules.identity_is_user && !check.tls_identity.empty()) {
-    return accepted(rules, check.tls_identity, check);
+    return accepted(check.tls_identity, check);
   }
   if (check.user_name.has_value() && rules.passwords) {
     const bool is_right =
         check.password.has_value() && rules.passwords->verify(*check.user_name, *check.password);
     if (!is_right) return {Outcome::kBadCredentials, {}, nullptr};
-    return accepted(rules, *check.user_name, check);
+    return accepted(*check.user_name, check);
   }
   // A name that nobody can check is no name: such a client is anonymous.
-  if (lets_in_anonymous(rules, check.address)) return accepted(rules, "", check);
+  if (lets_in_anonymous(rules, check.address)) return accepted("", check);
   return {Outcome::kNotAuthorized, {}, nullptr};
 }
 
-CredentialAnswer CredentialFiles::accepted(const ListenerRules& rules, std::string user,
-                                           const CredentialCheck& check) const {
-  AccessRef access = access_from(rules.access, user, check.client_id);
+CredentialAnswer CredentialFiles::accepted(std::string user, const CredentialCheck& check) const {
+  AccessRef access = access_from(rules_[check.listener].access, user, check.client_id);
   return {Outcome::kAccepted, std::move(user), std::move(access)};
 }
 

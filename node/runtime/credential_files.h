@@ -25,6 +25,8 @@ class CredentialFiles {
   // Whether answer() has a password to verify, which takes some ten milliseconds and much memory.
   bool is_slow(const CredentialCheck& check) const;
   CredentialAnswer answer(const CredentialCheck& check) const;
+  // The answer for a `user` who has proved to be that by other means.
+  CredentialAnswer accepted(std::string user, const CredentialCheck& check) const;
 
   // What `user` may do now, who was let in before; nothing if there is no such user any more.
   std::optional<AccessRef> access_of(uint16_t listener, std::string_view user,
@@ -41,8 +43,6 @@ class CredentialFiles {
     bool is_local = false;  // a Unix socket
   };
 
-  CredentialAnswer accepted(const ListenerRules& rules, std::string user,
-                            const CredentialCheck& check) const;
   static bool lets_in_anonymous(const ListenerRules& rules, const std::string& address);
 
   std::vector<ListenerRules> rules_;

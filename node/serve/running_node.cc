@@ -136,16 +136,27 @@ std::optional<std::string> RunningNode::start_transport() {
   return std::nullopt;
 }
 
-void RunningNode::start_workers() {
-  world_.emplace(WorkerWorld{*hub_, *credentials_, ledger_, board_, log_, {}, {}});
+BrokerConfig RunningNode::broker_config() {
   BrokerConfig broker;
   broker.limits = config_.limits;
   broker.node = state_.id;
   broker.arriving = &arriving_;
+  broker.auth_methods = &auth_methods_;
+  broker.assign_client_ids = config_.allow_zero_length_client_id;
+  broker.response_information = config_.response_information;
+  broker.server_reference = config_.server_reference;
   broker.listeners.clear();
+  for (const ListenerConfig& listener : config_.listeners) {
+    broker.listeners.push_back({listener.max_qos});
+  }
+  return broker;
+}
+
+void RunningNode::start_workers() {
+  world_.emplace(WorkerWorld{*hub_, *credentials_, ledger_, board_, log_, {}, {}});
+  BrokerConfig broker = broker_config();
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
     const ListenerConfig& listener = config_.listeners[i];
-    broker.listeners.push_back({listener.max_qos});
     world_->listeners.push_back({listening_[i].fd.get(), listener.name, transports_[i]->make()});
     log_(LogLevel::kInfo, "listening",
          {{"listener", listener.name}, {"address", listening_[i].address}});

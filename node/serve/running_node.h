@@ -17,6 +17,7 @@
 #include "node/runtime/file_credential_desk.h"
 #include "node/runtime/listener_transports.h"
 #include "node/runtime/listening_socket.h"
+#include "node/runtime/scram_methods.h"
 #include "node/runtime/worker.h"
 #include "node/serve/hub_thread.h"
 #include "node/serve/metrics.h"
@@ -63,6 +64,7 @@ class RunningNode {
   void reload_credentials();
   void reload_certificates();
   bool has_work_left() const;
+  BrokerConfig broker_config();
 
   const ServeConfig& config_;
   Log& log_;
@@ -74,6 +76,7 @@ class RunningNode {
   FiguresBoard board_;
   ByteBudget arriving_;
   std::unique_ptr<FileCredentialDesk> credentials_;
+  ScramMethods auth_methods_{*credentials_};
   std::unique_ptr<StateWriter> writer_;
   std::unique_ptr<HubThread> hub_;
   std::unique_ptr<PeerTransport> transport_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "node/auth/text_bytes.h"
+
 namespace shoal {
 namespace {
 

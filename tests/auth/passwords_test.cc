@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "node/auth/password_file.h"
+#include "node/auth/text_bytes.h"
 
 namespace shoal {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "tests/auth/scram_client.h"
+
 namespace shoal {
 namespace {
 
@@ -39,19 +41,13 @@ TEST(Scram, TheExchangeOfTheRfc) {
   EXPECT_EQ(scram.on_message(kClientFirst).outcome, Outcome::kFailure);
 }
 
-// A client as RFC 5802 has it, to answer other first messages with a right proof.
 std::string client_final_of(const std::string& gs2_header, const std::string& first_bare,
                             const std::string& server_first, const std::string& extensions = "") {
-  const std::string nonce = server_first.substr(0, server_first.find(','));
-  const std::string without_proof =
-      "c=" + base64_of(bytes_of(gs2_header)) + "," + nonce + extensions;
-  const std::string auth_message = first_bare + "," + server_first + "," + without_proof;
-  const ScramCredential credential = pencil("");
-  const Sha256 salted = pbkdf2_sha256("pencil", credential.salt, credential.iterations);
-  Sha256 proof = hmac_sha256(salted, bytes_of("Client Key"));
-  const Sha256 signature = hmac_sha256(sha256(proof), bytes_of(auth_message));
-  for (size_t i = 0; i < proof.size(); ++i) proof[i] ^= signature[i];
-  return without_proof + ",p=" + base64_of(proof);
+  ScramClient client;
+  client.gs2_header = gs2_header;
+  client.first_bare = first_bare;
+  client.password = "pencil";
+  return client.final_of(server_first, extensions);
 }
 
 TEST(Scram, FirstMessages) {

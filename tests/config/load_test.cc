@@ -146,6 +146,8 @@ TEST(Load, FlagsThatAreWrong) {
       {{"--max-inflight="}, "--max-inflight: expected a value"},
       {{"--max-inflight", "1", "--max-inflight", "2"}, "--max-inflight: given 2 times"},
       {{"--zone", ""}, "--zone: expected a text, got \"\""},
+      {{"--server-reference", "a\tb"},
+       "--server-reference: expected up to 1024 printable ASCII characters, got \"a\tb\""},
       {{"--max-inflght", "3"}, "--max-inflght: no such flag; did you mean --max-inflight?"},
       {{"--frobnicate"}, "--frobnicate: no such flag"},
       {{"-q"}, "-q: no such flag"},
