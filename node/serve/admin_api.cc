@@ -1,17 +1,16 @@
 #include "node/serve/admin_api.h"
 
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/json.hpp>
 #include <charconv>
-#include <fstream>
 #include <mutex>
 #include <utility>
 
 #include "node/runtime/clock.h"
 #include "node/serve/metrics.h"
+#include "node/serve/process_memory.h"
 
 namespace shoal {
 namespace {
@@ -228,10 +227,7 @@ ProcessFigures AdminApi::process_figures() const {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
   };
   process.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  uint64_t total_pages = 0;
-  uint64_t resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
-  process.resident_bytes = resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  process.resident_bytes = resident_bytes();
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   process.open_files_max = files.rlim_cur;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "node/cli/version.h"
+#include "node/serve/process_memory.h"
 #include "node/serve/state_file.h"
 
 namespace shoal {
@@ -211,7 +212,29 @@ void RunningNode::tell_figures() {
     figures.messages_in += sum.publishes_in[qos];
     figures.messages_out += sum.publishes_out[qos];
   }
-  hub_->run_task([figures](HubThread& self) { self.hub().on_figures(figures); });
+  hub_->run_task([this, figures](HubThread& self) {
+    self.hub().on_figures(figures);
+    system_topics_.note_clients(figures.clients);
+  });
+}
+
+void RunningNode::tell_clients() {
+  SystemFigures figures;
+  figures.broker = sum_of(board_.all());
+  figures.uptime = mono_now() - started_at_;
+  figures.resident_bytes = resident_bytes();
+  hub_->run_task([this, figures](HubThread& self) mutable {
+    figures.hub = self.hub().status(now());
+    const auto messages =
+        std::make_shared<const std::vector<SystemMessage>>(system_topics_.update(figures));
+    for (const auto& worker : world_->workers) {
+      worker->post(WorkerTask([messages](Worker& to) {
+        for (const SystemMessage& message : *messages) {
+          to.broker().publish_system(message.topic, message.payload, now());
+        }
+      }));
+    }
+  });
 }
 
 std::vector<ListenerFigures> RunningNode::listener_figures() const {

@@ -22,6 +22,7 @@
 #include "node/serve/hub_thread.h"
 #include "node/serve/metrics.h"
 #include "node/serve/state_writer.h"
+#include "node/serve/system_topics.h"
 
 namespace shoal {
 
@@ -37,6 +38,8 @@ class RunningNode {
 
   // Tells the hub what the workers have done: to be called every second or so.
   void tell_figures();
+  // Publishes the $SYS topics: to be called every sys_interval.
+  void tell_clients();
 
   // Says good-bye to the clients and returns when they are gone, after five seconds at the latest.
   void shut_down();
@@ -77,10 +80,12 @@ class RunningNode {
   ByteBudget arriving_;
   std::unique_ptr<FileCredentialDesk> credentials_;
   ScramMethods auth_methods_{*credentials_};
+  SystemTopics system_topics_;  // the hub's thread alone
   std::unique_ptr<StateWriter> writer_;
   std::unique_ptr<HubThread> hub_;
   std::unique_ptr<PeerTransport> transport_;
   std::optional<WorkerWorld> world_;
+  const Instant started_at_ = mono_now();
 };
 
 }  // namespace shoal

@@ -49,6 +49,7 @@ class MainLoop {
   void run() {
     wait_for_signal();
     tell_figures();
+    if (node_.config().sys_interval.ns > 0) tell_clients();
     io_.run();
   }
 
@@ -70,6 +71,14 @@ class MainLoop {
     timer_.expires_after(kFiguresInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) tell_figures();
+    });
+  }
+
+  void tell_clients() {
+    node_.tell_clients();
+    system_timer_.expires_after(std::chrono::nanoseconds(node_.config().sys_interval.ns));
+    system_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) tell_clients();
     });
   }
 
@@ -98,6 +107,7 @@ class MainLoop {
   AdminApi api_;
   boost::asio::io_context io_{1};
   boost::asio::steady_timer timer_{io_};
+  boost::asio::steady_timer system_timer_{io_};
   boost::asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   AdminServer admin_{io_, [this](const AdminRequest& request, AdminAnswer answer) {
                        api_.handle(request, std::move(answer));

@@ -153,6 +153,45 @@ TEST_F(ClientsTest, ScramRefusals) {  // [MQTT5-4.12.0-1] [MQTT5-4.12.0-4]
   EXPECT_EQ(no_users.receive<ConnAck>().reason, ReasonCode::kBadAuthenticationMethod);
 }
 
+TEST_F(ClientsTest, ReadTheSystemTopics) {  // [MQTT5-4.7.2-1] [MQTT5-3.1.2-28]
+  start();
+  node_->tell_clients();
+  MqttPeer peer(open_port());
+  Connect connect;
+  connect.client_id = "reader";
+  connect.request_response_information = true;
+  peer.send(connect);
+  EXPECT_EQ(peer.receive<ConnAck>().response_information, "answers/n1");
+  EXPECT_EQ(publish(peer, "$SYS/broker/version"), ReasonCode::kNotAuthorized);
+
+  std::vector<uint8_t> list;
+  append_subscription({.filter = "#"}, list);
+  append_subscription({.filter = "+/broker/#"}, list);
+  append_subscription({.filter = "$SYS/#"}, list);
+  Subscribe subscribe;
+  subscribe.packet_id = 1;
+  subscribe.subscriptions = SubscriptionList::of_valid(list);
+  peer.send(subscribe);
+  peer.receive<SubAck>();
+  // Each once, by the third filter alone; until the one that comes last by its name.
+  std::set<std::string> topics;
+  for (std::string topic; topic != "$SYS/nodes/n_1/state";) {
+    const Publish message = peer.receive<Publish>();
+    topic = message.topic;
+    ASSERT_FALSE(topic.empty());
+    EXPECT_TRUE(topics.insert(topic).second) << topic;
+    EXPECT_TRUE(message.retain);
+    if (topic == "$SYS/broker/version") {
+      EXPECT_THAT(std::string(text_of(message.payload)), testing::StartsWith("shoal version "));
+    }
+  }
+  EXPECT_TRUE(topics.contains("$SYS/broker/clients/connected"));
+  EXPECT_TRUE(topics.contains("$SYS/broker/load/bytes/sent/15min"));
+  // Live ones come without RETAIN.
+  node_->tell_clients();
+  EXPECT_FALSE(peer.receive<Publish>().retain);
+}
+
 TEST_F(ClientsTest, AreToldTheLimitsThatAreConfigured) {
   config_.limits.packet_size_max = 1000;
   config_.limits.receive_maximum = 7;
