@@ -2,7 +2,7 @@
 """Checks that no compiler makes: who includes what, lengths, words, specification tags without a test.
 
   tests/tidy.py                 all checks; a statement without a test is only counted
-  tests/tidy.py --strict        ... is an error
+  tests/tidy.py --strict        ... is an error, as is a docs/conformance.md that the tags do not give
   tests/tidy.py --conformance   writes docs/conformance.md from the tags
 """
 import argparse
@@ -266,7 +266,7 @@ def say_coverage():
           f"{len(used)} tags of rules have no test")
 
 
-def write_conformance():
+def conformance_page():
     rules, tests = tags_of_rules(), tags_of_tests()
     out = ["# Conformance", "",
            "Every normative statement of MQTT 5.0 and 3.1.1 that binds a server, in our words; the file of the rule that carries its",
@@ -280,7 +280,15 @@ def write_conformance():
                 test = ", ".join(tests.get(tag, [])) or s["untestable"]
                 text = s["statement"].replace("|", "\\|")
                 out.append(f"| {s['id']} | {text} | {', '.join(rules.get(tag, []))} | {test} |")
-    (ROOT / "docs/conformance.md").write_text("\n".join(out) + "\n")
+    return "\n".join(out) + "\n"
+
+
+CONFORMANCE = ROOT / "docs/conformance.md"
+
+
+def conformance(report):
+    if not CONFORMANCE.is_file() or CONFORMANCE.read_text() != conformance_page():
+        report.error("docs/conformance.md", "is not what the tags give: run tests/tidy.py --conformance")
 
 
 def main():
@@ -289,10 +297,11 @@ def main():
     parser.add_argument("--conformance", action="store_true", help="write docs/conformance.md")
     options = parser.parse_args()
     if options.conformance:
-        write_conformance()
+        CONFORMANCE.write_text(conformance_page())
         return 0
     report = Report()
-    for check in (includes, headers_once, lengths, words, tags) + ((coverage,) if options.strict else ()):
+    strict = (coverage, conformance) if options.strict else ()
+    for check in (includes, headers_once, lengths, words, tags) + strict:
         report.run(check)
     say_coverage()
     if report.warnings:

@@ -36,7 +36,8 @@ class Transport {
   // asked once, after kDone; then nothing else of this object but the two above is called.
   virtual std::optional<std::unique_ptr<Transport>> successor() { return std::nullopt; }
 
-  // The next bytes of MQTT, as read() of a socket gives them.
+  // The next bytes of MQTT, as read() of a socket gives them; like those written, none lost and in
+  // their order [MQTT5-4.2-1].
   virtual IoResult read(std::span<uint8_t> buffer) = 0;
   // More can be read although the socket may not say so.
   virtual bool has_more() const = 0;

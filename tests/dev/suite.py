@@ -84,7 +84,7 @@ def shell_scripts():
 
 
 def lint():
-    pieces = [Piece("lint/tidy", [PYTHON, "tests/tidy.py"]),
+    pieces = [Piece("lint/tidy", [PYTHON, "tests/tidy.py", "--strict"]),
               Piece("lint/shellcheck", ["shellcheck", "-x", *shell_scripts()])]
     if sources(".cc", ".h"):
         pieces.append(Piece("lint/clang-format", ["clang-format-16", "--dry-run", "-Werror", "--ferror-limit=3",

@@ -184,7 +184,7 @@ class TlsListenerTest : public testing::Test {
   std::optional<TestAuthority> authority_;
 };
 
-TEST_F(TlsListenerTest, MessagesCrossInBothVersions) {
+TEST_F(TlsListenerTest, MessagesCrossInBothVersions) {  // [MQTT5-4.2-1]
   OneListener listener(config(), 2);
   const std::string message = publish_packet("t", std::string(200'000, 'x'));
   for (const auto& [version, name] :
@@ -377,7 +377,7 @@ TEST(WebSocketListener, MessagesCrossHoweverTheyAreFramed) {
   EXPECT_THAT(pongs, StartsWith("\x8A\x02hi"));
 }
 
-TEST(WebSocketListener, ALargeMessageToASlowReaderArrivesWhole) {
+TEST(WebSocketListener, ALargeMessageToASlowReaderArrivesWhole) {  // [MQTT5-4.2-1]
   OneListener listener(websocket());
   TestClient subscriber(listener.node().port());
   upgrade(subscriber);

@@ -52,7 +52,7 @@ TEST(Worker, AMessageCrossesBetweenAllWorkers) {
   }
 }
 
-TEST(Worker, BytesCutAnywhereAndManyPacketsInOneRead) {
+TEST(Worker, BytesCutAnywhereAndManyPacketsInOneRead) {  // [MQTT5-4.2-1]
   TestNode node({});
   TestClient subscriber = subscribed(node, "s", "#");
   TestClient publisher(node.port());
