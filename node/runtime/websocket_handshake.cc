@@ -41,11 +41,13 @@ bool is_key(std::string_view key) {
                          static_cast<int>(key.size())) == static_cast<int>(bytes.size());
 }
 
-// Which of the client's subprotocols is spoken; empty: none.
+// Which of the client's subprotocols is spoken; empty: none. Their case counts, other than that of most
+// words of HTTP: the client compares the answer with what it asked for (RFC 6455, 4.1).
 std::string_view subprotocol_of(const Request& request) {
-  http::token_list offered{request[http::field::sec_websocket_protocol]};
+  const http::token_list offered{request[http::field::sec_websocket_protocol]};
   for (const std::string_view ours : kSubprotocols) {
-    if (offered.exists(boost::beast::string_view(ours.data(), ours.size()))) return ours;
+    const auto is_ours = [ours](const auto& token) { return std_view(token) == ours; };
+    if (std::any_of(offered.begin(), offered.end(), is_ours)) return ours;
   }
   return {};
 }
@@ -69,11 +71,24 @@ bool is_trusted(const WebSocketRules& rules, std::string_view address) {
                      [&](const AddressRange& range) { return range.contains(address); });
 }
 
+// The header may stand on several lines, as HAProxy adds its own below the client's: they are one list
+// (RFC 9110, 5.3).
+std::string forwarded_for(const Request& request) {
+  std::string all;
+  const auto [begin, end] = request.equal_range("X-Forwarded-For");
+  for (auto line = begin; line != end; ++line) {
+    if (!all.empty()) all += ',';
+    all += std_view(line->value());
+  }
+  return all;
+}
+
 // Each proxy appends whom it has the request from: the last that is no proxy of ours is the client.
 std::string client_address(const Request& request, const WebSocketRules& rules,
                            const std::string& address) {
   std::string client = address;
-  std::string_view rest = std_view(request["X-Forwarded-For"]);
+  const std::string all = forwarded_for(request);
+  std::string_view rest = all;
   while (is_trusted(rules, client) && !rest.empty()) {
     const size_t comma = rest.rfind(',');
     const size_t begin = comma == std::string_view::npos ? 0 : comma + 1;

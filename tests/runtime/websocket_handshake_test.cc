@@ -82,6 +82,8 @@ TEST(WebSocketHandshake, Requests) {
        "400 WebSocket: expected the subprotocol mqtt"},
       {"another subprotocol", request({{"Sec-WebSocket-Protocol", "amqp, wamp"}}),
        "400 WebSocket: expected the subprotocol mqtt"},
+      {"its case counts", request({{"Sec-WebSocket-Protocol", "MQTT"}}),
+       "400 WebSocket: expected the subprotocol mqtt"},
       {"ours among others", request({{"Sec-WebSocket-Protocol", "amqp, mqtt"}}), "accepted"},
       {"that of 3.1", request({{"Sec-WebSocket-Protocol", "mqttv3.1"}}), "accepted"},
   };
@@ -137,6 +139,9 @@ TEST(WebSocketHandshake, XForwardedForIsBelievedFromTrustedProxiesOnly) {
       {"10.0.0.1", "198.51.100.1, 192.0.2.7", "192.0.2.7"},  // the client's own claim comes first
       {"10.0.0.1", "192.0.2.7, 10.0.0.2", "192.0.2.7"},      // two proxies of ours
       {"10.0.0.1", "10.0.0.3,10.0.0.2", "10.0.0.3"},
+      // A proxy that adds a line of its own below what the client claims.
+      {"10.0.0.1", "198.51.100.1\r\nX-Forwarded-For: 192.0.2.7", "192.0.2.7"},
+      {"10.0.0.1", "192.0.2.7\r\nx-forwarded-for: 10.0.0.2", "192.0.2.7"},
       {"10.0.0.1", "nonsense", "10.0.0.1"},
       {"10.0.0.1", "192.0.2.7, nonsense, 10.0.0.2", "10.0.0.2"},
       {"10.0.0.1", "", "10.0.0.1"},
