@@ -32,8 +32,13 @@ std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// An address as inet_ntop() writes it, so that one client has one spelling.
-std::string address_text(int family, const void* bytes) {
+// An address as inet_ntop() writes it, so that one client has one spelling; and IPv4 as such, also
+// from a balancer whose one socket takes both families.
+std::string address_text(int family, const uint8_t* bytes) {
+  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+  if (family == AF_INET6 && std::equal(kMapped.begin(), kMapped.end(), bytes)) {
+    return address_text(AF_INET, bytes + kMapped.size());
+  }
   char text[INET6_ADDRSTRLEN] = {};
   ::inet_ntop(family, bytes, text, sizeof text);
   return text;
@@ -87,15 +92,19 @@ ProxyHeaderResult parse_line_v1(std::string_view line, size_t size) {
 ProxyHeaderResult parse_v1(Bytes bytes) {
   const std::string_view text = text_of(bytes.first(std::min(bytes.size(), kLineBytesMaxV1)));
   const size_t end = text.find("\r\n");
-  if (end != std::string_view::npos) return parse_line_v1(text.substr(0, end), end + 2);
-  if (text.size() == kLineBytesMaxV1) return ProxyHeaderMalformed{"a line without an end"};
-  // Anything below a space but the CR at its very end will not become a line.
+  const bool is_whole = end != std::string_view::npos;
+  if (!is_whole && text.size() == kLineBytesMaxV1) {
+    return ProxyHeaderMalformed{"a line without an end"};
+  }
+  // Before its CR LF, of which perhaps only the CR is there yet, a line has nothing below a space.
+  const std::string_view line =
+      is_whole ? text.substr(0, end) : text.substr(0, text.size() - (text.back() == '\r' ? 1 : 0));
   const auto is_control = [](char c) { return static_cast<uint8_t>(c) < ' '; };
-  const std::string_view body = text.substr(0, text.size() - (text.back() == '\r' ? 1 : 0));
-  if (std::any_of(body.begin(), body.end(), is_control)) {
+  if (std::any_of(line.begin(), line.end(), is_control)) {
     return ProxyHeaderMalformed{"a control character"};
   }
-  return ProxyHeaderUnfinished{};
+  if (!is_whole) return ProxyHeaderUnfinished{};
+  return parse_line_v1(line, end + 2);
 }
 
 // ---- version 2: binary

@@ -31,6 +31,8 @@ const std::string kSignature = "\r\n\r\n\0\r\nQUIT\n"s;
 const std::string kIpv4Block = "\xC0\x00\x02\x07\x7F\x00\x00\x01\x30\x39\x07\x5B"s;  // port 12345
 const std::string kIpv6Block = "\x20\x01\x0D\xB8"s + std::string(11, '\0') + "\x09" +
                                std::string(15, '\0') + "\x01" + "\x30\x39\x07\x5B";
+const std::string kMappedBlock = std::string(10, '\0') + "\xFF\xFF\xC0\x00\x02\x07"s +
+                                 std::string(15, '\0') + "\x01" + "\x30\x39\x07\x5B";
 
 std::string v2(char version_and_command, char family, const std::string& payload) {
   return kSignature + version_and_command + family + number(payload.size()) + payload;
@@ -48,6 +50,7 @@ TEST(ProxyProtocol, Version1) {
       {"PROXY TCP4 192.0.2.7 127.0.0.1 12345 1883\r\n", "192.0.2.7 12345 43"},
       {"PROXY TCP4 192.0.2.7 127.0.0.1 12345 1883\r\n\x10\x0c", "192.0.2.7 12345 43"},
       {"PROXY TCP6 2001:DB8::0009 ::1 12345 1883\r\n", "2001:db8::9 12345 42"},
+      {"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:127.0.0.1 12345 1883\r\n", "192.0.2.7 12345 57"},
       {"PROXY UNKNOWN\r\n", " 0 15"},
       {"PROXY UNKNOWN ffff:f...f:ffff whatever\r\n", " 0 40"},
       {"PROXY TCP4 192.0.2.7 127.0.0.1 0 65535\r\n", "192.0.2.7 0 40"},
@@ -67,6 +70,7 @@ TEST(ProxyProtocol, Version1) {
       {"PROXY \r\n", "malformed: an unknown protocol"},
       {"PROXY TCP4 192.0.2.7\n", "malformed: a control character"},
       {"PROXY TCP4\r192.0.2.7", "malformed: a control character"},
+      {"PROXY UNKNOWN\n\r\n", "malformed: a control character"},  // whole or cut: refused alike
       {"PROXY " + std::string(101, 'x'), "malformed: a line without an end"},
       {"PROXX", "malformed: no PROXY header"},
       {"\x10\x0c", "malformed: no PROXY header"},
@@ -87,6 +91,7 @@ TEST(ProxyProtocol, Version2) {
       {"IPv4", v2('\x21', '\x11', kIpv4Block), "192.0.2.7 12345 28"},
       {"IPv4 and a client's byte", v2('\x21', '\x11', kIpv4Block) + "\x10", "192.0.2.7 12345 28"},
       {"IPv6", v2('\x21', '\x21', kIpv6Block), "2001:db8::9 12345 52"},
+      {"IPv4 within IPv6", v2('\x21', '\x21', kMappedBlock), "192.0.2.7 12345 52"},
       {"UNSPEC", v2('\x21', '\0', ""), " 0 16"},
       {"UNSPEC with bytes", v2('\x21', '\0', "xyz"), " 0 19"},
       {"Unix", v2('\x21', '\x31', std::string(216, 'x')), " 0 232"},
