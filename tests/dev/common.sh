@@ -18,7 +18,7 @@ packages_of() {
     cluster) echo python3 haproxy openssl ;;
     deploy) echo docker.io docker-compose debootstrap ansible ansible-lint yamllint shellcheck openssh-client \
       openssl e2fsprogs iproute2 util-linux ;;
-    e2e) echo python3-paho-mqtt mosquitto-clients ;;
+    e2e) echo python3-paho-mqtt mosquitto-clients libpaho-mqtt-dev libmosquitto-dev nodejs node-mqtt ;;
     *) echo "dev: no package group '$1'" >&2; return 1 ;;
   esac
 }

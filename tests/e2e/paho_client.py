@@ -1,4 +1,5 @@
 """Eclipse Paho's Python client, wrapped for tests: what it was told is kept and can be waited for."""
+import socket
 import threading
 import time
 
@@ -41,7 +42,7 @@ class Client:
             for name, value in options.get("connect_properties", {}).items():
                 setattr(properties, name, value)
             arguments = {"clean_start": clean, "properties": properties}
-        self.paho.connect("127.0.0.1", port, keepalive=keepalive, **arguments)
+        self.paho.connect("localhost", port, keepalive=keepalive, **arguments)
         self.paho.loop_start()
         self.wait(lambda: self.connack is not None or self.closed.is_set(), connect_timeout_s, "CONNACK")
 
@@ -115,6 +116,5 @@ class Client:
         """Ends the connection without DISCONNECT."""
         sock = self.paho.socket()
         if sock is not None:
-            import socket
-            sock.shutdown(socket.SHUT_RDWR)
+            getattr(sock, "_socket", sock).shutdown(socket.SHUT_RDWR)  # of Paho's wrapper for WebSocket
         self.closed.wait(5)
