@@ -34,7 +34,7 @@ std::map<std::string, Bytes> seeds() {
 }
 
 TEST(DecodeCorpus, IsTheSamples) {
-  const std::filesystem::path folder = SHOAL_SOURCE_DIR "/tests/fuzz/corpus/decode";
+  const std::filesystem::path folder = SHOAL_SOURCE_DIR "/tests/fuzz/corpus/fuzz_decode";
   const bool write = std::getenv("SHOAL_WRITE_CORPUS") != nullptr;
   for (const auto& [name, seed] : seeds()) {
     if (write) {
