@@ -9,20 +9,35 @@
 
 namespace shoal {
 
+namespace {
+
+constexpr size_t kPageBytes = 4096;
+// From here on a packet gets room for sixteen times of what came of it: to copy a hundred megabytes
+// from one room to a larger one would hold up all other clients of the worker. What is not written to
+// is no memory, only addresses.
+constexpr size_t kLarge = 1024 * 1024;
+constexpr size_t kGrowthOfLarge = 16;
+
+}  // namespace
+
 bool Unread::append(std::span<const uint8_t> bytes, size_t whole, ByteBudget& budget) {
   if (bytes.empty()) return true;
-  if (size_ + bytes.size() > capacity_) {
-    const size_t needed = size_ + bytes.size();
-    const size_t capacity = std::max(needed, std::min(whole, capacity_ * 2));
-    if (!budget.take(capacity - capacity_)) return false;
+  const size_t needed = size_ + bytes.size();
+  const size_t growth = whole >= kLarge ? kGrowthOfLarge : 2;
+  const size_t capacity =
+      needed <= capacity_ ? capacity_ : std::max(needed, std::min(whole, capacity_ * growth));
+  const size_t counted = std::min(capacity, (needed + kPageBytes - 1) / kPageBytes * kPageBytes);
+  if (counted > counted_ && !budget.take(counted - counted_)) return false;
+  counted_ = std::max(counted, counted_);
+  budget_ = &budget;
+  if (capacity != capacity_) {
     auto* const data = static_cast<uint8_t*>(std::realloc(data_, capacity));
     if (!data) throw std::bad_alloc();
     data_ = data;
     capacity_ = capacity;
-    budget_ = &budget;
   }
   std::memcpy(data_ + size_, bytes.data(), bytes.size());
-  size_ += bytes.size();
+  size_ = needed;
   return true;
 }
 
@@ -34,17 +49,19 @@ void Unread::drop_front(size_t bytes) {
 void Unread::clear() {
   if (!data_) return;
   std::free(data_);
-  budget_->give_back(capacity_);
+  forget();
+}
+
+void Unread::forget() {
+  budget_->give_back(counted_);
   data_ = nullptr;
-  size_ = begin_ = capacity_ = 0;
+  size_ = begin_ = capacity_ = counted_ = 0;
 }
 
 SharedBytes Unread::release() {
   if (!data_) return nullptr;
-  budget_->give_back(capacity_);
   SharedBytes owner(data_, [](const uint8_t* data) { std::free(const_cast<uint8_t*>(data)); });
-  data_ = nullptr;
-  size_ = begin_ = capacity_ = 0;
+  forget();
   return owner;
 }
 

@@ -37,11 +37,13 @@ class Unread {
   SharedBytes release();
 
  private:
+  void forget();
   void swap(Unread& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(begin_, other.begin_);
     std::swap(capacity_, other.capacity_);
+    std::swap(counted_, other.counted_);
     std::swap(budget_, other.budget_);
   }
 
@@ -49,7 +51,8 @@ class Unread {
   size_t size_ = 0;
   size_t begin_ = 0;
   size_t capacity_ = 0;
-  ByteBudget* budget_ = nullptr;  // from which capacity_ bytes are taken
+  size_t counted_ = 0;            // of it, with the pages that were written to
+  ByteBudget* budget_ = nullptr;  // from which counted_ bytes are taken
 };
 
 }  // namespace shoal
