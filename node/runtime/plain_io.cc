@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "node/broker/output.h"
+#include "node/runtime/write_turn.h"
 
 namespace shoal {
 IoResult read_socket(int fd, std::span<uint8_t> buffer) {
@@ -41,16 +41,7 @@ IoResult write_socket(int fd, std::span<const std::span<const uint8_t>> pieces) 
 }
 
 IoResult write_socket(int fd, Output& output) {
-  IoResult total;
-  std::array<std::span<const uint8_t>, kGatheredPieces> pieces;
-  while (total.status == IoResult::Status::kOpen && !output.empty()) {
-    const size_t count = output.gather(pieces);
-    const IoResult one = write_socket(fd, std::span(pieces).first(count));
-    output.consume(one.bytes);
-    total.bytes += one.bytes;
-    total.status = one.status;
-  }
-  return total;
+  return write_turn(output, [fd](auto pieces) { return write_socket(fd, pieces); });
 }
 
 }  // namespace shoal

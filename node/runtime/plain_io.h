@@ -20,7 +20,8 @@ IoResult read_socket(int fd, std::span<uint8_t> buffer);
 // One gathered write of at most kGatheredPieces: kOpen when it took all of them.
 IoResult write_socket(int fd, std::span<const std::span<const uint8_t>> pieces);
 
-// Gathered writes from `output` until it is empty (kOpen) or the socket is full (kWantWrite).
+// Gathered writes from `output` until it is empty (kOpen), or the socket full or the turn over
+// (kWantWrite).
 IoResult write_socket(int fd, Output& output);
 
 }  // namespace shoal

@@ -1,9 +1,6 @@
 #include "node/runtime/tls_transport.h"
 
-#include <array>
-
-#include "node/broker/output.h"
-#include "node/runtime/plain_io.h"
+#include "node/runtime/write_turn.h"
 
 namespace shoal {
 
@@ -21,16 +18,7 @@ Transport::Opening opening_of(ByteStream& stream) {
 Transport::Opening TlsTransport::open(std::span<uint8_t>) { return opening_of(stream_); }
 
 IoResult TlsTransport::write(Output& output) {
-  IoResult total;
-  std::array<std::span<const uint8_t>, kGatheredPieces> pieces;
-  while (total.status == IoResult::Status::kOpen && !output.empty()) {
-    const size_t count = output.gather(pieces);
-    const IoResult one = stream_.write(std::span(pieces).first(count));
-    output.consume(one.bytes);
-    total.bytes += one.bytes;
-    total.status = one.status;
-  }
-  return total;
+  return write_turn(output, [this](auto pieces) { return stream_.write(pieces); });
 }
 
 }  // namespace shoal

@@ -41,7 +41,8 @@ class Transport {
   virtual IoResult read(std::span<uint8_t> buffer) = 0;
   // More can be read although the socket may not say so.
   virtual bool has_more() const = 0;
-  // Writes from `output` until it is empty or the socket is full, and consumes what it took over.
+  // Writes from `output` until it is empty, the socket full or the turn over (write_turn.h), and
+  // consumes what it took over.
   virtual IoResult write(Output& output) = 0;
   // Bytes that were taken from an Output, or are the transport's own, and are not written yet.
   virtual bool is_flushed() const = 0;

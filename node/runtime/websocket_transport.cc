@@ -4,9 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "node/broker/output.h"
-#include "node/runtime/plain_io.h"
 #include "node/runtime/tls_transport.h"
+#include "node/runtime/write_turn.h"
 
 namespace shoal {
 namespace {
@@ -102,6 +101,7 @@ IoResult WebSocketTransport::write(Output& output) {
     total.bytes += one.bytes;
     total.status = one.status;
     if (total.status != Status::kOpen || output.empty()) break;
+    if (total.bytes >= kWriteTurnBytesMax) return {Status::kWantWrite, total.bytes};
     frame_left_ = std::min(output.bytes(), kFrameBytesMost);
     header_size_ = static_cast<uint8_t>(encode_binary_header(frame_left_, header_));
     header_at_ = 0;
