@@ -24,11 +24,7 @@ Worker::Worker(BrokerConfig config, uint64_t seed, WorkerWorld& world)
       outgoing_(kWorkersMax),
       buffer_(kReadBufferBytes) {
   poller_.add(wake_up_.fd(), EPOLLIN, EventTag::of_wake_up().value);
-  for (size_t i = 0; i < world_.listeners.size(); ++i) {
-    // Exclusive: a connection wakes one worker, not all.
-    poller_.add(world_.listeners[i].fd, EPOLLIN | EPOLLEXCLUSIVE,
-                EventTag::of_listener(static_cast<uint16_t>(i)).value);
-  }
+  for (size_t i = 0; i < world_.listeners.size(); ++i) listen_to(static_cast<uint16_t>(i));
 }
 
 Worker::~Worker() { stop(); }
@@ -104,6 +100,7 @@ void Worker::on_tick() {
   next_tick_ = std::max(next_tick_ + Broker::kTick, now);
   broker_.on_tick(now_for_turn());
   world_.board.show(index_, {broker_.counters(), figures_, lag_});
+  listen_again();
   while (const auto due = opening_deadlines_.take_due(now)) expire(*due);
   while (const auto due = closing_deadlines_.take_due(now)) expire(*due);
 }
@@ -116,6 +113,7 @@ std::optional<uint16_t> Worker::listener_of(ConnId conn) {
 void Worker::stop_accepting() {
   if (!std::exchange(is_accepting_, false)) return;
   for (const WorkerListener& listener : world_.listeners) poller_.remove(listener.fd);
+  resting_listeners_.clear();
 }
 
 void Worker::close_all() {

@@ -93,7 +93,10 @@ class Worker {
   void on_tick();
 
   // worker_sockets.cc: sockets
+  void listen_to(uint16_t listener);
   void accept_from(uint16_t listener);
+  void rest_from_accepting(uint16_t listener, int error);
+  void listen_again();
   void adopt(FileDescriptor fd, uint16_t listener, std::string address);
   void continue_opening(Socket& socket);
   void fail_opening(Socket& socket, const std::string& why);
@@ -138,6 +141,7 @@ class Worker {
   bool has_new_events_ = false;  // carrying out effects brought some
   bool has_more_ = false;        // the broker left work for later (Effects::more)
   bool is_accepting_ = true;
+  std::vector<uint16_t> resting_listeners_;  // until the next tick
   bool is_stopping_ = false;
   WorkerFigures figures_;
   LoopLag lag_;

@@ -25,6 +25,12 @@ constexpr Duration kClosingTime = Duration::seconds(2);
 
 }  // namespace
 
+void Worker::listen_to(uint16_t listener) {
+  // Exclusive: a connection wakes one worker, not all.
+  poller_.add(world_.listeners[listener].fd, EPOLLIN | EPOLLEXCLUSIVE,
+              EventTag::of_listener(listener).value);
+}
+
 void Worker::accept_from(uint16_t listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
@@ -34,11 +40,7 @@ void Worker::accept_from(uint16_t listener) {
                                 SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
-      if (errno != EAGAIN) {
-        world_.log(
-            LogLevel::kError, "cannot accept a connection",
-            {{"listener", world_.listeners[listener].name}, {"error", std::strerror(errno)}});
-      }
+      if (errno != EAGAIN) rest_from_accepting(listener, errno);
       return;
     }
     const WorkerIndex worker = world_.ledger.worker_for_next(index_);
@@ -57,6 +59,18 @@ void Worker::accept_from(uint16_t listener) {
       has_new_events_ = true;  // the mail leaves at the end of this turn
     }
   }
+}
+
+// No descriptor is left, or no memory. The connection waits on, which would wake us without end.
+void Worker::rest_from_accepting(uint16_t listener, int error) {
+  world_.log(LogLevel::kError, "cannot accept a connection",
+             {{"listener", world_.listeners[listener].name}, {"error", std::strerror(error)}});
+  poller_.remove(world_.listeners[listener].fd);
+  resting_listeners_.push_back(listener);
+}
+
+void Worker::listen_again() {
+  for (const uint16_t listener : std::exchange(resting_listeners_, {})) listen_to(listener);
 }
 
 void Worker::on_mail(AcceptedSocket&& accepted) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -141,6 +142,33 @@ TEST(Worker, OneConnectionTooManyIsClosed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   FAIL();
+}
+
+// Without descriptors: the worker does not spin meanwhile, and accepts once there are some.
+TEST(Worker, ConnectionsWaitWhileThereAreNoDescriptors) {
+  TestNode node({});
+  TestClient first = connected(node, "first");
+  FileDescriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(client.get()) + 1;  // the lowest that is free is above it
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(node.port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  TestClient second(std::move(client));
+  second.send(connect_packet("second"));
+  const uint64_t turns_before = node.turns();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  const uint64_t turns = node.turns() - turns_before;
+  first.send(kPing);
+  EXPECT_EQ(first.receive(2), kPong);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(second.receive(kConnack.size()), kConnack);
+  EXPECT_LT(turns, 100u);
 }
 
 TEST(Worker, ASilentConnectionIsClosedInTime) {
