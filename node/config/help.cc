@@ -97,19 +97,44 @@ default. With any listener configured, the one on 127.0.0.1:1883 is no longer th
 data-dir = "/var/lib/shoal"
 password-file = "/etc/shoal/users"
 
-[[listener]]
-name = "devices"
+[[listener]]                       # people and services: a password, two host names
+name = "public"
 type = "mqtts"
 address = "0.0.0.0:8883"
 tls-cert = ["/etc/shoal/mqtt.example.com.pem", "/etc/shoal/mqtt.example.org.pem"]
 tls-key = ["/etc/shoal/mqtt.example.com.key", "/etc/shoal/mqtt.example.org.key"]
 
-[[listener]]
+[[listener]]                       # devices: their certificates say who they are
+name = "devices"
+type = "mqtts"
+address = "0.0.0.0:8884"
+tls-cert = "/etc/shoal/mqtt.example.com.pem"
+tls-key = "/etc/shoal/mqtt.example.com.key"
+tls-client-ca = "/etc/shoal/devices-ca.pem"
+identity-as-username = true
+acl-file = "/etc/shoal/devices.acl"
+max-qos = 1
+
+[[listener]]                       # plain MQTT from balancers that end TLS, with PROXY headers
 name = "balancer"
 address = "10.0.0.5:1884"
 proxy-protocol = true
 trusted-proxies = ["10.0.0.2", "10.0.0.3"]
 max-connections = 50000
+
+[[listener]]                       # browsers, by way of a web server that sends X-Forwarded-For
+name = "web"
+type = "ws"
+address = "10.0.0.5:8080"
+path = "/mqtt"
+allowed-origins = "https://app.example.com"
+trusted-proxies = "10.0.1.0/24"
+
+[[listener]]                       # programs of this machine, without a password
+name = "local"
+type = "mqtt-unix"
+address = "/run/shoal/mqtt.sock"
+allow-anonymous = true
 ```
 
 )";
@@ -119,10 +144,16 @@ constexpr std::string_view kListenerNotes = R"(
 - With a client authority (`ca`, `tls-client-ca`) a client must show a certificate that it signed. `identity-as-username` then
   takes the certificate's common name as the user name, and no password is asked for.
 - `proxy-protocol` wants a PROXY header, version 1 or 2, before anything else (before TLS too), and takes it from
-  `trusted-proxies` only. Where none are named that is loopback.
-- WebSocket listeners believe `X-Forwarded-For` from `trusted-proxies`, if any are named.
+  `trusted-proxies` only. Where none are named that is loopback. What is no header, is cut, or does not come within
+  `connect-timeout` ends the connection.
+- The address in the header is the client's from then on: in the log, in `shoal ctl sessions`, and in the question whether it is
+  on this machine. A header without one (LOCAL, as health checks send it, UNKNOWN, UNSPEC) leaves the connection its own.
+- WebSocket listeners believe `X-Forwarded-For` from `trusted-proxies`, if any are named. All its lines are one list, of which the
+  last address that is none of those proxies is the client's: what the client wrote itself stands before it and counts for nothing.
+- WebSocket clients ask for the subprotocol `mqtt` (or `mqttv3.1`) and send binary frames.
 - A web page may connect only if its origin is listed, or is the host that it connects to. Clients that are no browsers send
   no origin, and are not affected.
+- A connection beyond `max-connections`, the listener's or the node's, is closed at once.
 - Who gets in, and to what: see [security](security.md).
 )";
 
