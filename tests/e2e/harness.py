@@ -91,7 +91,12 @@ class Node:
         return self.get("/readyz")[0] == 200
 
     def wait_ready(self, timeout_s=15):
-        wait_until(self.is_ready, timeout_s, f"{self.name} ready ({self.get('/readyz')[1].strip()}; log: {self.tail()})")
+        try:
+            wait_until(lambda: self.is_ready() or self.process.poll() is not None, timeout_s, "ready")
+        except AssertionError as late:
+            raise AssertionError(f"{self.name}: {late}: {self.get('/readyz')[1].strip()}; log: {self.tail()}") from None
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self.name}: ended with {self.process.returncode}; log: {self.tail()}")
 
     def metric(self, name, **labels):
         """The sum of a metric's samples that carry all of `labels`."""

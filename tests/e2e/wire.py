@@ -17,13 +17,17 @@ def string(text):
     return struct.pack(">H", len(data)) + data
 
 
-def packet(first_byte, body):
-    length, size = b"", len(body)
+def fixed_header(first_byte, remaining_length):
+    header = bytes([first_byte])
     while True:
-        size, digit = size >> 7, size & 0x7F
-        length += bytes([digit | (0x80 if size else 0)])
-        if not size:
-            return bytes([first_byte]) + length + body
+        remaining_length, digit = remaining_length >> 7, remaining_length & 0x7F
+        header += bytes([digit | (0x80 if remaining_length else 0)])
+        if not remaining_length:
+            return header
+
+
+def packet(first_byte, body):
+    return fixed_header(first_byte, len(body)) + body
 
 
 def connect_packet(client_id="", version=5, user=None, password=None, keep_alive=60):
