@@ -64,7 +64,9 @@ def fuzzers(names=None, inputs=FUZZ_INPUTS):
         found.mkdir(parents=True, exist_ok=True)
         crashes.mkdir(parents=True, exist_ok=True)
         command = [f"build/fuzz/{source.stem}", f"-runs={inputs}", "-timeout=20", "-rss_limit_mb=4096",
-                   "-print_final_stats=1", f"-artifact_prefix={crashes}/{source.stem}-", str(found)]
+                   # Choosing by how rare a feature is, and naming each new function, took four fifths of the time.
+                   "-entropic=0", "-print_funcs=0", "-print_final_stats=1",
+                   f"-artifact_prefix={crashes}/{source.stem}-", str(found)]
         corpus = ROOT / "tests/fuzz/corpus" / source.stem
         if corpus.is_dir():
             command.append(str(corpus))

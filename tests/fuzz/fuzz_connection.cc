@@ -24,7 +24,7 @@ using test::TestCluster;
 
 constexpr size_t kClients = 4;
 constexpr size_t kBrokers = 2;
-constexpr size_t kStepsMax = 40;
+constexpr size_t kStepsMax = 24;
 constexpr size_t kStepsPerCheck = 8;  // walking over everything has its price
 
 enum Action : uint8_t {

@@ -25,7 +25,7 @@ namespace {
 using namespace shoal;
 
 constexpr size_t kPeers = 2;
-constexpr size_t kStepsMax = 48;
+constexpr size_t kStepsMax = 32;
 constexpr size_t kStepsPerCheck = 16;  // walking over everything has its price
 constexpr int kWorkers = 2;
 
