@@ -20,7 +20,8 @@ void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
   context_.now = now;
   if (const auto* const drain = std::get_if<DrainCommand>(&command)) {
     is_draining_ = drain->per_second != 0;
-    context_.mail(context_.all_workers(), Drain{drain->per_second});
+    const double share = static_cast<double>(drain->per_second) / context_.config.workers;
+    context_.mail(context_.all_workers(), Drain{share});
     send_states();
     answer(token, true, is_draining_ ? "draining" : "no longer draining");
   } else if (const auto* const removed = std::get_if<RemoveCommand>(&command)) {
@@ -37,9 +38,8 @@ void HubCore::leave(uint64_t token) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
   is_leaving_ = true;
   leave_token_ = token;
-  context_.log(HubEffects::Log::Level::kInfo, "this node leaves the cluster");
   leases_.stop();
-  close_all();
+  close_all("this node leaves the cluster");
 }
 
 void HubCore::say_leaving() {

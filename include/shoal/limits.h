@@ -22,14 +22,16 @@ struct Limits {
   Duration retry_interval = Duration::seconds(20);   // 3.x redelivery while connected; 0 = never
 
   // Queues.
-  uint32_t queued_max = 10'000;                    // messages waiting for one session
-  size_t queued_bytes_max = 64 * 1024 * 1024;      // and their bytes; as many may be in flight
-  size_t output_bytes_max = 4 * 1024 * 1024;       // encoded for one connection, not yet written:
-                                                   // past it QoS 0 is dropped and counted
-  size_t output_bytes_low = 64 * 1024;             // more is encoded from the queue below this
-  Duration slow_timeout = Duration::seconds(60);   // a live subscriber over its limit for so long
-                                                   // is disconnected (0x97)
-  size_t arriving_bytes_max = 1024 * 1024 * 1024;  // all partial or large packets of the node
+  uint32_t queued_max = 10'000;                   // messages waiting for one session
+  size_t queued_bytes_max = 64 * 1024 * 1024;     // and their bytes; as many may be in flight
+  size_t output_bytes_max = 4 * 1024 * 1024;      // encoded for one connection, not yet written:
+                                                  // past it QoS 0 is dropped and counted
+  size_t output_bytes_low = 64 * 1024;            // more is encoded from the queue below this
+  Duration slow_timeout = Duration::seconds(60);  // a live subscriber over its limit for so long
+                                                  // is disconnected (0x97)
+  Duration dismissal_timeout = Duration::seconds(5);  // a drained client may take so long over what
+                                                      // it is still owed
+  size_t arriving_bytes_max = 1024 * 1024 * 1024;     // all partial or large packets of the node
   size_t large_payload = 256 * 1024;  // from here on a payload is carried by reference, goes over
                                       // the bulk lane, and its publisher is not read meanwhile
   size_t retained_bytes_max = size_t{4} * 1024 * 1024 * 1024;  // all retained messages

@@ -251,10 +251,11 @@ struct AckUntil {
 // forget all sessions, then answer AllClosed.
 struct AllClose {};
 
-// Readiness is off: refuse new clients (0x88, 3.x: 0x03) and close those that are here, `per_second`
-// of them a second (5.0: 0x9C), each after what it was sent until then; 0 stops draining.
+// Readiness is off: refuse new clients (0x88, 3.x: 0x03) and send those away that are here, `per_second`
+// of them a second (5.0: 0x9C), each when it has what was accepted for it until then; 0 stops
+// draining.
 struct Drain {
-  uint32_t per_second = 0;
+  double per_second = 0;
 };
 
 using ToWorker =

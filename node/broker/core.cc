@@ -140,10 +140,7 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                    flush_subacks();
                  },
                  [this](AllClose&) { on_all_close(); },
-                 [this](Drain& m) {
-                   drain_per_second_ = m.per_second;
-                   draining_ = m.per_second > 0;
-                 },
+                 [this](Drain& m) { on_drain(m); },
              },
              mail);
   settle();

@@ -78,6 +78,14 @@ enum class Ending : uint8_t {
   kTakenOver,  // by a connection that continues the session: only a will without delay is due
 };
 
+// A connection that is to end, and what its session is owed before that.
+struct Dismissal {
+  ConnId conn;
+  Instant deadline;
+  uint64_t queue_end = 0;                // accepted until then: before this position
+  std::optional<uint64_t> inflight_end;  // known when all of those are sent: they are before it
+};
+
 class Core {
  public:
   Core(BrokerConfig config, uint64_t seed);
@@ -160,7 +168,6 @@ class Core {
   Instant on_session_due(Session& s);
   Instant on_connection_due(Connection& c);
   Instant keep_alive_end(const Connection& c) const;
-  void drain_some();
 
   // will.cc
   std::optional<StoredWill> will_of(const Connect& in, Session& s) const;
@@ -247,6 +254,13 @@ class Core {
   void watch_for_answer(Session& s);
   Instant retry(Session& s);
   void resend(Session& s, uint32_t position);
+
+  // draining.cc: sending clients away
+  void on_drain(const Drain& drain);
+  void drain_some();
+  void dismiss(Connection& c);
+  bool owes(const Session& s, Dismissal& dismissal) const;
+  void end_dismissals();
 
   // writing.cc: PUBLISH packets
   bool write_publish(Connection& c, Publication& p, const Outgoing& how);
@@ -343,9 +357,10 @@ class Core {
   absl::flat_hash_map<uint64_t, std::pair<uint32_t, uint32_t>> queries_;  // to a session
   std::map<std::string, MessageRef, std::less<>> system_messages_;
 
-  uint32_t drain_per_second_ = 0;
-  uint32_t drain_credit_ = 0;  // in thousandths of a connection
+  double drain_per_second_ = 0;
+  double drain_credit_ = 0;  // connections that may be dismissed now
   bool draining_ = false;
+  std::vector<Dismissal> dismissals_;
   bool shutting_down_ = false;
 
   // Work put off to settle().

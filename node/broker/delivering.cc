@@ -29,7 +29,7 @@ void Core::send_reliable(Session& s, Publication& p, Outgoing how,
   Delivery delivery;
   delivery.qos = how.qos;
   delivery.retain = how.retain;
-  const bool at_once = s.queue.empty() && can_send(s);
+  const bool at_once = s.queue.empty() && !s.dismissed && can_send(s);
   if (!at_once || s.keeps_copies) {
     delivery.message = p.reference();
     if (!extra && !how.identifiers.empty()) {
@@ -86,7 +86,7 @@ void Core::watch_for_answer(Session& s) {
 }
 
 bool Core::is_full(const Session& s) const {
-  return s.queue.size() >= config_.limits.queued_max ||
+  return s.dismissed || s.queue.size() >= config_.limits.queued_max ||
          s.queued_bytes >= config_.limits.queued_bytes_max;
 }
 
@@ -147,7 +147,8 @@ void Core::release_withheld(Session& s) {
   Ring<Withheld>& withheld = s.extra->withheld;
   const Limits& limits = config_.limits;
   while (!withheld.empty()) {
-    const bool has_room = withheld.front().position < s.queue_begin + limits.queued_max &&
+    const bool has_room = !s.dismissed &&
+                          withheld.front().position < s.queue_begin + limits.queued_max &&
                           s.queued_bytes < limits.queued_bytes_max;
     if (!has_room && s.connection) return;
     progress(withheld.pop_front().ticket);

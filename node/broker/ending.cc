@@ -93,6 +93,7 @@ void Core::leave_session(Connection& c, Ending ending) {
   c.connected_counted = false;
   if (!s) return;
   s->connection = nullptr;
+  s->dismissed = false;
   cancel_replays(*s);
   router_.set_online(s->index, false);
   if (is_will_discarded(*s, ending)) s->extra->will.reset();
@@ -286,17 +287,6 @@ Instant Core::on_connection_due(Connection& c) {
     refuse_connect(c, ReasonCode::kServerUnavailable, "timed out");
   }
   return Instant::never();
-}
-
-void Core::drain_some() {
-  if (!draining_) return;
-  drain_credit_ += drain_per_second_ * 100;  // a tick is 100 ms
-  connections_.for_each([this](Connection& c) {
-    if (drain_credit_ < 1000 || c.phase != Phase::kConnected) return;
-    drain_credit_ -= 1000;
-    close(c, ReasonCode::kUseAnotherServer);
-  });
-  drain_credit_ = std::min(drain_credit_, 1000u);
 }
 
 }  // namespace shoal

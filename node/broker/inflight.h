@@ -60,6 +60,9 @@ class Inflight {
   Delivery& operator[](uint32_t position) { return entries_[position]; }
   const Delivery& operator[](uint32_t position) const { return entries_[position]; }
   uint16_t packet_id(uint32_t position) const { return id_of(first_ + position); }
+  // Numbers since the session began: of the oldest that is not finished, and of the next one.
+  uint64_t first_number() const { return first_; }
+  uint64_t next_number() const { return first_ + entries_.size(); }
   uint16_t next_packet_id() const { return id_of(first_ + entries_.size()); }
 
   Delivery& push(Delivery delivery) {

@@ -93,6 +93,7 @@ struct Session {
   bool keeps_copies = false;  // of what was sent: they can be needed again
   bool replaying = false;
   bool over_limit_listed = false;
+  bool dismissed = false;          // its connection ends when it has what was accepted until then
   const Access* access = nullptr;  // extra->access
   ConnId successor;                // waits for open_tickets to be 0
   std::unique_ptr<SessionExtra> extra;

@@ -309,29 +309,6 @@ TEST(Opening, ShutDownAndKick) {
   EXPECT_THAT(cluster.open(0, {.client_id = "late"}).take(), ElementsAre("CONNACK 0x88"));
 }
 
-TEST(Opening, DrainClosesAtItsRateAndRefusesNewClients) {
-  TestCluster::Options options;
-  options.config.server_reference = "other.example:1883";
-  TestCluster cluster(options);
-  std::vector<TestClient*> clients;
-  for (int i = 0; i < 20; ++i) clients.push_back(&cluster.connect(0, "c" + std::to_string(i)));
-  cluster.mail(0, Drain{5});
-  EXPECT_THAT(cluster.open(0, {.client_id = "new", .version = k311}).take(),
-              ElementsAre("CONNACK 0x88"));
-  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(),
-              ElementsAre("CONNACK 0x9c use=other.example:1883"));
-  cluster.advance(Duration::seconds(2));
-  const auto closed = [&] {
-    return std::count_if(clients.begin(), clients.end(), [](auto* c) { return c->closed; });
-  };
-  EXPECT_EQ(closed(), 10);
-  EXPECT_THAT(clients[0]->take(), ElementsAre("DISCONNECT 0x9c use=other.example:1883"));
-  cluster.mail(0, Drain{0});
-  cluster.advance(Duration::seconds(2));
-  EXPECT_EQ(closed(), 10);
-  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(), ElementsAre("CONNACK 0x00"));
-}
-
 TEST(Opening, AClientThatDoesNotReadItsEndIsCutOff) {
   Broker broker({}, 1);
   Now now{Instant{1'000'000'000}, 0};
