@@ -53,6 +53,7 @@ class HubCore {
  private:
   // What a peer's acknowledgement of a frame is for: kLeaveToken, or a retained write.
   static constexpr uint64_t kLeaveToken = ~uint64_t{0};
+  static constexpr const char* kGoneOn = "the others went on without this node";
   using Said = std::map<NodeId, const proto::State*>;
 
   // ---- hub_core.cc
@@ -115,7 +116,7 @@ class HubCore {
   void on_members_changed(uint64_t token = 0);
   void tell_members(uint64_t token = 0);
   void give_up_silent();
-  void close_all();
+  void close_all(const std::string& why);
   void on_all_closed();
   StoredState stored_state() const;
   void store(StoredState state, std::function<void()> then);

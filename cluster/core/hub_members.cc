@@ -45,12 +45,11 @@ void HubCore::on_members_changed(uint64_t token) {
   }
   const StoredMember* const self = members_.find(context_.self);
   if (self != nullptr && self->left && !is_leaving_) {
-    context_.log(HubEffects::Log::Level::kError, "this node was removed from the cluster");
     is_leaving_ = true;
     leases_.stop();
-    close_all();
+    close_all("this node was removed from the cluster");
   }
-  if (is_given_up_self()) close_all();
+  if (is_given_up_self()) close_all(kGoneOn);
 }
 
 void HubCore::tell_members(uint64_t token) {
@@ -168,12 +167,11 @@ void HubCore::give_up_silent() {
 
 // ---- being given up -----------------------------------------------------------------------------
 
-void HubCore::close_all() {
+void HubCore::close_all(const std::string& why) {
   if (closing_ != 0) return;
   closing_ = context_.all_workers();
   publish_ack_until();
-  context_.log(HubEffects::Log::Level::kWarn,
-               "the others went on without this node: its connections are closed");
+  context_.log(HubEffects::Log::Level::kWarn, why + ": its connections are closed");
   context_.mail(closing_, AllClose{});
 }
 

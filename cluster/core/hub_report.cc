@@ -18,7 +18,10 @@ const char* name_of(MemberState state) {
 
 std::string HubCore::why_not_ready() const {
   if (is_draining_) return "this node is draining";
-  if (is_leaving_) return "this node has left the cluster";
+  const StoredMember* const self = members_.find(context_.self);
+  if (is_leaving_ || (self != nullptr && self->left)) {
+    return "this node has left the cluster: with another data directory it may join again";
+  }
   if (closing_ != 0) return "the others went on without this node: its connections are closing";
   if (!cluster_) {
     if (!refused_.empty()) return "no cluster yet: " + refused_;

@@ -95,7 +95,7 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   }
   // A node that was a founder and does not know it yet has no entry of its own to read it from.
   const bool is_unlisted = members_.find(context_.self) == nullptr;
-  if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all();
+  if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all(kGoneOn);
   if (changed) on_members_changed();  // may close all: before the session's end tells the workers
   if (cluster && !cluster_) adopt(cluster, {});
   if (!cluster_) {
