@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "node/runtime/clock.h"
@@ -57,7 +58,9 @@ json::object json_of(const MemberStatus& member) {
 
 json::object json_of(const HubStatus& status) {
   json::array members;
-  for (const MemberStatus& member : status.members) members.push_back(json_of(member));
+  for (const MemberStatus& member : status.members) {
+    if (member.state != MemberState::kLeft) members.push_back(json_of(member));
+  }
   return {{"id", hex(status.id.value)},
           {"cluster", status.cluster ? hex(status.cluster.high) + hex(status.cluster.low) : ""},
           {"ready", status.ready},
@@ -115,6 +118,7 @@ AdminApi::AdminApi(RunningNode& node)
               {"/metrics", {"GET", true, &AdminApi::metrics}},
               {"/v1/members", {"GET", false, &AdminApi::members}},
               {"/v1/sessions", {"GET", false, &AdminApi::sessions}},
+              {"/v1/clients", {"GET", false, &AdminApi::clients}},
               {"/v1/drain", {"POST", false, &AdminApi::drain}},
               {"/v1/leave", {"POST", false, &AdminApi::leave}},
               {"/v1/remove", {"POST", false, &AdminApi::remove}},
@@ -172,6 +176,16 @@ void AdminApi::sessions(const AdminRequest&, AdminAnswer answer) {
                                     all.insert(all.end(), list.begin(), list.end());
                                   answer(json_response({{"sessions", std::move(all)}}));
                                 });
+}
+
+// How many are connected now; the figures of `members` are a second old.
+void AdminApi::clients(const AdminRequest&, AdminAnswer answer) {
+  Gathering<uint64_t>::start(
+      node_.workers(), [](Worker& worker) { return worker.broker().counters().connected_now; },
+      [answer = std::move(answer)](const std::vector<uint64_t>& parts) {
+        const uint64_t sum = std::accumulate(parts.begin(), parts.end(), uint64_t{0});
+        answer(json_response({{"clients", sum}}));
+      });
 }
 
 void AdminApi::drain(const AdminRequest& request, AdminAnswer answer) {

@@ -1,7 +1,7 @@
 // What a node answers on its admin address.
 //
 //   GET  /livez /readyz /metrics                for anyone
-//   GET  /v1/members /v1/sessions               JSON; these and what follows for the trusted only
+//   GET  /v1/members /v1/sessions /v1/clients   JSON; these and what follows for the trusted only
 //   POST /v1/drain?rate=N /v1/leave /v1/remove?node=NODE /v1/kick?client=ID
 #pragma once
 
@@ -33,6 +33,7 @@ class AdminApi {
   void metrics(const AdminRequest& request, AdminAnswer answer);
   void members(const AdminRequest& request, AdminAnswer answer);
   void sessions(const AdminRequest& request, AdminAnswer answer);
+  void clients(const AdminRequest& request, AdminAnswer answer);
   void drain(const AdminRequest& request, AdminAnswer answer);
   void leave(const AdminRequest& request, AdminAnswer answer);
   void remove(const AdminRequest& request, AdminAnswer answer);

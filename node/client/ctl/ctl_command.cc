@@ -5,9 +5,12 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "node/client/ctl/admin_client.h"
+#include "node/config/values.h"
 
 namespace shoal {
 namespace {
@@ -17,6 +20,8 @@ using ctl::AdminClient;
 using ctl::AdminReply;
 using ctl::CtlOptions;
 using ctl::Verb;
+
+constexpr std::chrono::milliseconds kPollInterval(250);
 
 int fail(const std::string& text) {
   std::fprintf(stderr, "shoal ctl: %s\n", text.c_str());
@@ -101,49 +106,87 @@ void print(const CtlOptions& options, const json::value& answer) {
   }
 }
 
-int64_t connected_clients(const json::value& members) {
-  for (const json::value& member : members.at("members").as_array()) {
-    if (member.at("state") == "self") return member.at("clients").to_number<int64_t>();
+struct Answer {
+  json::value value;
+  std::string failure;  // empty: there is an answer
+};
+
+Answer answer_of(const AdminReply& reply) {
+  if (reply.status == 0) return {{}, reply.body};
+  boost::system::error_code broken;
+  json::value value = json::parse(reply.body, broken);
+  if (broken) return {{}, "the node's answer is not JSON"};
+  if (reply.status == 200) return {std::move(value), ""};
+  const json::value* const why =
+      value.is_object() ? value.as_object().if_contains("error") : nullptr;
+  return {{}, why != nullptr ? text_of(*why) : "the node answered " + std::to_string(reply.status)};
+}
+
+// Prints the answer, or what is wrong; the exit status.
+int ask(const AdminClient& client, const CtlOptions& options) {
+  const Request request = request_of(options);
+  const AdminReply reply = client.ask(request.method, request.target);
+  const Answer answer = answer_of(reply);
+  if (!answer.failure.empty()) return fail(answer.failure);
+  if (options.json) {
+    std::printf("%s", reply.body.c_str());
+  } else {
+    print(options, answer.value);
   }
   return 0;
 }
 
-// Until no client is left here.
-int wait_drained(const AdminClient& client) {
-  int64_t shown = -1;
-  while (true) {
-    const AdminReply reply = client.ask("GET", "/v1/members");
-    if (reply.status != 200) return fail(reply.body);
-    const int64_t left = connected_clients(json::parse(reply.body));
-    if (left != shown) std::printf("%lld clients left\n", static_cast<long long>(left));
-    std::fflush(stdout);
-    if (left == 0) return 0;
+struct Left {
+  int64_t clients = 0;
+  std::string failure;  // nobody could tell
+};
+
+// Until no client is left, or the time is up, with progress.
+Left wait_drained(const AdminClient& client, const CtlOptions& options) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(options.patience.ns);
+  for (int64_t shown = -1;;) {
+    std::this_thread::sleep_for(kPollInterval);
+    const Answer answer = answer_of(client.ask("GET", "/v1/clients"));
+    if (!answer.failure.empty()) return {0, answer.failure};
+    const auto left = answer.value.at("clients").to_number<int64_t>();
+    if (left != shown) {
+      std::printf(options.json ? "{\"clients\":%lld}\n" : "%lld clients left\n",
+                  static_cast<long long>(left));
+      std::fflush(stdout);
+    }
+    if (left == 0 || std::chrono::steady_clock::now() >= end) return {left, ""};
     shown = left;
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
+}
+
+int drain(const AdminClient& client, const CtlOptions& options) {
+  if (const int status = ask(client, options); status != 0) return status;
+  if (!options.wait || options.per_second == 0) return 0;
+  const Left left = wait_drained(client, options);
+  if (!left.failure.empty()) return fail(left.failure);
+  if (left.clients == 0) return 0;
+  return fail("clients are still connected after " + text_of(options.patience));
+}
+
+// Clients go first, one after the other, as far as the time allows; a node that cannot leave serves
+// them again.
+int leave(const AdminClient& client, const CtlOptions& options) {
+  CtlOptions draining = options;
+  draining.verb = Verb::kDrain;
+  if (const int status = ask(client, draining); status != 0) return status;
+  const Left left = wait_drained(client, options);
+  const int status = left.failure.empty() ? ask(client, options) : fail(left.failure);
+  if (status != 0) client.ask("POST", "/v1/drain?rate=0");
+  return status;
 }
 
 int run(const CtlOptions& options) {
   const AdminClient client(options);
-  const Request request = request_of(options);
-  const AdminReply reply = client.ask(request.method, request.target);
-  if (reply.status == 0) return fail(reply.body);
-  boost::system::error_code broken;
-  const json::value answer = json::parse(reply.body, broken);
-  if (broken) return fail("the node's answer is not JSON");
-  if (reply.status != 200) {
-    const json::value* const why =
-        answer.is_object() ? answer.as_object().if_contains("error") : nullptr;
-    return fail(why != nullptr ? text_of(*why)
-                               : "the node answered " + std::to_string(reply.status));
+  switch (options.verb) {
+    case Verb::kDrain: return drain(client, options);
+    case Verb::kLeave: return leave(client, options);
+    default: return ask(client, options);
   }
-  if (options.json) {
-    std::printf("%s", reply.body.c_str());
-  } else {
-    print(options, answer);
-  }
-  const bool waits = options.verb == Verb::kDrain && options.wait && options.per_second != 0;
-  return waits ? wait_drained(client) : 0;
 }
 
 }  // namespace

@@ -2,8 +2,26 @@
 
 #include <CLI/CLI.hpp>
 
+#include "node/config/values.h"
+
 namespace shoal::ctl {
 namespace {
+
+void add_patience(CLI::App& verb, CtlOptions& options, const std::string& help) {
+  verb.add_option_function<std::string>(
+          "--timeout",
+          [&options](const std::string& text) {
+            const auto duration = duration_of(text);
+            if (!duration) {
+              throw CLI::ValidationError("--timeout",
+                                         "expected a duration such as 60s, got " + text);
+            }
+            options.patience = *duration;
+          },
+          help)
+      ->type_name("DURATION")
+      ->default_str(text_of(options.patience));
+}
 
 void add_verbs(CLI::App& app, CtlOptions& options) {
   app.require_subcommand(1);
@@ -20,7 +38,13 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   drain->add_option("--rate", options.per_second, "clients to close a second; 0 ends the draining")
       ->capture_default_str();
   drain->add_flag("--wait", options.wait, "until no client is left, with progress");
-  verb("leave", "this node is forgotten by the others", Verb::kLeave);
+  add_patience(*drain, options, "with --wait: fail after so long");
+  CLI::App* const leave =
+      verb("leave", "drain this node, then have it forgotten by the others", Verb::kLeave);
+  leave->add_option("--rate", options.per_second, "clients to close a second")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_patience(*leave, options, "clients that are here after so long are closed at once");
   verb("remove", "a dead node is forgotten: it counts for no majority any more", Verb::kRemove)
       ->add_option("node", options.subject, "its name or id")
       ->required();

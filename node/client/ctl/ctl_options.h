@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "node/client/client_options.h"
+#include "shoal/types.h"
 
 namespace shoal::ctl {
 
@@ -17,9 +18,10 @@ struct CtlOptions {
   std::string admin;                      // http://HOST:PORT
   std::string token_file;                 // for `admin`
   bool json = false;
-  uint32_t per_second = 100;  // drain: clients to close a second; 0 ends the draining
+  uint32_t per_second = 100;  // drain, leave: clients to close a second; 0 ends the draining
   bool wait = false;          // drain: until no client is left
-  std::string subject;        // remove: a node; kick: a client id
+  Duration patience = Duration::seconds(60);  // drain --wait, leave: with the clients
+  std::string subject;                        // remove: a node; kick: a client id
 };
 
 std::variant<CtlOptions, ClientUsage> ctl_options_of(int argc, const char* const* argv);
