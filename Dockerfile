@@ -1,15 +1,19 @@
 # The broker's image, built from source; docker/quick.sh makes the same from a binary that is there already.
-FROM debian:bookworm-slim AS build
+FROM debian:bookworm-slim AS toolchain
 WORKDIR /src
-# The packages first, so that a changed source does not install them again.
+# A stage of their own, so that a changed source does not install the packages again.
 COPY tests/dev/common.sh tests/dev/common.sh
 RUN bash -c '. tests/dev/common.sh && need build'
+
+FROM toolchain AS build
+LABEL shoal.stage=build
 COPY . .
 RUN bash -c '. tests/dev/common.sh && build release shoal' \
  && docker/collect.sh build/release/shoal /out
 
 FROM debian:bookworm-slim
-COPY --from=build /out/packages docker/runtime.sh /tmp/
+COPY --from=build /out/packages /tmp/
+COPY docker/runtime.sh /tmp/
 RUN sh /tmp/runtime.sh /tmp/packages && rm /tmp/runtime.sh /tmp/packages
 COPY --from=build /out/shoal /usr/local/bin/shoal
 COPY docker/entrypoint.sh /usr/local/bin/shoal-entrypoint

@@ -7,12 +7,18 @@ binary=$1
 out=$2
 mkdir -p "$out"
 strip -o "$out/shoal" "$binary"
-# Libraries are asked for by the path that dpkg knows: /lib is a link to /usr/lib, and dpkg may know either.
-ldd "$binary" | awk '$3 ~ /^\// { print $3 }' | while read -r library; do
-  real=$(readlink -f "$library")
-  dpkg-query -S "$real" 2>/dev/null || dpkg-query -S "${real#/usr}" 2>/dev/null || {
-    echo "collect.sh: no package owns $library" >&2
-    exit 1
-  }
-done | cut -d: -f1 | sort -u > "$out/packages"
+libraries=$(ldd "$binary" | awk '$3 ~ /^\// { print $3 }' | xargs readlink -f | sort -u)
+# Asked for by both paths, in one call: /lib is a link to /usr/lib, and dpkg may know either.
+# shellcheck disable=SC2046,SC2086  # a word is a path
+owners=$(dpkg-query -S $libraries $(printf '%s\n' $libraries | sed 's#^/usr##') 2>/dev/null || true)
+for library in $libraries; do
+  case $owners in
+    *": $library"* | *": ${library#/usr}"*) ;;
+    *)
+      echo "collect.sh: no package owns $library" >&2
+      exit 1
+      ;;
+  esac
+done
+printf '%s\n' "$owners" | cut -d: -f1 | sort -u > "$out/packages"
 test -s "$out/packages"

@@ -10,7 +10,7 @@ trap 'rm -rf "$context"' EXIT
 mkdir "$context/docker"
 cp "$here"/*.sh "$context/docker"
 "$here/collect.sh" "$binary" "$context/out"
-# The Dockerfile's second stage, with what its first would have built.
-awk '/^FROM / { stage++ } stage == 2' "$here/../Dockerfile" |
+# The Dockerfile's last stage, with what the one before would have built.
+awk '/^FROM / { text = "" } { text = text $0 "\n" } END { printf "%s", text }' "$here/../Dockerfile" |
   sed 's#^COPY --from=build /out/\([a-z]*\)#COPY out/\1#' > "$context/Dockerfile"
 docker build --quiet --tag "$image" "$context"
