@@ -328,6 +328,11 @@ variable "tls_key_file" {
   description = "Path of the private key of tls_certificate_file. Only the path enters the Terraform state."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.tls_key_file == null ? true : fileexists(pathexpand(var.tls_key_file))
+    error_message = "tls_key_file does not exist."
+  }
 }
 
 # The software.
@@ -380,6 +385,11 @@ variable "ssh_private_key_file" {
   description = "Path of the private key that belongs to ssh_public_key; without it the SSH agent or ~/.ssh has it."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.ssh_private_key_file == null ? true : fileexists(pathexpand(var.ssh_private_key_file))
+    error_message = "ssh_private_key_file does not exist. Make a pair with: ssh-keygen -t ed25519 -f FILE."
+  }
 }
 
 variable "local_dir" {

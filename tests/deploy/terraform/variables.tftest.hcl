@@ -64,6 +64,14 @@ run "ssh_key_private" {
   expect_failures = [var.ssh_public_key]
 }
 
+run "ssh_private_key_missing" {
+  command = plan
+  variables {
+    ssh_private_key_file = "./no-such-file"
+  }
+  expect_failures = [var.ssh_private_key_file]
+}
+
 run "zone_unknown" {
   command = plan
   variables {
@@ -215,6 +223,15 @@ run "certificate_without_key" {
     tls_certificate_file = "./versions.tf"
   }
   expect_failures = [var.tls_certificate_file]
+}
+
+run "certificate_with_a_missing_key" {
+  command = plan
+  variables {
+    tls_certificate_file = "./versions.tf"
+    tls_key_file         = "./no-such-file"
+  }
+  expect_failures = [var.tls_key_file]
 }
 
 run "iops_not_offered" {
