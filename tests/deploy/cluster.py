@@ -2,7 +2,6 @@
 import csv
 import io
 import json
-import os
 import pathlib
 import shutil
 import socket
@@ -36,7 +35,7 @@ class Cluster:
         self.balancer_pid = None  # of the first apply's balancer, which no later apply replaces
         self.archives = [self.folder / f"{image.split(':')[1]}.tar.gz" for image in images.BROKER]
         self.make_key()
-        self.make_users([(USER, PASSWORD)])
+        images.make_users(self.folder / "users", [(USER, PASSWORD)])
         for image, archive in zip(images.BROKER, self.archives):
             images.save(image, archive)
         self.inputs = {
@@ -56,15 +55,6 @@ class Cluster:
 
     def make_key(self):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / "key")], check=True)
-
-    def make_users(self, users):
-        """With the broker's own command, as docs/deploy.md says."""
-        file = self.folder / "users"
-        file.touch()
-        os.chmod(file, 0o600)
-        for user, password in users:
-            subprocess.run([str(standin.ROOT / "build/release/shoal"), "passwd", str(file), user],
-                           input=f"{password}\n{password}\n", text=True, check=True, capture_output=True)
 
     # What a person does.
 

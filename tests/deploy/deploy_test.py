@@ -1,5 +1,7 @@
 """`./dev deploy-test`: what can be said of the deployment by reading it, by planning it, and by living in it."""
 import pathlib
+import shutil
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -29,10 +31,28 @@ def reading():
     ]
 
 
+def living(short):
+    """What runs containers, one after the other; the broker's image from source in the full form."""
+    source = [] if short else ["--from-source"]
+    found = [Piece("deploy/image", [PYTHON, "tests/deploy/image_test.py", *source], timeout_s=1200 if short else 4 * 3600),
+             Piece("deploy/compose", [PYTHON, "tests/deploy/compose_test.py", *source], timeout_s=1200)]
+    if not short:
+        found.append(Piece("deploy/end_to_end", [PYTHON, "tests/deploy/end_to_end.py", *source], timeout_s=2 * 3600))
+    engine = subprocess.run(["docker", "info"], capture_output=True, check=False) if shutil.which("docker") else None
+    if engine is None or engine.returncode:
+        return [skipped(piece.name, "no Docker Engine answers") for piece in found]
+    return found
+
+
+def skipped(name, why):
+    return Piece(name, ["printf", "skipped: %s\n0 passed, 0 failed, 1 skipped\n", f"{name}: {why}"])
+
+
 def main():
     short = "--short" in sys.argv[1:]
     standin.build()
-    outcomes = pieces.run(reading() + [Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
+    outcomes = pieces.run([*reading(), Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
+    outcomes += pieces.run(living(short), 1)
     return pieces.finish(None if short else "deploy-test", "./dev deploy-test", outcomes)
 
 

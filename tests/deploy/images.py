@@ -1,12 +1,19 @@
-"""The images of the tests: the base, a bare instance, HAProxy, and the broker in two versions. Made where missing."""
+"""The images of the tests: the base, a bare instance, HAProxy, and the broker in two versions. Made where missing.
+
+The broker's is made of the binary that is built on this machine, in seconds; with --from-source by the Dockerfile, as a
+user makes it.
+"""
 import hashlib
-import pathlib
+import os
 import subprocess
+import sys
 
 from standin import ROOT
 
 INSTANCE, HAPROXY = "shoal-test/instance", "shoal-test/haproxy"
 BROKER = ["shoal-test/broker:one", "shoal-test/broker:two"]
+TOOLCHAIN = "shoal-test/toolchain"
+BINARY = ROOT / "build/release/shoal"
 SOURCE_LABEL = "shoal.test.source"
 
 
@@ -39,27 +46,64 @@ def build(image, folder):
         docker("build", "--quiet", "--label", f"{SOURCE_LABEL}={source}", "--tag", image, str(folder))
 
 
-def build_broker(binary):
-    """The second version differs only by its label: enough to be another image, which is what an upgrade sees."""
-    source = digest_of(binary, ROOT / "Dockerfile", *sorted(ROOT.glob("docker/*.sh")))
-    if [label_of(image) for image in BROKER] == [source, source + "-two"]:
-        return
-    print(f"building {BROKER[0]} from {binary.relative_to(ROOT)}", flush=True)
-    made = "shoal-test/broker:made"
-    said = subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(binary), made], capture_output=True, text=True, check=False)
+def source_of_image():
+    """Of all that .dockerignore leaves in the context."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    ignored = ("ansible/", "terraform/", "docs/", "tests/deploy/")
+    return digest_of(*sorted(ROOT / name for name in listed.stdout.splitlines()
+                             if not name.startswith(ignored) and (ROOT / name).is_file()))
+
+
+def build_from_source(image):
+    # Named, and so kept: installing the compilers takes longer than most changes take to compile.
+    for target in (["--target", "toolchain", "--tag", TOOLCHAIN], ["--tag", image]):
+        said = subprocess.run(["nice", "docker", "build", "--build-arg", "VERSION=0.0-test", *target, str(ROOT)], check=False,
+                              stdout=sys.stdout, stderr=subprocess.STDOUT)
+        if said.returncode:
+            raise RuntimeError("docker build failed")
+    # The stage that compiled has no name, and nobody wants it back.
+    docker("image", "prune", "--force", "--filter", "label=shoal.stage=build")
+
+
+def build_from_binary(image):
+    said = subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(BINARY), image], capture_output=True, text=True, check=False)
     if said.returncode:
         raise RuntimeError(f"docker/quick.sh: {said.stdout}{said.stderr}")
+
+
+def build_broker(from_source):
+    """The second version differs only by its label: enough to be another image, which is what an upgrade sees."""
+    source = source_of_image() if from_source else digest_of(BINARY, ROOT / "Dockerfile", *sorted(ROOT.glob("docker/*.sh")))
+    if [label_of(image) for image in BROKER] == [source, source + "-two"]:
+        return
+    print(f"building {BROKER[0]} from {'source' if from_source else BINARY.relative_to(ROOT)}", flush=True)
+    made = "shoal-test/broker:made"
+    if from_source:
+        build_from_source(made)
+    else:
+        build_from_binary(made)
     for image, label in zip(BROKER, (source, source + "-two")):
         subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=f"FROM {made}\nLABEL {SOURCE_LABEL}={label}\n",
                        text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     docker("rmi", made)
+    docker("image", "prune", "--force", "--filter", f"label={SOURCE_LABEL}")  # the versions before
 
 
-def build_all(binary=ROOT / "build/release/shoal"):
+def build_all():
     subprocess.run(["bash", "tests/deploy/base_image.sh"], cwd=ROOT, check=True)
     build(HAPROXY, ROOT / "docker/haproxy")
     build(INSTANCE, ROOT / "tests/deploy/instance")
-    build_broker(pathlib.Path(binary))
+    build_broker("--from-source" in sys.argv[1:])
+
+
+def make_users(file, users):
+    """With the image's own command, as docs/deploy.md says."""
+    file.touch()
+    os.chmod(file, 0o600)
+    for user, password in users:
+        subprocess.run(["docker", "run", "--rm", "--interactive", "--volume", f"{file.parent}:/w", "--user", str(os.getuid()),
+                        BROKER[0], "passwd", f"/w/{file.name}", user],
+                       input=f"{password}\n{password}\n", text=True, check=True, capture_output=True)
 
 
 def save(image, file):

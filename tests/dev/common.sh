@@ -16,7 +16,7 @@ packages_of() {
     clang) echo clang-16 libclang-rt-16-dev llvm-16 ;;
     lint) echo python3 clang-format-16 shellcheck ;;
     cluster) echo python3 haproxy openssl ;;
-    deploy) echo docker.io docker-compose debootstrap ansible ansible-lint yamllint shellcheck openssh-client \
+    deploy) echo docker-compose debootstrap ansible ansible-lint yamllint shellcheck openssh-client \
       openssl e2fsprogs iproute2 util-linux ;;
     e2e) echo python3-paho-mqtt mosquitto-clients libpaho-mqtt-dev libmosquitto-dev nodejs node-mqtt ;;
     *) echo "dev: no package group '$1'" >&2; return 1 ;;
@@ -46,9 +46,10 @@ need() {
       sed -n 's/ installed$//p' | sort -u))
   ((${#missing[@]})) || return 0
   echo "dev: installing ${#missing[@]} Debian packages: ${missing[*]}"
-  as_root apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-    "${missing[@]}"
+  # Another apt may be at work: a fresh machine upgrades itself.
+  as_root apt-get -o DPkg::Lock::Timeout=600 update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -q -y \
+    --no-install-recommends "${missing[@]}"
 }
 
 # As many compilers at once as there are cores, and 1.5 GiB of memory for each.

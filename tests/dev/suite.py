@@ -99,5 +99,10 @@ def e2e():
             for f in sorted(ROOT.glob("tests/e2e/*_test.py"))]
 
 
+def deploy():
+    """What ./dev deploy-test can tell in minutes; it installs what it needs, and skips by name what needs a Docker Engine."""
+    return [Piece("deploy", ["./dev", "deploy-test", "--short"], timeout_s=3600)]
+
+
 def build_command(preset, *targets):
     return ["bash", "-c", '. tests/dev/common.sh; build "$@"', "build", preset, *targets]

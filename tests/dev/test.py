@@ -25,7 +25,7 @@ def main():
         alone += by_itself
     beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
-    outcomes += pieces.run(alone + suite.e2e(), 1)
+    outcomes += pieces.run(alone + suite.e2e() + suite.deploy(), 1)
     print(f"in {(time.monotonic() - started) / 60:.1f} minutes")
     return pieces.finish("test", "./dev test", outcomes)
 
