@@ -21,7 +21,7 @@ FUNCTION_LINES_MAX = 70
 WAIST = ("shoal",)
 RULES = WAIST + ("node/rules",)
 BROKER = RULES + ("node/codec",)
-CLUSTER = RULES + ("proto/shoal", "cluster/core")
+CLUSTER = RULES + ("proto/shoal", "cluster/core", "cluster/shard")
 MAY_INCLUDE = {
     "include/shoal": WAIST,
     "node/rules": WAIST,
@@ -33,6 +33,7 @@ MAY_INCLUDE = {
     "node/runtime": BROKER + ("node/broker", "node/auth", "node/config"),
     "node/client": BROKER + ("node/config",),
     "cluster/core": RULES + ("proto/shoal",),
+    "cluster/shard": RULES,
     "cluster/raft": CLUSTER,
     "cluster/storage": CLUSTER,
     "cluster/rpc": CLUSTER,
@@ -49,7 +50,7 @@ ONLY_IN = {
     "absl/synchronization/": NO_FOLDER,  # not instrumented: a false race under the thread sanitizer
 }
 # The folders that decide: no threads, clocks, files, sockets or randomness of their own.
-PURE = ("include/shoal", "node/rules", "node/codec", "node/broker", "cluster/core")
+PURE = ("include/shoal", "node/rules", "node/codec", "node/broker", "cluster/core", "cluster/shard")
 NOT_PURE = re.compile(r"(thread|mutex|shared_mutex|condition_variable|future|semaphore|chrono|ctime|time\.h|random|"
                       r"fstream|filesystem|iostream|unistd\.h|fcntl\.h|poll\.h|(sys|netinet|arpa)/.*|"
                       r"absl/(time|random)/.*|spdlog/.*)$")

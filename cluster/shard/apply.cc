@@ -1,0 +1,134 @@
+#include <algorithm>
+
+#include "cluster/shard/shard_core.h"
+
+namespace shoal::shard {
+namespace {
+// So that the work of one entry is bounded; the rest is due with the next.
+constexpr int kTimersPerEntry = 64;
+}  // namespace
+
+bool ShardState::Core::is_too_new(const Entry& entry) const {
+  return std::any_of(entry.ops.begin(), entry.ops.end(), [](const EntryOp& op) {
+    const FeatureOp* const feature = std::get_if<FeatureOp>(&op.op);
+    return feature && feature->level > kFeatureLevel;
+  });
+}
+
+Applied ShardState::Core::apply(uint64_t index, std::string_view bytes, Effects& out) {
+  if (too_new) return Applied::kTooNew;
+  if (index <= meta.applied) return Applied::kAlready;
+  Entry entry;
+  const Entry::Outcome read = read_entry(bytes, entry);
+  too_new = read == Entry::Outcome::kTooNew || is_too_new(entry);
+  if (too_new) return Applied::kTooNew;
+
+  effects = &out;
+  place = index << kPositionBits;
+  if (read == Entry::Outcome::kMalformed) {
+    skip(SkipReason::kMalformed);
+  } else {
+    meta.stamp = std::max(meta.stamp, entry.stamp);
+    fire_timers();
+    for (const EntryOp& op : entry.ops) {
+      ++place;
+      apply_op(op);
+    }
+  }
+  effects = nullptr;
+  router.take_route_changes();  // `wanted` says it for a shard
+  if (!next_due_known) find_next_due();
+  meta.applied = index;
+  meta.hash = tables.hash();
+  tables.put_apart(shard_key(KeyKind::kMeta), meta);
+  return Applied::kApplied;
+}
+
+void ShardState::Core::apply_op(const EntryOp& op) {
+  source_number = op.source ? op.source->number : 0;
+  if (!op.source) {
+    run(op.op);
+    return;
+  }
+  const Effects::Outcome outcome = apply_numbered(op);
+  effects->done.push_back({*op.source, outcome});
+}
+
+// The numbers of a source are applied in order and once, whatever leaders they were submitted to.
+Effects::Outcome ShardState::Core::apply_numbered(const EntryOp& op) {
+  const Source& source = *op.source;
+  const std::string key =
+      shard_key(KeyKind::kSourceMark).number(source.node.value).byte(source.worker);
+  SourceMark mark;
+  tables.get(key, mark);
+  if (source.incarnation < mark.incarnation) return skip(SkipReason::kOldLife);
+  if (source.incarnation > mark.incarnation) mark = {source.incarnation, 0};
+  if (source.number <= mark.number) return skip(SkipReason::kRepeat);
+  if (source.number != mark.number + 1) return skip(SkipReason::kGap);
+  mark.number = source.number;
+  tables.put(key, mark);
+  return run(op.op);
+}
+
+Effects::Outcome ShardState::Core::run(const Op& op) {
+  return std::visit([this](const auto& each) { return on(each); }, op);
+}
+
+Effects::Outcome ShardState::Core::skip(SkipReason reason) {
+  count(meta.skips, kSkipReasons, static_cast<size_t>(reason));
+  switch (reason) {
+    case SkipReason::kMalformed: return Effects::Outcome::kMalformed;
+    case SkipReason::kStaleEpoch: return Effects::Outcome::kStaleEpoch;
+    case SkipReason::kNoSession: return Effects::Outcome::kNoSession;
+    case SkipReason::kRepeat: return Effects::Outcome::kRepeat;
+    case SkipReason::kGap: return Effects::Outcome::kGap;
+    case SkipReason::kOldLife: return Effects::Outcome::kOldLife;
+    case SkipReason::kNotWaited: return Effects::Outcome::kApplied;
+  }
+  return Effects::Outcome::kApplied;
+}
+
+Effects::Outcome ShardState::Core::on(const std::monostate&) {
+  return skip(SkipReason::kMalformed);
+}
+
+Effects::Outcome ShardState::Core::on(const TickOp&) { return Effects::Outcome::kApplied; }
+
+Effects::Outcome ShardState::Core::on(const LimitsOp& op) {
+  meta.limits = op.limits;
+  return Effects::Outcome::kApplied;
+}
+
+// It never falls: what was used stays understood.
+Effects::Outcome ShardState::Core::on(const FeatureOp& op) {
+  meta.level = std::max(meta.level, op.level);
+  return Effects::Outcome::kApplied;
+}
+
+Effects::Outcome ShardState::Core::on(const ForgetNodeOp& op) {
+  tables.remove_prefix(shard_key(KeyKind::kSourceMark).number(op.node.value));
+  return Effects::Outcome::kApplied;
+}
+
+void ShardState::Core::fire_timers() {
+  for (int left = kTimersPerEntry; left > 0 && next_due <= meta.stamp; --left) {
+    std::string first;
+    tables.scan_prefix(shard_key(KeyKind::kTimer), [&](std::string_view key, std::string_view) {
+      first = key;
+      return false;
+    });
+    fire_timer(first);
+    find_next_due();
+  }
+}
+
+void ShardState::Core::fire_timer(std::string_view key) {
+  tables.remove(std::string(key));
+  KeyParts parts(key);
+  const uint64_t due = parts.number();
+  const TimerKind kind = static_cast<TimerKind>(parts.byte());
+  if (kind == TimerKind::kSession) on_session_timer(parts.rest());
+  if (kind == TimerKind::kRetained) on_retained_timer(parts.rest(), due);
+}
+
+}  // namespace shoal::shard

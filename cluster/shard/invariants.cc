@@ -1,0 +1,130 @@
+// What must hold between entries, by walking all keys.
+#include <map>
+
+#include "cluster/shard/shard_core.h"
+
+namespace shoal::shard {
+namespace {
+
+// All that is counted in one place and kept in another.
+struct Census {
+  std::map<BodyId, uint32_t> references;
+  uint64_t queued = 0;
+  uint64_t sessions = 0;
+  uint64_t retained = 0;
+  uint64_t outbox = 0;
+  uint64_t bodies = 0;
+  uint64_t segments = 0;         // in the store
+  uint64_t segments_walked = 0;  // by the queues' own pointers
+};
+
+void check_queue(Queue& queue, Census& census) {
+  const QueueState state = queue.state();
+  SHOAL_ASSERT(state.head <= state.window_end && state.window_end <= state.unsent);
+  SHOAL_ASSERT(state.unsent <= state.tail);
+  QueueState counted;
+  counted.head = state.tail;
+  uint64_t segment = UINT64_MAX;
+  const QueueEntry* entry = queue.next(state.head);
+  for (uint64_t number = 0; entry; entry = queue.next(number + 1)) {
+    number = entry->number;
+    if (counted.queued == 0) counted.head = number;
+    ++counted.queued;
+    counted.bytes += entry->size;
+    if (number < state.window_end) ++counted.in_window;
+    SHOAL_ASSERT(number < state.window_end || number >= state.unsent);
+    SHOAL_ASSERT(entry->released == (entry->body == 0));
+    if (entry->body != 0) ++census.references[entry->body];
+    if (number / Queue::kSegment != segment) ++census.segments_walked;
+    segment = number / Queue::kSegment;
+  }
+  SHOAL_ASSERT(counted.head == state.head);
+  SHOAL_ASSERT(counted.queued == state.queued && counted.bytes == state.bytes);
+  SHOAL_ASSERT(counted.in_window == state.in_window);
+  SHOAL_ASSERT(state.queued - state.in_window == state.tail - state.unsent);
+  census.queued += counted.queued;
+}
+
+template <class Record>
+Record read_value(std::string_view value) {
+  Record record;
+  SHOAL_ASSERT(read_record(value, record));
+  return record;
+}
+
+}  // namespace
+
+struct ShardState::Inspection {
+  Core& core;
+  Census census;
+
+  void on_session(std::string_view client_id, std::string_view value) {
+    ++census.sessions;
+    OpenSession session{std::string(client_id), read_value<SessionRecord>(value)};
+    const SessionRecord& record = session.record;
+    if (record.will) ++census.references[record.will->body];
+    SHOAL_ASSERT(!record.attached || record.timer == 0);
+    const Key prefix = core.key(KeyKind::kSubscription, client_id);
+    SHOAL_ASSERT(core.tables.keys_with_prefix(prefix).size() == record.subscriptions);
+    Queue queue = core.queue_of(session);
+    check_queue(queue, census);
+  }
+
+  void on_group(std::string_view name, std::string_view value) {
+    GroupRecord record = read_value<GroupRecord>(value);
+    for (const bool returned : {true, false}) {
+      Queue queue = core.group_queue(name, record, returned);
+      check_queue(queue, census);
+    }
+    SHOAL_ASSERT(record.members != 0 && core.groups_routed.contains(name));
+  }
+
+  void on_key(std::string_view key, std::string_view value) {
+    KeyParts parts(key);
+    switch (parts.kind()) {
+      case KeyKind::kSession: return on_session(parts.name(), value);
+      case KeyKind::kGroup: return on_group(parts.name(), value);
+      case KeyKind::kRetained:
+        ++census.retained;
+        ++census.references[read_value<RetainedRecord>(value).body];
+        SHOAL_ASSERT(core.retained_topics.contains(parts.name()));
+        return;
+      case KeyKind::kOutbox:
+        ++census.outbox;
+        if (const BodyId body = read_value<OutboxRecord>(value).body; body != 0) {
+          ++census.references[body];
+        }
+        return;
+      case KeyKind::kBody: ++census.bodies; return;
+      case KeyKind::kQueue: ++census.segments; return;
+      default: return;
+    }
+  }
+
+  void check_references() const {
+    for (const auto& [body, count] : census.references) {
+      References stored{1};
+      core.tables.get(core.shard_key(KeyKind::kReferences).number(body), stored);
+      SHOAL_ASSERT(stored.count == count);
+    }
+  }
+};
+
+void ShardState::check_invariants() const {
+  SHOAL_ASSERT(hash() == hash_anew());
+  Inspection inspection{*core_, {}};
+  core_->tables.values().scan("", "", [&](std::string_view key, std::string_view value) {
+    inspection.on_key(key, value);
+    return true;
+  });
+  const Census& census = inspection.census;
+  const MetaRecord& meta = core_->meta;
+  SHOAL_ASSERT(census.sessions == meta.sessions && census.queued == meta.queued);
+  SHOAL_ASSERT(census.retained == meta.retained && census.outbox == meta.outbox);
+  SHOAL_ASSERT(census.retained == core_->retained_topics.size());
+  SHOAL_ASSERT(census.bodies == meta.bodies && census.bodies == census.references.size());
+  SHOAL_ASSERT(census.segments == census.segments_walked);
+  inspection.check_references();
+}
+
+}  // namespace shoal::shard

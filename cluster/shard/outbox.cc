@@ -1,0 +1,113 @@
+// What this shard asks of others, and what others ask of it.
+#include "cluster/shard/shard_core.h"
+
+namespace shoal::shard {
+
+void ShardState::Core::put_in_outbox(const OutboxRecord& record) {
+  const uint64_t number = ++meta.last_outbox;
+  tables.put(shard_key(KeyKind::kOutbox).number(number), record);
+  ++meta.outbox;
+  effects->outbox_end = number;
+}
+
+Effects::Outcome ShardState::Core::on(const OutboxDoneOp& op) {
+  for (const uint64_t number : op.numbers) {
+    const std::string where = shard_key(KeyKind::kOutbox).number(number);
+    OutboxRecord record;
+    if (!tables.get(where, record)) {
+      skip(SkipReason::kNotWaited);
+      continue;
+    }
+    tables.remove(where);
+    --meta.outbox;
+    drop_reference(record.body);
+  }
+  return Effects::Outcome::kApplied;
+}
+
+// QoS 2 of a durable publisher [MQTT5-4.3.3-10]: the identifier and the message are
+// one change, so a PUBLISH that comes again finds both or neither.
+Effects::Outcome ShardState::Core::on(const ReceiveOp& op) {
+  Effects::Outcome outcome{};
+  if (op.packet_id == 0 || op.message.topic.empty()) return skip(SkipReason::kMalformed);
+  std::optional<OpenSession> session = open(op.client_id, op.epoch, outcome);
+  if (!session) return outcome;
+  const std::string where = key(KeyKind::kReceived, op.client_id).number(op.packet_id);
+  if (tables.has(where)) return Effects::Outcome::kApplied;
+  tables.put_bytes(where, "");
+  ++session->record.received;
+  save(*session);
+  put_in_outbox({.kind = OutboxKind::kMessage, .body = store_body(body_of(op.message))});
+  return Effects::Outcome::kApplied;
+}
+
+Effects::Outcome ShardState::Core::on(const ReleaseOp& op) {
+  Effects::Outcome outcome{};
+  std::optional<OpenSession> session = open(op.client_id, op.epoch, outcome);
+  if (!session) return outcome;
+  if (tables.remove(key(KeyKind::kReceived, op.client_id).number(op.packet_id))) {
+    --session->record.received;
+    save(*session);
+  }
+  return Effects::Outcome::kApplied;
+}
+
+// Not every item goes to every shard, so numbers ascend with gaps; `previous` tells a gap from an item
+// that was lost on the way.
+Effects::Outcome ShardState::Core::on(const OutboxInOp& op) {
+  const std::string where = shard_key(KeyKind::kOutboxMark).number(op.source_shard);
+  OutboxMark mark;
+  tables.get(where, mark);
+  const bool repeat = op.number <= mark.number;
+  const bool gap = op.previous > mark.number;
+  effects->outbox_answers.push_back({op.source_shard, op.number, !gap || repeat});
+  if (repeat) return skip(SkipReason::kRepeat);
+  if (gap) return skip(SkipReason::kGap);
+  // Also of what cannot be used: it would come again for ever.
+  mark.number = op.number;
+  tables.put(where, mark);
+  return on_item(op) ? Effects::Outcome::kApplied : skip(SkipReason::kMalformed);
+}
+
+bool ShardState::Core::on_item(const OutboxInOp& op) {
+  const OutboxItem& item = op.item;
+  const bool has_message = item.message && !item.message->topic.empty();
+  const bool has_group = !item.group.empty();
+  switch (item.kind) {
+    case OutboxKind::kMessage:
+      if (has_message) publish(*item.message, op.store_retained);
+      return has_message;
+    case OutboxKind::kMembership:
+      if (has_group) on_membership(item);
+      return has_group;
+    case OutboxKind::kDelivery:
+      if (has_message && has_group) on_delivery(item);
+      return has_message && has_group;
+    case OutboxKind::kReturn:
+      if (has_message && has_group) on_return(item);
+      return has_message && has_group;
+  }
+  return false;
+}
+
+// It was asked for, so it is queued whatever the limits; a session that is no member any more gives it
+// back.
+void ShardState::Core::on_delivery(const OutboxItem& item) {
+  const Body body = body_of(*item.message);
+  const BodyId id = store_body(body);
+  std::optional<OpenSession> session = open(item.client_id);
+  const std::string subscription = key(KeyKind::kSubscription, item.client_id).text(item.group);
+  if (!session || is_over(session->record) || !tables.has(subscription)) {
+    return put_in_outbox(
+        {.kind = OutboxKind::kReturn, .group = std::string(item.group), .body = id});
+  }
+  QueueEntry entry = entry_of(id, body, item.qos, body.retain && item.retain_as_published);
+  entry.group = item.group;
+  if (item.identifier != 0) entry.identifiers = {item.identifier};
+  Queue queue = queue_of(*session);
+  append(*session, queue, std::move(entry));
+  queue.flush();
+  save(*session);
+}
+
+}  // namespace shoal::shard

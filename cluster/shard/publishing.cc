@@ -1,0 +1,144 @@
+// A message into the queues of all who want it.
+#include <algorithm>
+
+#include "cluster/shard/shard_core.h"
+#include "node/rules/match.h"
+
+namespace shoal::shard {
+
+Effects::Outcome ShardState::Core::on(const PublishOp& op) {
+  if (op.message.topic.empty()) return skip(SkipReason::kMalformed);
+  publish(op.message, op.store_retained);
+  return Effects::Outcome::kApplied;
+}
+
+void ShardState::Core::publish(const MessageSpec& message, bool is_to_store) {
+  const Body body = body_of(message);
+  const BodyId id = ++meta.last_body;
+  uint32_t references = 0;
+  if (body.qos != Qos::k0 && !is_expired(body.expires_at)) references += queue_for_all(id, body);
+  if (is_to_store) references += store_retained(id, body);
+  if (references != 0) store_body(id, body, references);
+}
+
+uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
+  uint32_t references = 0;
+  const Match& match = router.match(body.topic);
+  // The router's orders are those of its own history, which is another on each replica: neither the
+  // sessions nor the identifiers may be worked on in them.
+  std::vector<const LocalTarget*> targets;
+  for (const LocalTarget& target : match.targets()) targets.push_back(&target);
+  std::sort(targets.begin(), targets.end(), [this](const LocalTarget* a, const LocalTarget* b) {
+    return owners[a->session].name < owners[b->session].name;
+  });
+  for (const LocalTarget* target : targets) {
+    const QueueOwner& owner = owners[target->session];
+    if (target->no_local && body.publisher == owner.hash) {
+      target = match.own_target(target->session);
+    }
+    if (!target) continue;
+    // At QoS 0 the live path has it.
+    const Qos qos = std::min(target->qos, body.qos);
+    if (qos == Qos::k0) continue;
+    QueueEntry entry = entry_of(id, body, qos, body.retain && target->retain_as_published);
+    const std::span<const uint32_t> identifiers = match.identifiers(*target);
+    entry.identifiers.assign(identifiers.begin(), identifiers.end());
+    std::sort(entry.identifiers.begin(), entry.identifiers.end());
+    references += queue_for(owner, std::move(entry), body) ? 1 : 0;
+  }
+  return references;
+}
+
+QueueEntry ShardState::Core::entry_of(BodyId id, const Body& body, Qos qos, bool retain) {
+  QueueEntry entry;
+  entry.body = id;
+  entry.expires_at = body.expires_at;
+  entry.size = body.size();
+  entry.qos = qos;
+  entry.retain = retain;
+  return entry;
+}
+
+bool ShardState::Core::queue_for(const QueueOwner& owner, QueueEntry entry, const Body& body) {
+  if (owner.is_group) return queue_for_group(owner.name, std::move(entry));
+  return queue_live(owner.name, std::move(entry), body);
+}
+
+bool ShardState::Core::queue_live(std::string_view client_id, QueueEntry entry, const Body& body) {
+  std::optional<OpenSession> session = open(client_id);
+  SHOAL_ASSERT(session.has_value() || !tables.values().is_healthy());
+  if (!session) return false;
+  SessionRecord& record = session->record;
+  Queue queue = queue_of(*session);
+  const bool has_room = make_room(queue, client_id, &record.drops, entry.size);
+  if (has_room) append(*session, queue, std::move(entry));
+  if (has_room && body.retain && record.replays != 0) {
+    tables.put_bytes(key(KeyKind::kSeenLive, client_id).text(body.topic), "");
+  }
+  queue.flush();
+  save(*session);
+  return has_room;
+}
+
+void ShardState::Core::append(OpenSession& session, Queue& queue, QueueEntry entry) {
+  ++meta.queued;
+  const uint64_t number = queue.append(std::move(entry));
+  extend_window(session, queue, number);
+}
+
+bool ShardState::Core::queue_for_group(std::string_view group, QueueEntry entry) {
+  const std::string where = key(KeyKind::kGroup, group);
+  GroupRecord record = tables.need<GroupRecord>(where);
+  Queue queue = group_queue(group, record, false);
+  const bool has_room = make_room(queue, group, nullptr, entry.size);
+  if (has_room) {
+    queue.append(std::move(entry));
+    ++meta.queued;
+    effects->groups_filled.emplace_back(group);
+  }
+  queue.flush();
+  tables.put(where, record);
+  return has_room;
+}
+
+bool ShardState::Core::is_over_limit(const QueueState& state, uint64_t more) const {
+  const ShardLimits& limits = meta.limits;
+  return (limits.queued_max != 0 && state.queued >= limits.queued_max) ||
+         (limits.queued_bytes_max != 0 && state.bytes + more > limits.queued_bytes_max);
+}
+
+bool ShardState::Core::make_room(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops,
+                                 uint64_t size) {
+  const ShardLimits& limits = meta.limits;
+  if (limits.bodies_bytes_max != 0 && meta.bodies_bytes + size > limits.bodies_bytes_max) {
+    note_drop(owner, drops, DropReason::kShardFull);
+    return false;
+  }
+  const bool fits_at_all = limits.queued_bytes_max == 0 || size <= limits.queued_bytes_max;
+  QueueState& state = queue.state();
+  while (is_over_limit(state, size)) {
+    const QueueEntry* const oldest = fits_at_all ? queue.find(state.unsent) : nullptr;
+    const bool expired = oldest && is_expired(oldest->expires_at);
+    if (!oldest || (limits.rejects_new && !expired)) {
+      note_drop(owner, drops, DropReason::kNew);
+      return false;
+    }
+    drop_unsent(queue, owner, drops, expired ? DropReason::kExpired : DropReason::kOldest);
+  }
+  return true;
+}
+
+void ShardState::Core::drop_unsent(Queue& queue, std::string_view owner,
+                                   std::vector<uint64_t>* drops, DropReason reason) {
+  finish(queue, queue.state().unsent);
+  note_drop(owner, drops, reason);
+}
+
+void ShardState::Core::note_drop(std::string_view owner, std::vector<uint64_t>* drops,
+                                 DropReason reason) {
+  count(meta.drops, kDropReasons, static_cast<size_t>(reason));
+  if (drops) count(*drops, kDropReasons, static_cast<size_t>(reason));
+  effects->drops.push_back({std::string(owner), reason});
+}
+
+}  // namespace shoal::shard

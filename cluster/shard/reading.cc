@@ -1,0 +1,185 @@
+// What the leader asks of the state.
+#include <algorithm>
+
+#include "cluster/shard/shard_core.h"
+
+namespace shoal::shard {
+namespace {
+
+// Counts what a portion holds: one item always fits.
+class PortionBudget {
+ public:
+  explicit PortionBudget(const ShardState::PortionLimits& limits) : limits_(limits) {}
+  bool take(size_t bytes) {
+    if (items_ != 0 && (items_ == limits_.items || bytes_ + bytes > limits_.bytes)) return false;
+    ++items_;
+    bytes_ += bytes;
+    return true;
+  }
+
+ private:
+  const ShardState::PortionLimits& limits_;
+  size_t items_ = 0;
+  size_t bytes_ = 0;
+};
+
+template <class Record>
+std::optional<Record> record_at(const Tables& tables, const std::string& key) {
+  Record record;
+  if (!tables.get(key, record)) return std::nullopt;
+  return record;
+}
+
+}  // namespace
+
+std::optional<SessionRecord> ShardState::session(std::string_view client_id) const {
+  return record_at<SessionRecord>(core_->tables, core_->key(KeyKind::kSession, client_id));
+}
+
+std::optional<SubscriptionRecord> ShardState::subscription(std::string_view client_id,
+                                                           std::string_view filter) const {
+  return record_at<SubscriptionRecord>(core_->tables,
+                                       core_->key(KeyKind::kSubscription, client_id).text(filter));
+}
+
+std::vector<std::string> ShardState::subscriptions(std::string_view client_id) const {
+  std::vector<std::string> filters;
+  const Key prefix = core_->key(KeyKind::kSubscription, client_id);
+  for (const std::string& key : core_->tables.keys_with_prefix(prefix)) {
+    filters.push_back(key.substr(prefix.bytes().size()));
+  }
+  return filters;
+}
+
+std::vector<Delivery> ShardState::deliveries(std::string_view client_id, uint64_t from,
+                                             const PortionLimits& limits) const {
+  std::vector<Delivery> out;
+  std::optional<OpenSession> session = core_->open(client_id);
+  if (!session) return out;
+  PortionBudget budget(limits);
+  Queue queue = core_->queue_of(*session);
+  const QueueState& state = session->record.queue;
+  const QueueEntry* entry = queue.next(from);
+  for (; entry && entry->number < state.window_end; entry = queue.next(out.back().number + 1)) {
+    if (!budget.take(entry->size)) break;
+    Delivery& delivery = out.emplace_back();
+    delivery.number = entry->number;
+    delivery.qos = entry->qos;
+    delivery.retain = entry->retain;
+    delivery.released = entry->released;
+    delivery.dup = entry->number < session->record.resend_end;
+    delivery.identifiers = entry->identifiers;
+    if (!entry->released) delivery.message = core_->read_body(entry->body);
+  }
+  return out;
+}
+
+bool ShardState::has_received(std::string_view client_id, uint16_t packet_id) const {
+  return core_->tables.has(core_->key(KeyKind::kReceived, client_id).number(packet_id));
+}
+
+std::vector<OutboxMessage> ShardState::outbox(uint64_t after, const PortionLimits& limits) const {
+  std::vector<OutboxMessage> out;
+  PortionBudget budget(limits);
+  const Key prefix = core_->shard_key(KeyKind::kOutbox);
+  core_->tables.values().scan(
+      Key(prefix).number(after + 1).bytes(), end_of_prefix(prefix.bytes()),
+      [&](std::string_view key, std::string_view value) {
+        OutboxMessage item{KeyParts(key).number(), {}, {}};
+        SHOAL_ASSERT(read_record(value, item.record) || !core_->tables.values().is_healthy());
+        if (item.record.body != 0) item.message = core_->read_body(item.record.body);
+        if (item.record.expires_at != 0) item.message->expires_at = item.record.expires_at;
+        if (!budget.take(item.message ? item.message->size() : 0)) return false;
+        out.push_back(std::move(item));
+        return true;
+      });
+  return out;
+}
+
+uint64_t ShardState::source_mark(NodeId node, WorkerIndex worker, uint64_t incarnation) const {
+  const auto mark = record_at<SourceMark>(
+      core_->tables, core_->shard_key(KeyKind::kSourceMark).number(node.value).byte(worker));
+  return mark && mark->incarnation == incarnation ? mark->number : 0;
+}
+
+RetainedPortion ShardState::retained(std::string_view filter, std::string_view after,
+                                     const PortionLimits& limits) const {
+  RetainedPortion portion;
+  PortionBudget budget(limits);
+  TopicScan scan(filter);
+  portion.after = after;
+  const auto& topics = core_->retained_topics;
+  auto at = after.empty() ? topics.lower_bound(scan.first()) : topics.upper_bound(after);
+  for (size_t steps = 0; at != topics.end(); ++steps) {
+    if (steps == limits.steps) return portion;
+    const TopicScan::Step step = scan.look_at(*at);
+    if (step == TopicScan::Step::kEnd) break;
+    if (step == TopicScan::Step::kGoOn) {
+      portion.after = *at;
+      at = topics.lower_bound(scan.seek_to());
+      continue;
+    }
+    const RetainedRecord record =
+        core_->tables.need<RetainedRecord>(core_->key(KeyKind::kRetained, *at));
+    if (!core_->is_expired(record.expires_at)) {
+      Body body = core_->read_body(record.body);
+      if (!budget.take(body.size())) return portion;
+      portion.messages.push_back(std::move(body));
+    }
+    portion.after = *at++;
+  }
+  portion.done = true;
+  return portion;
+}
+
+std::vector<AttachedSession> ShardState::attached(NodeId node, uint64_t incarnation,
+                                                  std::string_view after, size_t items_max) const {
+  std::vector<AttachedSession> out;
+  const Key prefix = core_->shard_key(KeyKind::kAttached).number(node.value).number(incarnation);
+  std::vector<std::string> ids;
+  const std::string begin =
+      Key(prefix).text(after).bytes() + (after.empty() ? "" : std::string(1, '\0'));
+  core_->tables.values().scan(begin, end_of_prefix(prefix.bytes()),
+                              [&](std::string_view key, std::string_view) {
+                                ids.emplace_back(key.substr(prefix.bytes().size()));
+                                return ids.size() < items_max;
+                              });
+  for (const std::string& id : ids) out.push_back({id, core_->open(id)->record.epoch});
+  return out;
+}
+
+std::vector<OpenReplay> ShardState::replays() const {
+  std::vector<OpenReplay> out;
+  for (const auto& [client_id, filter] : core_->open_replays) out.push_back({client_id, filter});
+  return out;
+}
+
+std::optional<ReplayRecord> ShardState::replay(std::string_view client_id,
+                                               std::string_view filter) const {
+  return record_at<ReplayRecord>(core_->tables,
+                                 core_->key(KeyKind::kReplay, client_id).text(filter));
+}
+
+std::vector<std::string> ShardState::groups() const {
+  std::vector<std::string> out;
+  for (const auto& [group, index] : core_->groups_routed) out.push_back(group);
+  return out;
+}
+
+std::optional<GroupRecord> ShardState::group(std::string_view group) const {
+  return record_at<GroupRecord>(core_->tables, core_->key(KeyKind::kGroup, group));
+}
+
+std::optional<MemberRecord> ShardState::member(std::string_view group,
+                                               std::string_view client_id) const {
+  return record_at<MemberRecord>(core_->tables,
+                                 core_->key(KeyKind::kGroupMember, group).name(client_id));
+}
+
+std::vector<std::string> ShardState::wanted_filters() const {
+  std::vector<std::string> out;
+  for (const auto& [filter, subscriptions] : core_->wanted) out.push_back(filter);
+  return out;
+}
+
+}  // namespace shoal::shard

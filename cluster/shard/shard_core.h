@@ -1,0 +1,197 @@
+// What a ShardState is made of. Only the .cc files of this folder include this.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+
+#include "cluster/shard/effects.h"
+#include "cluster/shard/entry.h"
+#include "cluster/shard/queue.h"
+#include "cluster/shard/records.h"
+#include "cluster/shard/shard_state.h"
+#include "cluster/shard/tables.h"
+#include "node/rules/router.h"
+#include "node/rules/topic_scan.h"
+
+namespace shoal::shard {
+
+// Who stands behind a session index of the router.
+struct QueueOwner {
+  bool is_group = false;
+  std::string name;   // client id, or "$share/NAME/FILTER"
+  uint64_t hash = 0;  // of a client id
+  uint32_t subscriptions = 0;
+};
+
+enum class TimerKind : uint8_t { kSession = 1, kRetained = 2 };
+
+struct LevelOrder {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const { return compare_topics(a, b) < 0; }
+};
+
+// A session while an op works on it.
+struct OpenSession {
+  std::string client_id;
+  SessionRecord record;
+};
+
+struct ShardState::Core {
+  Core(const Options& given, KeyValues& values);
+
+  // ---- apply.cc
+  Applied apply(uint64_t index, std::string_view bytes, Effects& out);
+  void apply_op(const EntryOp& op);
+  Effects::Outcome apply_numbered(const EntryOp& op);
+  Effects::Outcome run(const Op& op);
+  Effects::Outcome skip(SkipReason reason);
+  bool is_too_new(const Entry& entry) const;
+  void fire_timers();
+  void fire_timer(std::string_view key);
+
+  // One for each kind; outcomes of ops without a source are only counted.
+  Effects::Outcome on(const ConnectOp& op);
+  Effects::Outcome on(const DetachOp& op);
+  Effects::Outcome on(const SubscribeOp& op);
+  Effects::Outcome on(const UnsubscribeOp& op);
+  Effects::Outcome on(const PublishOp& op);
+  Effects::Outcome on(const AckOp& op);
+  Effects::Outcome on(const ReceiveOp& op);
+  Effects::Outcome on(const ReleaseOp& op);
+  Effects::Outcome on(const OutboxInOp& op);
+  Effects::Outcome on(const OutboxDoneOp& op);
+  Effects::Outcome on(const ReplayPortionOp& op);
+  Effects::Outcome on(const TakeOp& op);
+  Effects::Outcome on(const TickOp& op);
+  Effects::Outcome on(const LimitsOp& op);
+  Effects::Outcome on(const FeatureOp& op);
+  Effects::Outcome on(const ForgetNodeOp& op);
+  Effects::Outcome on(const std::monostate& op);
+
+  // ---- load.cc
+  void load();
+  void load_slot(Slot slot);
+
+  // ---- sessions.cc
+  std::optional<OpenSession> open(std::string_view client_id) const;
+  void save(const OpenSession& session);
+  // The session of this epoch; otherwise `outcome` says why not.
+  std::optional<OpenSession> open(std::string_view client_id, OpPlace epoch,
+                                  Effects::Outcome& outcome);
+  bool is_over(const SessionRecord& session) const;
+  void evict(OpenSession& session, bool resumes);
+  void attach(OpenSession& session, const ConnectOp& op);
+  void detach(OpenSession& session);
+  void end_session(OpenSession& session);
+  void end_queue(OpenSession& session);
+  void fire_will(OpenSession& session);
+  void drop_will(OpenSession& session);
+  void set_timer(OpenSession& session);
+  void on_session_timer(std::string_view client_id);
+
+  // ---- subscribing.cc
+  void subscribe(OpenSession& session, const FilterSpec& spec);
+  bool unsubscribe(OpenSession& session, std::string_view filter);
+  void drop_subscriptions(OpenSession& session);
+  void assert_membership(const OpenSession& session, std::string_view group,
+                         const SubscriptionRecord* record);
+  void remove_subscription(OpenSession& session, std::string_view filter,
+                           const SubscriptionRecord& record);
+  void assert_memberships(const OpenSession& session);
+  void begin_replay(OpenSession& session, const FilterSpec& spec);
+  void end_replay(OpenSession& session, std::string_view filter);
+  SessionIndex owner_of(std::string_view name, bool is_group);
+  void route(SessionIndex owner, std::string_view filter, const SubscriptionRecord& record);
+  void unroute(SessionIndex owner, std::string_view filter, Qos qos);
+  void want(std::string_view filter, bool wanted);
+
+  // ---- publishing.cc
+  // Queues it for all who want it, and gives the references that this took.
+  uint32_t queue_for_all(BodyId id, const Body& body);
+  bool queue_for(const QueueOwner& owner, QueueEntry entry, const Body& body);
+  bool queue_live(std::string_view client_id, QueueEntry entry, const Body& body);
+  void append(OpenSession& session, Queue& queue, QueueEntry entry);
+  bool queue_for_group(std::string_view group, QueueEntry entry);
+  bool is_expired(uint64_t expires_at) const { return expires_at != 0 && expires_at <= meta.stamp; }
+  static QueueEntry entry_of(BodyId id, const Body& body, Qos qos, bool retain);
+  // Makes room for one more; false when it is to be dropped instead.
+  bool make_room(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops, uint64_t size);
+  bool is_over_limit(const QueueState& state, uint64_t more) const;
+  void drop_unsent(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops,
+                   DropReason reason);
+  void note_drop(std::string_view owner, std::vector<uint64_t>* drops, DropReason reason);
+  void publish(const MessageSpec& message, bool store_retained);
+
+  // ---- window.cc
+  Queue queue_of(OpenSession& session);
+  // `fresh`: a number that is known not to be expired.
+  void extend_window(OpenSession& session, Queue& queue, uint64_t fresh = UINT64_MAX);
+  bool acknowledge(Queue& queue, uint64_t number, AckKind kind);
+  void finish(Queue& queue, uint64_t number);
+
+  // ---- bodies.cc
+  Body body_of(const MessageSpec& message) const;
+  Body read_body(BodyId id) const;
+  BodyId store_body(const Body& body);  // one reference
+  void store_body(BodyId id, const Body& body, uint32_t references);
+  void drop_reference(BodyId id);
+
+  // ---- outbox.cc
+  void put_in_outbox(const OutboxRecord& record);
+  bool on_item(const OutboxInOp& op);
+  void on_delivery(const OutboxItem& item);
+
+  // ---- groups.cc
+  void on_membership(const OutboxItem& item);
+  void on_return(const OutboxItem& item);
+  void end_group(std::string_view group, GroupRecord& record);
+  uint32_t take(Queue& queue, const TakeOp& op, const MemberRecord& member, uint32_t count);
+  GroupRecord begin_group(std::string_view group);
+  Queue group_queue(std::string_view group, GroupRecord& record, bool returned);
+
+  // ---- retained.cc
+  // Returns the references that this took.
+  uint32_t store_retained(BodyId id, const Body& body);
+  void remove_retained(std::string_view topic);
+  void on_retained_timer(std::string_view topic, uint64_t due);
+
+  // ---- timers.cc, and where things stand
+  Slot slot(std::string_view name) const { return slot_of(name, options.cluster_seed); }
+  Key key(KeyKind kind, std::string_view name) const { return Key(slot(name), kind).name(name); }
+  Key shard_key(KeyKind kind) const { return Key(kShardSlot, kind); }
+  Key timer_key(uint64_t due, TimerKind kind, std::string_view name) const;
+  void put_timer(uint64_t due, TimerKind kind, std::string_view name);
+  void remove_timer(uint64_t due, TimerKind kind, std::string_view name);
+  void find_next_due();
+
+  const Options options;
+  Tables tables;
+  MetaRecord meta;
+  bool too_new = false;
+
+  // Of the op that is worked on.
+  Effects* effects = nullptr;
+  OpPlace place = 0;
+  uint64_t source_number = 0;  // 0: it has no source
+
+  // Made from the keys.
+  Router router;
+  std::vector<QueueOwner> owners;  // by SessionIndex; a free one has no name
+  std::vector<SessionIndex> free_owners;
+  absl::btree_map<std::string, SessionIndex, std::less<>> sessions_routed;
+  absl::btree_map<std::string, SessionIndex, std::less<>> groups_routed;
+  absl::btree_map<std::string, uint32_t, std::less<>> wanted;  // filter: subscriptions at QoS > 0
+  absl::btree_set<std::string, LevelOrder> retained_topics;
+  std::set<std::pair<std::string, std::string>> open_replays;  // client id, filter
+  uint64_t next_due = UINT64_MAX;
+  bool next_due_known = true;
+};
+
+}  // namespace shoal::shard
