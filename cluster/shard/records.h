@@ -280,7 +280,7 @@ struct OutboxMark {
   }
 };
 
-// Of the shard. Not part of the hash, which stands in it.
+// Of the shard.
 struct MetaRecord {
   uint64_t applied = 0;  // index of the last entry
   uint64_t stamp = 0;
@@ -294,7 +294,7 @@ struct MetaRecord {
   uint64_t queued = 0;  // messages in all queues
   uint64_t bodies = 0;
   uint64_t bodies_bytes = 0;
-  uint64_t hash = 0;
+  uint64_t hash = 0;            // of all keys but this record's
   std::vector<uint64_t> drops;  // by DropReason
   std::vector<uint64_t> skips;  // by SkipReason
 

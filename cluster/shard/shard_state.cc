@@ -3,6 +3,17 @@
 #include "cluster/shard/shard_core.h"
 
 namespace shoal::shard {
+namespace {
+
+// The sum stands in it, so it cannot be part of the sum.
+uint64_t hash_of_meta(MetaRecord meta) {
+  meta.hash = 0;
+  std::string bytes;
+  append_record(meta, bytes);
+  return hash_of("", bytes);
+}
+
+}  // namespace
 
 ShardLimits ShardState::default_limits() {
   ShardLimits limits;
@@ -21,18 +32,20 @@ Applied ShardState::apply(uint64_t index, std::string_view entry, Effects& effec
 }
 
 uint64_t ShardState::applied() const { return core_->meta.applied; }
-uint64_t ShardState::hash() const { return core_->tables.hash(); }
+uint64_t ShardState::hash() const { return core_->tables.hash() + hash_of_meta(core_->meta); }
 const MetaRecord& ShardState::meta() const { return core_->meta; }
 uint64_t ShardState::next_due() const { return core_->next_due; }
 
 uint64_t ShardState::hash_anew() const {
+  const std::string meta_key = core_->shard_key(KeyKind::kMeta);
   uint64_t sum = 0;
-  const std::string meta = core_->shard_key(KeyKind::kMeta);
   core_->tables.values().scan("", "", [&](std::string_view key, std::string_view value) {
-    if (key != meta) sum += hash_of(key, value);
+    if (key != meta_key) sum += hash_of(key, value);
     return true;
   });
-  return sum;
+  MetaRecord stored;
+  const bool is_stored = core_->tables.get(meta_key, stored);
+  return sum + hash_of_meta(is_stored ? stored : core_->meta);
 }
 
 StatePortion read_portion(const KeyValues& values, std::string_view after, size_t bytes_max) {

@@ -89,7 +89,7 @@ class ShardState {
   Applied apply(uint64_t index, std::string_view entry, Effects& effects);
 
   uint64_t applied() const;
-  // Over all keys, as of applied().
+  // Over all that the state is, as of applied(): replicas compare it at an index.
   uint64_t hash() const;
   const MetaRecord& meta() const;
   // The stamp from which on a Tick has something to do; UINT64_MAX: none.

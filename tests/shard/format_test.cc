@@ -209,11 +209,14 @@ TEST(Entry, AnUnknownKindIsSkippedAndCounted) {
 TEST(Entry, AMalformedOneIsSkippedWholeAndCounted) {
   TestShard shard;
   shard.connect("c");
+  const auto before = shard.values;
   const auto hash = shard.state->hash();
-  shard.apply_bytes("");
-  shard.apply_bytes("\x01\x05");
+  EXPECT_EQ(shard.apply_bytes(""), Effects());
+  EXPECT_EQ(shard.apply_bytes("\x01\x05"), Effects());
   EXPECT_EQ(shard.skips(SkipReason::kMalformed), 2u);
-  EXPECT_EQ(shard.state->hash(), hash);
+  // Of replicas at one index all have counted it.
+  EXPECT_NE(shard.state->hash(), hash);
+  EXPECT_EQ(shard.values.size(), before.size());
   EXPECT_EQ(shard.state->applied(), 3u);
 }
 
