@@ -10,7 +10,7 @@ packages_of() {
   case $1 in
     build) echo ca-certificates git g++ cmake ninja-build pkg-config ccache mold python3 libabsl-dev \
       libargon2-dev libbenchmark-dev libboost1.81-dev libcli11-dev libcrypt-dev libgmock-dev \
-      libgrpc++-dev libgtest-dev libjemalloc-dev libprotobuf-dev librapidcheck-dev \
+      libgrpc++-dev libgtest-dev libjemalloc-dev libprotobuf-dev librapidcheck-dev librocksdb-dev \
       libsimdjson-dev libspdlog-dev libssl-dev libtomlplusplus-dev libxxhash-dev \
       protobuf-compiler protobuf-compiler-grpc ;;
     clang) echo clang-16 libclang-rt-16-dev llvm-16 ;;

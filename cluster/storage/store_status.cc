@@ -1,0 +1,14 @@
+#include "cluster/storage/store_status.h"
+
+namespace shoal::storage {
+
+absl::Status to_status(const rocksdb::Status& from, const std::string& what) {
+  if (from.ok()) return absl::OkStatus();
+  const std::string text = what + ": " + from.ToString();
+  if (from.IsCorruption()) return absl::DataLossError(text);
+  if (from.IsNoSpace()) return absl::ResourceExhaustedError(text);
+  if (from.IsNotFound()) return absl::NotFoundError(text);
+  return absl::UnavailableError(text);
+}
+
+}  // namespace shoal::storage
