@@ -125,6 +125,24 @@ function(shoal_simulator)
   endif()
 endfunction()
 
+# tests/raft: raft_sim.cc is the program `raft_sim`, *_test.cc are raft_test, the rest is shared by both.
+function(shoal_raft_simulator)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB tests CONFIGURE_DEPENDS tests/raft/*_test.cc)
+  file(GLOB parts CONFIGURE_DEPENDS tests/raft/*.cc)
+  set(main ${CMAKE_SOURCE_DIR}/tests/raft/raft_sim.cc)
+  list(REMOVE_ITEM parts ${main} ${tests})
+  add_library(shoal_raft_sim STATIC ${parts} tests/sim/world.cc)
+  target_link_libraries(shoal_raft_sim PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
+  add_executable(raft_sim ${main})
+  target_link_libraries(raft_sim PRIVATE shoal_raft_sim shoal_warnings)
+  add_executable(raft_test ${tests})
+  target_link_libraries(raft_test PRIVATE shoal_raft_sim shoal_test_warnings rapidcheck
+                        GTest::gmock_main)
+  add_test(NAME raft_test COMMAND raft_test)
+  set_tests_properties(raft_test PROPERTIES TIMEOUT 300)
+endfunction()
+
 # tests/fuzz/fuzz_NAME.cc -> fuzz_NAME, all of them by the target `fuzzers`.
 function(shoal_fuzzers)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

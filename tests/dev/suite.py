@@ -7,6 +7,10 @@ CORES = os.cpu_count() or 1
 PYTHON = "/usr/bin/python3"
 FUZZ_INPUTS = 200_000  # a target, in the short form
 SIM_SEEDS = 300        # in the short form
+RAFT_SEEDS = 300       # on each build of libraft, in the short form
+
+# What the simulation of Raft groups is asked for: (kind of faults, founding voters, share of the seeds).
+RAFT_MIXES = [("mix", 3, 0.3), ("hard", 3, 0.3), ("hard", 5, 0.2), ("slow", 5, 0.1), ("plain", 1, 0.1)]
 
 # What opens sockets or waits for real time; not run beside anything else.
 REAL_TIME = {"runtime", "rpc", "client", "serve"}
@@ -45,12 +49,35 @@ def sims(preset, first, seeds, nodes):
     return pieces
 
 
+def raft_seeds(preset, mix, nodes, first, seeds, shares):
+    """Seeds of one kind for the simulation of Raft groups, in so many pieces."""
+    pieces = []
+    for share in range(min(shares, seeds)):
+        begin = first + seeds * share // shares
+        count = first + seeds * (share + 1) // shares - begin
+        pieces.append(Piece(f"{preset}/raft_sim {mix} {nodes} {begin}..{begin + count - 1}",
+                            [f"build/{preset}/raft_sim", "--seed", str(begin), "--seeds", str(count),
+                             "--nodes", str(nodes), "--mix", mix], timeout_s=3600))
+    return pieces
+
+
+def raft_sims(preset, first, seeds):
+    """The kinds of RAFT_MIXES, each with its share; and the directed schedules."""
+    pieces = [Piece(f"{preset}/raft_sim directed", [f"build/{preset}/raft_sim", "--directed"])]
+    for mix, nodes, share in RAFT_MIXES:
+        pieces += raft_seeds(preset, mix, nodes, first, max(1, round(seeds * share)), 1)
+    return pieces
+
+
 def mutants():
-    """One piece a deliberate mistake: the simulator must notice it."""
-    listed = ROOT / "tests/sim/mutations.txt"
-    lines = listed.read_text().splitlines() if listed.exists() else []
-    names = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
-    return [Piece(f"mutant/{name}", [PYTHON, "tests/dev/mutant.py", name]) for name in names]
+    """One piece a deliberate mistake, of those that each list names: its simulation must notice it."""
+    pieces = []
+    for folder, script in (("sim", "mutant.py"), ("raft", "raft_mutant.py")):
+        listed = ROOT / "tests" / folder / "mutations.txt"
+        lines = listed.read_text().splitlines() if listed.exists() else []
+        names = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+        pieces += [Piece(f"mutant/{name}", [PYTHON, f"tests/dev/{script}", name]) for name in names]
+    return pieces
 
 
 def fuzzers(names=None, inputs=FUZZ_INPUTS):

@@ -7,8 +7,9 @@ import suite
 
 def builds():
     wanted = [("release", []), ("dev", []), ("tsan", suite.thread_targets())]
+    wanted.append(("asserts", ["raft_sim"]))
     if suite.mutants():
-        wanted.append(("mutants", ["simulate"]))
+        wanted.append(("mutants", ["simulate", "raft_sim"]))
     if suite.fuzzers():
         wanted.append(("fuzz", ["fuzzers"]))
     return [pieces.run_build(f"build/{preset}", suite.build_command(preset, *targets))
@@ -23,6 +24,8 @@ def main():
         by_side, by_itself = suite.unit(preset, folders)
         beside += by_side
         alone += by_itself
+    for preset in ("release", "asserts"):
+        beside += suite.raft_sims(preset, 1, suite.RAFT_SEEDS)
     beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
     outcomes += pieces.run(alone + suite.e2e() + suite.deploy(), 1)

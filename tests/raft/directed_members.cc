@@ -1,0 +1,99 @@
+// Membership.
+#include "tests/raft/directed_parts.h"
+
+namespace shoal::raft::sim {
+namespace {
+
+using How = ChangeMember::How;
+
+// Guard 4.
+std::string change_inside_a_message() {
+  Stage stage(4);
+  Verdict verdict;
+  const Entry change =
+      change_at(3, 2, {{{1}, Role::kVoter}, {{2}, Role::kVoter}, {{3}, Role::kVoter}});
+  stage.step(
+      2, Received{stage.message(1, 2, 2, AppendEntries{1, 1, 1, {command_at(2, 2, 1), change}})});
+  stage.settle({2});
+  verdict.expect(stage.server(2).is_change_pending(), "a change is not noticed");
+  stage.step(2, Received{stage.message(1, 2, 2, AppendEntries{3, 2, 3, {}})});
+  stage.settle({2});
+  verdict.expect(!stage.server(2).is_change_pending(), "a committed change is pending for ever");
+  return verdict.of(stage);
+}
+
+// Guard 5.
+std::string change_waits_for_the_terms_own_entry() {
+  Stage stage(4);
+  Verdict verdict;
+  for (int round = 0; round < 8 && !stage.leads(1); ++round) {
+    stage.tick(1);
+    for (int i = 0; i < 4 && !stage.leads(1); ++i) {
+      stage.sync(1);
+      stage.deliver([](const Message& message) { return is<RequestVote>(message); });
+      for (const int other : {2, 3, 4}) stage.sync(other);
+      stage.deliver(to(1));
+    }
+  }
+  verdict.expect(stage.leads(1), "no leader");
+  verdict.expect(stage.step(1, ChangeMember{How::kRemove, {4}}) == Outcome::kNotServing,
+                 "changes the membership in an unsettled term");
+  stage.settle({1, 2, 3, 4});
+  verdict.expect(stage.step(1, ChangeMember{How::kRemove, {4}}) == Outcome::kDone,
+                 "does not change the membership");
+  verdict.expect(stage.step(1, ChangeMember{How::kRemove, {3}}) == Outcome::kBusy,
+                 "changes two members at once");
+  stage.settle({1, 2, 3});
+  verdict.expect(stage.server(1).configuration()->voters() == 3, "the change is not made");
+  verdict.expect(stage.step(1, ChangeMember{How::kRemove, {3}}) == Outcome::kRefused,
+                 "leaves two voters");
+  return verdict.of(stage);
+}
+
+// Guard 6.
+std::string group_of_one_stays_one() {
+  Stage stage(1);
+  Verdict verdict;
+  stage.settle({1});
+  verdict.expect(stage.leads(1) && stage.server(1).role().serving, "a lone voter does not serve");
+  const Term term = stage.term(1);
+  verdict.expect(stage.step(1, ChangeMember{How::kAddLearner, {2}}) == Outcome::kRefused,
+                 "a group of one takes a member");
+  stage.submit(1);
+  stage.crash(1);
+  stage.restart(1);
+  stage.settle({1});
+  verdict.expect(stage.term(1) > term, "a lone voter uses a term twice");
+  return verdict.of(stage);
+}
+
+// Asked by a member that does not know that it was removed, nobody may follow.
+std::string removed_server_disturbs_nobody() {
+  Stage stage(4);
+  Verdict verdict;
+  verdict.expect(stage.elect(1, {1, 2, 3, 4}), "no leader");
+  stage.step(1, ChangeMember{How::kRemove, {4}});
+  stage.drop(to(4));
+  stage.settle({1, 2, 3});
+  const Term term = stage.term(1);
+  for (int i = 0; i < 6; ++i) {
+    stage.tick(4);
+    stage.sync(4);
+    stage.deliver(kAll);
+    stage.tick(1);
+    stage.settle({1, 2, 3});
+  }
+  verdict.expect(stage.leads(1) && stage.term(1) == term, "a removed server disturbs the leader");
+  return verdict.of(stage);
+}
+
+}  // namespace
+
+std::vector<Schedule> schedules_of_members() {
+  return {{"change-inside-a-message", change_inside_a_message},
+          {"change-waits-for-the-terms-own-entry", change_waits_for_the_terms_own_entry},
+          {"group-of-one-stays-one", group_of_one_stays_one},
+          {"removed-server-disturbs-nobody", removed_server_disturbs_nobody}};
+}
+
+}  // namespace shoal::raft::sim
