@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 namespace {
@@ -154,7 +155,8 @@ void Claims::on_holder_gone(const std::string& client_id) {
 bool Claims::check(const std::string& client_id) {
   const auto it = requests_.find(client_id);
   Request& request = it->second;
-  if (request.waits_for_holder || !request.waits_for.empty()) return false;
+  const bool peers_agree = request.waits_for.empty() || SHOAL_MUTATED("claim-asks-nobody");
+  if (request.waits_for_holder || !peers_agree) return false;
   answer(client_id, request.wanted, ClaimAnswer::Outcome::kGranted, request.stamp);
   for (const Wanted& earlier : request.earlier) {
     answer(client_id, earlier, ClaimAnswer::Outcome::kSuperseded);

@@ -6,6 +6,7 @@
 #include <absl/strings/str_format.h>
 #include "cluster/core/hub_core.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -169,6 +170,7 @@ void HubCore::give_up_silent() {
 
 void HubCore::close_all(const std::string& why) {
   if (closing_ != 0) return;
+  if (SHOAL_MUTATED("given-up-but-stays-open")) return on_all_closed();
   closing_ = context_.all_workers();
   publish_ack_until();
   context_.log(HubEffects::Log::Level::kWarn, why + ": its connections are closed");

@@ -5,6 +5,7 @@
 
 #include "node/broker/core.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -203,7 +204,7 @@ void Core::on_quiet(Session& s) {
 // Another place has the client id from now on.
 void Core::on_evict(const Evict& evict) {
   Session* const s = find_session(evict.client_id);
-  if (!s || s->claim != evict.stamp) {
+  if (!s || s->claim != evict.stamp || SHOAL_MUTATED("evicted-client-stays")) {
     current_.to_hub.push_back(EvictDone{evict.client_id, evict.stamp});
     return;
   }

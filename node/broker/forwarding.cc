@@ -5,6 +5,7 @@
 
 #include "node/broker/core.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -50,6 +51,10 @@ void Core::send_to_place(Publication& p, Place place, std::unique_ptr<SharedAtte
 void Core::expect(Publication& p, Lane& lane, uint64_t number, uint64_t workers,
                   std::unique_ptr<SharedAttempt> attempt) {
   SHOAL_ASSERT(number == lane.first + lane.expected.size());
+  if (SHOAL_MUTATED("acknowledge-before-accepted")) {
+    lane.expected.push_back({nullptr, 0, nullptr});
+    return;
+  }
   Ticket* const ticket = ticket_of(p);
   ++ticket->pending;
   lane.expected.push_back({ticket, workers, std::move(attempt)});
@@ -153,7 +158,9 @@ void Core::accept_one(Lane&, Expected& expected, Place from, Acceptance acceptan
   const uint64_t bit = uint64_t{1} << from.worker;
   if (!(expected.workers & bit)) return;  // another node's bytes: believed only as far as they fit
   expected.workers &= ~bit;
-  if (acceptance == Acceptance::kNotPlaced && expected.shared) {
+  const bool is_placed =
+      acceptance == Acceptance::kAccepted || SHOAL_MUTATED("not-placed-is-accepted");
+  if (!is_placed && expected.shared) {
     expected.shared->excluded.push_back(from);
     repicks_.push_back({expected.ticket, std::move(expected.shared)});
   } else if (expected.workers == 0) {

@@ -7,6 +7,7 @@
 #include "node/broker/core.h"
 #include "node/rules/topic.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 namespace {
@@ -244,7 +245,7 @@ void Core::attach(Connection& c, Session* existing) {
   c.last_in = now_.mono;
   set_connection_timer(c, keep_alive_end(c));
   unpause(c, kPauseOpening);
-  s.resend_next = 0;
+  s.resend_next = SHOAL_MUTATED("nothing-sent-again") ? s.inflight.span() : 0;
   s.quota_used = 0;  // a new connection, a new quota (5.0: 4.9)
   for (uint32_t i = 0; i < s.inflight.span(); ++i) s.inflight[i].in_quota = false;
   pump(s);  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1]

@@ -6,6 +6,7 @@
 #include "node/codec/utf8.h"
 #include "node/rules/topic.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -40,7 +41,11 @@ void Core::on_publish(Connection& c, const Frame& frame, SharedBytes owner) {
   p.since = now_.mono;
   if (in.qos == Qos::k0) return route(p);
   ++c.open_in;
-  if (!has_lease() || (c.extra && !c.extra->parked.empty())) return park(c, p);
+  const bool follows_parked = c.extra && !c.extra->parked.empty();
+  const bool may_acknowledge = has_lease() || SHOAL_MUTATED("publish-without-lease");
+  if (!may_acknowledge || (follows_parked && !SHOAL_MUTATED("parked-is-overtaken"))) {
+    return park(c, p);
+  }
   work_on(c, p);
 }
 
@@ -109,7 +114,8 @@ bool Core::is_repeat(Connection& c, const Publish& in) {
   const bool parked_2 = parked && parked->message->qos() == Qos::k2;
   if (parked_2 && in.qos == Qos::k2) return true;
   const Session& s = *c.session;
-  const bool received_2 = s.received && s.received->contains(in.packet_id);
+  const bool received_2 =
+      s.received && s.received->contains(in.packet_id) && !SHOAL_MUTATED("qos2-repeat-is-new");
   if (in.qos == Qos::k1) return (parked_2 || received_2) && refuse_identifier(c, in);
   if (!received_2) return parked && refuse_identifier(c, in);
   const auto found = s.received->find(in.packet_id);

@@ -5,6 +5,7 @@
 #include "node/broker/core.h"
 #include "node/rules/topic.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -69,7 +70,10 @@ void Core::announce_routes() {
 }
 
 void Core::flush_subacks() {
-  while (!subacks_.empty() && has_lease() && routes_synced_ >= subacks_.front().batch) {
+  const auto is_synced = [this](const PendingSubAck& pending) {
+    return routes_synced_ >= pending.batch || SHOAL_MUTATED("suback-before-routes");
+  };
+  while (!subacks_.empty() && has_lease() && is_synced(subacks_.front())) {
     PendingSubAck pending = std::move(subacks_.front());
     subacks_.pop_front();
     Connection* const c = find(pending.conn);

@@ -1,6 +1,7 @@
 // Wills: kept with the session from CONNECT on [MQTT5-3.1.2-7] [MQTT311-3.1.2-8], published when the
 // connection has ended and the delay or the session is over, unless they were discarded.
 #include "node/broker/core.h"
+#include "shoal/mutation.h"
 
 namespace shoal {
 
@@ -26,6 +27,7 @@ std::optional<StoredWill> Core::will_of(const Connect& in, Session& s) const {
 
 bool Core::is_will_discarded(const Session& s, Ending ending) const {
   if (!s.extra || !s.extra->will) return false;
+  if (SHOAL_MUTATED("will-after-goodbye")) return false;
   if (ending == Ending::kByClient) return true;  // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
   // The client is back before its delay has passed [MQTT5-3.1.3-9]; but a session that ends with its
   // connection is not the one that it is back to.

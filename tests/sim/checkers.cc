@@ -117,7 +117,7 @@ void check_exactly_once(const History& history, std::vector<std::string>& violat
       if (delivered.qos == Qos::k1 || !history.knows(delivered.key)) continue;
       const Published& message = history.all_published().at(delivered.key);
       // Its publisher may have sent it again.
-      if (message.qos == Qos::k1) continue;
+      if (message.qos == Qos::k1 && !message.will) continue;
       if (++times[delivered.key] == copies_max(chain, message) + 1) {
         violations.push_back("P2: " + name_of(delivered.key) + " came again at QoS " +
                              std::to_string(static_cast<int>(delivered.qos)) + " to " +
@@ -135,7 +135,9 @@ void check_order(const History& history, std::vector<std::string>& violations) {
       if (delivered.retain || !history.knows(delivered.key)) continue;
       if (!seen.insert(delivered.key).second) continue;
       const Published& message = history.all_published().at(delivered.key);
-      if (is_shared_with(chain, message) || !is_ordered_for(chain, message)) continue;
+      // Wills of one client are messages of different sessions.
+      if (message.will || is_shared_with(chain, message)) continue;
+      if (!is_ordered_for(chain, message)) continue;
       uint64_t& before = last[{message.chain, message.topic, message.qos}];
       if (delivered.key.number < before) {
         violations.push_back("P5: " + name_of(delivered.key) + " on " + message.topic +

@@ -3,6 +3,7 @@
 // and goes on over every reconnect that has it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -30,6 +31,7 @@ struct Published {
   std::optional<Instant> acked;  // PUBACK, or PUBREC, arrived
   std::string client_id;         // of its publisher, for No Local
   int chain = -1;                // the publisher's session when it last sent this
+  bool will = false;             // sent with CONNECT, for the broker to publish
 };
 
 struct Subscription {
@@ -59,6 +61,11 @@ struct Chain {
   bool connected = true;
   bool reading = true;  // false: a client that was told to read slowly to the end
 };
+
+inline bool has(const Chain& chain, const MessageKey& key) {
+  return std::any_of(chain.deliveries.begin(), chain.deliveries.end(),
+                     [&key](const Delivered& one) { return one.key == key; });
+}
 
 class History {
  public:

@@ -26,6 +26,11 @@ struct SubscriptionPlan {
   bool no_local = false;
 };
 
+struct WillPlan {
+  Qos qos = Qos::k1;
+  uint32_t delay_s = 0;  // 5.0
+};
+
 struct ClientPlan {
   std::string client_id;
   ProtocolVersion version = ProtocolVersion::kMqtt5;
@@ -37,6 +42,9 @@ struct ClientPlan {
   Duration publish_every = Duration::millis(200);
   size_t window = 5;                  // open QoS > 0 messages
   bool churns_subscriptions = false;  // takes its last subscription away and back at times
+  bool retains = false;               // some of what it publishes
+  std::optional<WillPlan> will;       // every connection has another, on "will/CLIENT"
+  bool says_goodbye = false;          // DISCONNECTs at times, and comes back
 };
 
 // One connection as the client holds it. Bytes go to whatever node the balancer chose.
@@ -59,6 +67,13 @@ class SimClient {
   void stop_publishing() { publishing_ = false; }
   // From now on every message is published with this client alone deciding when: see publish_now.
   bool publish_now(const std::string& topic, Qos qos, bool retain = false);
+
+  // DISCONNECT, after which the will must not come.
+  void say_goodbye();
+  // The network breaks, and the client does not come back.
+  void vanish();
+  // The one that it connected with last.
+  const std::optional<MessageKey>& will() const { return will_; }
 
   void on_bytes(uint64_t connection, std::span<const uint8_t> bytes);
   void on_closed(uint64_t connection);
@@ -83,8 +98,11 @@ class SimClient {
   void retry_later();
   void drop(const char* why);
   void schedule_publish();
+  void publish_something();
   void schedule_watch(uint64_t connection);
   void schedule_churn();
+  void schedule_goodbye();
+  void add_will(Connect& connect, std::string& payload);
   void watch(uint64_t connection);
   void take(const Decoded& packet);
   void on_connack(const ConnAck& packet);
@@ -129,7 +147,20 @@ class SimClient {
   std::map<uint16_t, std::vector<size_t>>
       subscribe_open_;  // packet id -> the chain's subscriptions
   std::set<uint16_t> unsubscribe_open_;
+  std::optional<MessageKey> will_;
 };
+
+template <class Packet>
+void SimClient::send(const Packet& packet) {
+  std::vector<uint8_t> bytes;
+  encode_to(bytes, packet, plan_.version);
+  port_->send(std::move(bytes));
+}
+
+std::string will_topic_of(const std::string& client_id);
+// The topic that this client alone keeps a retained message on, and the one of all.
+std::string retained_topic_of(int client);
+constexpr const char* kRetainedByAll = "r/all";
 
 // The payload of a message, and back: it names itself and proves that it came whole.
 std::string payload_of(const MessageKey& key);

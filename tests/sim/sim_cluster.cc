@@ -12,11 +12,9 @@ constexpr Duration kHealing = Duration::seconds(8);
 constexpr Duration kSettling = Duration::seconds(15);
 constexpr Duration kProbing = Duration::seconds(5);
 
-constexpr const char* kTwin = "twin";
-
 const char* const kTopics[] = {"t/0/a", "t/0/b", "t/1/a", "t/1/b", "u/x", "u/y/z"};
-const char* const kFilters[] = {"t/#", "t/+/a", "t/0/a", "t/0/+", "#",
-                                "u/+", "u/#",   "+/0/b", "t/1/a"};
+const char* const kFilters[] = {"t/#", "t/+/a", "t/0/a", "t/0/+", "#",     "u/+",
+                                "u/#", "+/0/b", "t/1/a", "r/#",   "will/+"};
 const char* const kShared[] = {"$share/g/t/#", "$share/g/u/#", "$share/h/t/+/a"};
 
 template <class T, size_t N>
@@ -64,6 +62,12 @@ void SimCluster::make_nodes() {
 
 // ---- devices ------------------------------------------------------------------------------------
 
+std::optional<WillPlan> SimCluster::will_plan() {
+  Random& random = world_.random();
+  if (random.one_in(2)) return std::nullopt;
+  return WillPlan{static_cast<Qos>(random.below(3)), static_cast<uint32_t>(random.below(3))};
+}
+
 ClientPlan SimCluster::subscriber_plan(int number) {
   Random& random = world_.random();
   ClientPlan plan;
@@ -82,7 +86,8 @@ ClientPlan SimCluster::subscriber_plan(int number) {
     plan.subscriptions.push_back(
         {.filter = filter, .qos = static_cast<Qos>(random.below(3)), .no_local = false});
   }
-  plan.churns_subscriptions = random.one_in(4);
+  plan.churns_subscriptions = random.one_in(3);
+  plan.will = will_plan();
   return plan;
 }
 
@@ -102,6 +107,9 @@ ClientPlan SimCluster::publisher_plan(int number) {
     plan.clean_start = false;
     plan.session_expiry_s = 600;
   }
+  plan.retains = random.one_in(2);
+  plan.will = will_plan();
+  plan.says_goodbye = random.one_in(4);
   return plan;
 }
 
@@ -117,26 +125,33 @@ void SimCluster::make_clients() {
   twin.version = ProtocolVersion::kMqtt5;  // who is told that it was taken over, and stops
   plans.push_back(twin);
   plans.push_back(twin);
-  for (ClientPlan& plan : plans) {
-    // The dialling function needs the client, which does not exist yet.
-    auto self = std::make_shared<SimClient*>(nullptr);
-    const auto dial = [this, self](uint64_t connection) { return balance(*self, connection); };
-    const int number = static_cast<int>(clients_.size());
-    clients_.push_back(
-        std::make_unique<SimClient>(world_, history_, number, std::move(plan), dial));
-    *self = clients_.back().get();
-  }
+  for (ClientPlan& plan : plans) add_client(std::move(plan));
 }
 
-// A balancer asks /readyz; some devices know node addresses and do not care.
+SimClient& SimCluster::add_client(ClientPlan plan) {
+  // The dialling function needs the client, which does not exist yet.
+  auto self = std::make_shared<SimClient*>(nullptr);
+  const auto dial = [this, self](uint64_t connection) { return balance(*self, connection); };
+  const int number = static_cast<int>(clients_.size());
+  clients_.push_back(std::make_unique<SimClient>(world_, history_, number, std::move(plan), dial));
+  *self = clients_.back().get();
+  return **self;
+}
+
+// A balancer asks /readyz; some devices know node addresses and do not care. One that has a session
+// mostly goes back to the node that keeps it.
 std::unique_ptr<ClientPort> SimCluster::balance(SimClient*& client, uint64_t connection) {
+  SimNode*& last = last_node_[client->number()];
+  const bool stays = last != nullptr && client->plan().session_expiry_s != 0;
+  if (stays && last->is_up() && !world_.random().one_in(4)) return last->dial(*client, connection);
   std::vector<SimNode*> candidates;
   const bool any = world_.random().one_in(5);
   for (const auto& node : nodes_) {
     if (node->is_up() && (any || node->is_ready())) candidates.push_back(node.get());
   }
   if (candidates.empty()) return nullptr;
-  return candidates[world_.random().below(candidates.size())]->dial(*client, connection);
+  last = candidates[world_.random().below(candidates.size())];
+  return last->dial(*client, connection);
 }
 
 // ---- faults -------------------------------------------------------------------------------------
@@ -191,7 +206,10 @@ void SimCluster::strike() {
       network_.reset_links(a, b);
       break;
     case 6:
-      if (faults_.client_breaks) nodes_[static_cast<size_t>(a)]->break_some_client();
+      if (!faults_.client_breaks) break;
+      for (uint64_t left = 1 + random.below(6); left != 0; --left) {
+        nodes_[static_cast<size_t>(a)]->break_some_client();
+      }
       break;
     default: world_.note("heal the network"); network_.heal();
   }
@@ -279,13 +297,44 @@ void SimCluster::probe_phase() {
       client->publish_now(topic, Qos::k0);
       client->publish_now(topic, static_cast<Qos>(1 + world_.random().below(2)));
     }
+    if (client->plan().retains) {
+      client->publish_now(retained_topic_of(client->number()), Qos::k1, true);
+    }
   }
   const Instant sent_from = world_.now();
   world_.run_until(world_.now() + kProbing);
   for (const auto& [key, message] : history_.all_published()) {
-    if (message.first_sent >= sent_from) probes_.push_back(key);
+    if (message.first_sent >= sent_from && !message.will) probes_.push_back(key);
   }
   check_probes(chains);
+}
+
+// A newcomer gets what is retained; half of those that have a will vanish, half say goodbye.
+void SimCluster::farewell_phase() {
+  ClientPlan plan;
+  plan.client_id = "late";
+  plan.subscriptions = {{.filter = "r/#", .qos = Qos::k1}, {.filter = "will/+", .qos = Qos::k2}};
+  SimClient& late = add_client(std::move(plan));
+  late.start();
+  world_.run_until(world_.now() + kProbing);
+  check_newcomer(late);
+
+  std::vector<MessageKey> due, discarded;
+  for (const auto& client : clients_) {
+    if (!client->will() || !client->connected() || client->plan().client_id == kTwin) continue;
+    const bool vanishes = world_.random().one_in(2);
+    (vanishes ? due : discarded).push_back(*client->will());
+    if (!vanishes) client->say_goodbye();
+    client->vanish();
+  }
+  world_.run_until(world_.now() + kProbing);
+  const Chain& watching = history_.chain(late.chain());
+  for (const MessageKey& will : due) {
+    if (!has(watching, will)) violation("P7: the will of a client that vanished did not come");
+  }
+  for (const MessageKey& will : discarded) {
+    if (has(watching, will)) violation("the will of a client that said goodbye came");
+  }
 }
 
 SimResult SimCluster::run() {
@@ -295,6 +344,7 @@ SimResult SimCluster::run() {
   probe_phase();
   check_nodes_agree();
   check_one_connection_each();
+  farewell_phase();
 
   SimResult result;
   result.violations = check_history(history_);
@@ -307,79 +357,6 @@ SimResult SimCluster::run() {
   }
   for (const Chain& chain : history_.chains()) result.delivered += chain.deliveries.size();
   return result;
-}
-
-// ---- judgement that needs the nodes -------------------------------------------------------------
-
-void SimCluster::check_ready(const char* when) {
-  for (const auto& node : nodes_) {
-    if (node->is_ready()) continue;
-    violation("n" + std::to_string(node->number()) + " is not ready " + when + ": " +
-              node->hub().status(node->now()).reason);
-  }
-}
-
-void SimCluster::check_settled() {
-  for (const auto& client : clients_) {
-    const std::string& id = client->plan().client_id;
-    if (client->finished() || id == kTwin) continue;
-    if (!client->connected()) violation(id + " has no connection at the end");
-    if (!client->subscribed()) violation(id + " waits for a SUBACK at the end");
-    if (!client->idle()) violation(id + " waits for an acknowledgement at the end");
-  }
-}
-
-// Nothing is broken any more: every probe is acknowledged and reaches everyone who is subscribed,
-// at QoS 0 too.
-void SimCluster::check_probes(size_t chains_before) {
-  for (size_t i = chains_before; i < history_.chains().size(); ++i) {
-    const std::string& id = history_.chains()[i].client_id;
-    if (id != kTwin) violation(id + "'s session ended while nothing broke");
-  }
-  for (const MessageKey& key : probes_) {
-    const Published& probe = history_.published(key);
-    if (probe.qos != Qos::k0 && !probe.acked) violation("a probe was not acknowledged");
-    for (const Chain& chain : history_.chains()) {
-      if (!chain.alive || !chain.connected || chain.client_id == kTwin) continue;
-      const auto wants = [&](const Subscription& s) {
-        return s.suback && !s.ended && !s.filter.starts_with("$share/") &&
-               !(s.no_local && probe.client_id == chain.client_id) &&
-               oracle_matches(s.filter, probe.topic);
-      };
-      if (std::none_of(chain.subscriptions.begin(), chain.subscriptions.end(), wants)) continue;
-      const auto is_probe = [&](const Delivered& delivered) { return delivered.key == key; };
-      if (std::none_of(chain.deliveries.begin(), chain.deliveries.end(), is_probe)) {
-        violation("a probe on " + probe.topic + " at QoS " +
-                  std::to_string(static_cast<int>(probe.qos)) + " did not reach " +
-                  chain.client_id);
-      }
-    }
-  }
-}
-
-// Every hub holds the same routes and the same retained messages.
-void SimCluster::check_nodes_agree() {
-  std::set<uint64_t> routes, retained;
-  for (const auto& node : nodes_) {
-    routes.insert(node->hub().routes_digest());
-    retained.insert(node->hub().retained_digest());
-  }
-  if (routes.size() != 1) violation("the nodes' routes differ after healing");
-  if (retained.size() != 1) violation("the nodes' retained messages differ after healing");
-}
-
-void SimCluster::check_one_connection_each() {
-  std::map<std::string, int> connections;
-  for (const auto& node : nodes_) {
-    for (int worker = 0; worker < node->workers(); ++worker) {
-      node->broker(worker).for_each_session([&](const SessionInfo& session) {
-        if (session.conn) ++connections[std::string(session.client_id)];
-      });
-    }
-  }
-  for (const auto& [client_id, count] : connections) {
-    if (count > 1) violation("P4: " + client_id + " has " + std::to_string(count) + " connections");
-  }
 }
 
 SimResult run_simulation(const SimOptions& options) { return SimCluster(options).run(); }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +55,9 @@ struct SimResult {
   uint64_t faults = 0;
 };
 
+// Two devices share this client id and take it from each other.
+constexpr const char* kTwin = "twin";
+
 class SimCluster {
  public:
   explicit SimCluster(const SimOptions& options);
@@ -65,6 +69,8 @@ class SimCluster {
   void make_clients();
   ClientPlan subscriber_plan(int number);
   ClientPlan publisher_plan(int number);
+  std::optional<WillPlan> will_plan();
+  SimClient& add_client(ClientPlan plan);
   std::unique_ptr<ClientPort> balance(SimClient*& client, uint64_t connection);
 
   void schedule_fault();
@@ -77,9 +83,11 @@ class SimCluster {
   void healing_phase();
   void settling_phase();
   void probe_phase();
+  void farewell_phase();
   void check_ready(const char* when);
   void check_settled();
   void check_probes(size_t chains_before);
+  void check_newcomer(const SimClient& late);
   void check_nodes_agree();
   void check_one_connection_each();
   void violation(std::string what) { history_.violation(std::move(what)); }
@@ -95,6 +103,7 @@ class SimCluster {
   uint64_t faults_struck_ = 0;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
+  std::map<int, SimNode*> last_node_;  // of each client
   std::vector<MessageKey> probes_;
 };
 

@@ -19,6 +19,7 @@ struct SimNode::ServerEnd {
   bool paused = false;   // the broker does not read
   bool pumping = false;
   std::vector<uint8_t> unread;  // arrived while paused
+  Duration latency;             // of the way between device and node, mostly
   Instant last_to_server, last_to_client;
 };
 
@@ -42,7 +43,7 @@ struct SimNode::Port final : ClientPort {
   Instant arrival() {
     World& world = node.world_;
     end->last_to_server =
-        std::max(end->last_to_server, world.now() + world.long_tailed(Duration{150'000}));
+        std::max(end->last_to_server, world.now() + world.long_tailed(end->latency));
     return end->last_to_server;
   }
 
@@ -319,6 +320,10 @@ std::unique_ptr<ClientPort> SimNode::dial(SimClient& client, uint64_t connection
   end->connection = connection;
   end->life = life_;
   end->worker = static_cast<int>(world_.random().below(static_cast<uint64_t>(config_.workers)));
+  // Some come by radio: what was sent to them is long on its way, and lost when they break.
+  end->latency = world_.random().one_in(3)
+                     ? world_.between(Duration::millis(2), Duration::millis(15))
+                     : Duration{150'000};
   auto port = std::make_unique<Port>(*this, end);
   world_.at(port->arrival(), [this, end] {
     if (end->life != life_ || !is_up()) {
@@ -393,7 +398,7 @@ void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
   output.consume(bytes.size());
   if (SimClient* const client = end->client; client != nullptr && !bytes.empty()) {
     end->last_to_client =
-        std::max(end->last_to_client, world_.now() + world_.long_tailed(Duration{150'000}));
+        std::max(end->last_to_client, world_.now() + world_.long_tailed(end->latency));
     world_.at(end->last_to_client, [end, bytes = std::move(bytes)] {
       if (end->client != nullptr) end->client->on_bytes(end->connection, bytes);
     });

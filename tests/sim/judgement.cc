@@ -1,0 +1,95 @@
+// What a simulated cluster is found guilty of by looking at its nodes and at its devices together;
+// checkers.cc judges by what the devices saw alone.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/sim/checkers.h"
+#include "tests/sim/sim_cluster.h"
+
+namespace shoal::sim {
+
+void SimCluster::check_ready(const char* when) {
+  for (const auto& node : nodes_) {
+    if (node->is_ready()) continue;
+    violation("n" + std::to_string(node->number()) + " is not ready " + when + ": " +
+              node->hub().status(node->now()).reason);
+  }
+}
+
+void SimCluster::check_settled() {
+  for (const auto& client : clients_) {
+    const std::string& id = client->plan().client_id;
+    if (client->finished() || id == kTwin) continue;
+    if (!client->connected()) violation(id + " has no connection at the end");
+    if (!client->subscribed()) violation(id + " waits for a SUBACK at the end");
+    if (!client->idle()) violation(id + " waits for an acknowledgement at the end");
+  }
+}
+
+// Nothing is broken any more: every probe is acknowledged and reaches everyone who is subscribed,
+// at QoS 0 too.
+void SimCluster::check_probes(size_t chains_before) {
+  for (size_t i = chains_before; i < history_.chains().size(); ++i) {
+    const std::string& id = history_.chains()[i].client_id;
+    if (id != kTwin) violation(id + "'s session ended while nothing broke");
+  }
+  for (const MessageKey& key : probes_) {
+    const Published& probe = history_.published(key);
+    if (probe.qos != Qos::k0 && !probe.acked) violation("a probe was not acknowledged");
+    for (const Chain& chain : history_.chains()) {
+      if (!chain.alive || !chain.connected || chain.client_id == kTwin) continue;
+      const auto wants = [&](const Subscription& s) {
+        return s.suback && !s.ended && !s.filter.starts_with("$share/") &&
+               !(s.no_local && probe.client_id == chain.client_id) &&
+               oracle_matches(s.filter, probe.topic);
+      };
+      if (std::none_of(chain.subscriptions.begin(), chain.subscriptions.end(), wants)) continue;
+      if (!has(chain, key)) {
+        violation("a probe on " + probe.topic + " at QoS " +
+                  std::to_string(static_cast<int>(probe.qos)) + " did not reach " +
+                  chain.client_id);
+      }
+    }
+  }
+}
+
+void SimCluster::check_newcomer(const SimClient& late) {
+  if (!late.subscribed()) return violation("a newcomer waits for its SUBACK");
+  const Chain& chain = history_.chain(late.chain());
+  for (const MessageKey& key : probes_) {
+    const Published& probe = history_.published(key);
+    if (!probe.retain || !probe.acked) continue;
+    const auto is_it = [&](const Delivered& one) { return one.key == key && one.retain; };
+    if (std::none_of(chain.deliveries.begin(), chain.deliveries.end(), is_it)) {
+      violation("a newcomer did not get what is retained on " + probe.topic);
+    }
+  }
+}
+
+// Every hub holds the same routes and the same retained messages.
+void SimCluster::check_nodes_agree() {
+  std::set<uint64_t> routes, retained;
+  for (const auto& node : nodes_) {
+    routes.insert(node->hub().routes_digest());
+    retained.insert(node->hub().retained_digest());
+  }
+  if (routes.size() != 1) violation("the nodes' routes differ after healing");
+  if (retained.size() != 1) violation("the nodes' retained messages differ after healing");
+}
+
+void SimCluster::check_one_connection_each() {
+  std::map<std::string, int> connections;
+  for (const auto& node : nodes_) {
+    for (int worker = 0; worker < node->workers(); ++worker) {
+      node->broker(worker).for_each_session([&](const SessionInfo& session) {
+        if (session.conn) ++connections[std::string(session.client_id)];
+      });
+    }
+  }
+  for (const auto& [client_id, count] : connections) {
+    if (count > 1) violation("P4: " + client_id + " has " + std::to_string(count) + " connections");
+  }
+}
+
+}  // namespace shoal::sim
