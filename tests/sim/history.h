@@ -81,6 +81,10 @@ class History {
   Chain& chain(int index) { return chains_[static_cast<size_t>(index)]; }
   const std::vector<Chain>& chains() const { return chains_; }
 
+  // Whether nodes may be given up with what they did last unknown to the others.
+  void nodes_may_be_lost(bool lost) { may_lose_nodes_ = lost; }
+  bool may_lose_nodes() const { return may_lose_nodes_; }
+
   // A violation seen on the spot (a packet that must not come, for instance).
   void violation(std::string what) { violations_.push_back(std::move(what)); }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -89,6 +93,7 @@ class History {
   std::map<MessageKey, Published> published_;
   std::vector<Chain> chains_;
   std::vector<std::string> violations_;
+  bool may_lose_nodes_ = false;
 };
 
 }  // namespace shoal::sim

@@ -158,9 +158,8 @@ void SimClient::send(const Packet& packet) {
 }
 
 std::string will_topic_of(const std::string& client_id);
-// The topic that this client alone keeps a retained message on, and the one of all.
+// The topic that this client alone keeps a retained message on; others are everybody's.
 std::string retained_topic_of(int client);
-constexpr const char* kRetainedByAll = "r/all";
 
 // The payload of a message, and back: it names itself and proves that it came whole.
 std::string payload_of(const MessageKey& key);

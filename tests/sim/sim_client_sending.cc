@@ -93,10 +93,11 @@ bool SimClient::publish_now(const std::string& topic, Qos qos, bool retain) {
 
 void SimClient::publish_something() {
   Random& random = world_.random();
-  if (plan_.retains && random.one_in(4)) {
-    const bool is_own = !random.one_in(3);
-    publish_now(is_own ? retained_topic_of(number_) : kRetainedByAll,
-                static_cast<Qos>(1 + random.below(2)), true);
+  if (plan_.retains && random.one_in(3)) {
+    const bool is_own = random.one_in(2);
+    const std::string shared = "r/all/" + std::to_string(random.below(16));
+    publish_now(is_own ? retained_topic_of(number_) : shared, static_cast<Qos>(1 + random.below(2)),
+                true);
     return;
   }
   const std::string& topic = plan_.topics[random.below(plan_.topics.size())];

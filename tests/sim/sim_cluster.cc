@@ -40,6 +40,8 @@ SimCluster::SimCluster(const SimOptions& options)
       *kind = any_faults_ && random.one_in(2);
     }
   }
+  history_.nodes_may_be_lost(faults_.crashes || faults_.freezes || faults_.cuts ||
+                             faults_.isolations || faults_.splits);
   make_nodes();
   make_clients();
 }
