@@ -83,7 +83,10 @@ Outcome RaftGroup::on(ChangeMember event, Effects& out) {
   if (leads != Outcome::kDone && !(unsettled && is_leader())) return leads;
   if (promotee_ || is_transferring() || is_change_pending()) return Outcome::kBusy;
   if (!may_change(event.how, *configuration(), event.server)) return Outcome::kRefused;
-  if (event.how != How::kPromote) return submit_change(event.how, event.server, out);
+  // libraft looks at how far a learner is only when it gets further, so that one that lacks nothing
+  // would be given up where nothing is written.
+  const bool is_there = match(event.server) == log_.last();
+  if (event.how != How::kPromote || is_there) return submit_change(event.how, event.server, out);
   promotee_ = event.server;
   engine_update update;
   check_engine(engine_catch_up(engine_.get(), now_ms_, event.server.value, &update));

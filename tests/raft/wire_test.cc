@@ -94,7 +94,7 @@ TEST(Wire, RefusesWhatNoServerSays) {
   EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.prev_term = 0; })));
   EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.prev_term = 7; })));
   EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.entries[0].term = 0; })));
-  EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.entries[1].term = 7; })));
+  EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.entries[2].term = 5; })));
   EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.entries[3].payload = nullptr; })));
   EXPECT_TRUE(refused(8, changed([](AppendEntries& b) { b.entries[3].payload = text("no"); })));
   EXPECT_TRUE(refused(8, InstallSnapshot{{0, 0, 0, three_voters()}}));
