@@ -156,7 +156,7 @@ TEST_F(StateStoreTest, ARestartedReplicaGoesOnFromItsIndex) {
 
 constexpr StateStoreOptions kSmallBuffers{.write_buffer_bytes = 64 * 1024};
 
-TEST_F(Child, AppliesEntries) {
+TEST_F(DISABLED_Child, AppliesEntries) {
   auto store = StateStore::open(directory(), kSmallBuffers);
   ASSERT_TRUE(store.ok()) << store.status();
   const auto keys = (*store)->keys(1);
@@ -248,7 +248,7 @@ TEST_F(CopyTest, GivenUpLeavesNothing) {
   EXPECT_THAT(scan(*store_->keys(2), "", ""), IsEmpty());
 }
 
-TEST_F(Child, InstallsAndNeverFinishes) {
+TEST_F(DISABLED_Child, InstallsAndNeverFinishes) {
   auto store = StateStore::open(directory(), {});
   ASSERT_TRUE(store.ok()) << store.status();
   const auto old = (*store)->keys(2);
@@ -308,7 +308,7 @@ TEST_F(StateStoreTest, DamageIsAnErrorThatStays) {
   EXPECT_EQ((*opened)->flush(), first);
 }
 
-TEST_F(Child, FlushesWhatItMayNot) {
+TEST_F(DISABLED_Child, FlushesWhatItMayNot) {
   auto store = StateStore::open(directory(), {});
   ASSERT_TRUE(store.ok()) << store.status();
   const auto keys = (*store)->keys(1);

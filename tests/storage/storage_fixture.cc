@@ -16,8 +16,9 @@ constexpr const char* kReports = "SHOAL_TEST_CHILD_REPORTS";
 [[noreturn]] void become(const std::string& name, const std::string& directory, int reports) {
   setenv(kDirectory, directory.c_str(), 1);
   setenv(kReports, std::to_string(reports).c_str(), 1);
-  const std::string filter = "--gtest_filter=Child." + name;
-  execl("/proc/self/exe", "child", filter.c_str(), "--gtest_brief=1", nullptr);
+  const std::string filter = "--gtest_filter=DISABLED_Child." + name;
+  execl("/proc/self/exe", "child", filter.c_str(), "--gtest_also_run_disabled_tests",
+        "--gtest_brief=1", nullptr);
   _exit(127);
 }
 
