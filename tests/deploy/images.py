@@ -77,7 +77,7 @@ def build_broker(from_source):
     if [label_of(image) for image in BROKER] == [source, source + "-two"]:
         return
     print(f"building {BROKER[0]} from {'source' if from_source else BINARY.relative_to(ROOT)}", flush=True)
-    made = "shoal-test/broker:made"
+    made = f"shoal-test/broker:made-{os.getpid()}"
     if from_source:
         build_from_source(made)
     else:
