@@ -100,7 +100,7 @@ class Draining(unittest.TestCase):
             wait_until(lambda: nodes[0].metric("shoal_routes") > 0, 10, "its route known")
             nodes[1].ctl_text("drain", "--wait")
             self.assertIn("draining", nodes[1].get("/readyz")[1])
-            self.assertEqual(Client(nodes[1].mqtt_port, "late").connack, 0x88)
+            self.assertEqual(Client(nodes[1].mqtt_port, "late").connack, 0x9C)
             self.assertEqual(Client(nodes[1].mqtt_port, "late3", version="3.1.1").connack, 3)
             self.assertTrue(nodes[0].is_ready() and nodes[2].is_ready())
             wait_until(lambda: nodes[0].metric("shoal_routes") == 0, 10, "its routes withdrawn")
