@@ -55,6 +55,9 @@ TEST(BenchOptions, MistakesNameTheirFlag) {
       {{"bench", "pairs", "--duration", "10"}, "--duration"},
       {{"bench", "pairs", "-q", "5"}, "--qos"},
       {{"bench", "pairs", "--rate", "-1"}, "--rate"},
+      {{"bench", "pairs", "--topics", "2"}, "--topics"},
+      {{"bench", "pairs", "--topics", "9", "--filters", "8"}, "--topics"},
+      {{"bench", "fan-in", "--filters", "8"}, "--filters"},
   };
   for (const auto& row : rows) {
     const auto parsed = bench_options_of(static_cast<int>(row.words.size()), row.words.data());

@@ -1,6 +1,5 @@
 #include "node/client/bench/bench_client.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -9,9 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 namespace shoal::bench {
+
+Instant clock_now() {
+  return {std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)};
+}
 
 BenchClient::BenchClient(BenchEvents& events, uint32_t index, std::string client_id,
                          const BenchOptions& options)
@@ -19,18 +23,11 @@ BenchClient::BenchClient(BenchEvents& events, uint32_t index, std::string client
 
 BenchClient::~BenchClient() { close(); }
 
-bool BenchClient::open(const HostPort& endpoint, ssl_ctx_st* tls, int epoll) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found)) {
-    return false;
-  }
-  socket_ = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  const bool started = socket_ >= 0 && (connect(socket_, found->ai_addr, found->ai_addrlen) == 0 ||
-                                        errno == EINPROGRESS);
-  freeaddrinfo(found);
-  if (!started) {
+bool BenchClient::open(const Endpoint& endpoint, ssl_ctx_st* tls, int epoll) {
+  dialled_ = clock_now();
+  const auto* const address = reinterpret_cast<const sockaddr*>(&endpoint.address);
+  socket_ = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket_ < 0 || (connect(socket_, address, endpoint.size) != 0 && errno != EINPROGRESS)) {
     close();
     return false;
   }
@@ -220,29 +217,32 @@ void BenchClient::subscribe(const std::string& filter) {
   request.qos = options_.qos;
   append_subscription(request, list);
   Subscribe packet;
-  packet.packet_id = 1;
+  packet.packet_id = ++subscribe_id_;
   packet.subscriptions = SubscriptionList::of_valid(list);
   send(packet);
 }
 
-void BenchClient::set_topic(std::string topic) {
+void BenchClient::add_topic(std::string_view topic) {
   PublishHeader header;
   header.qos = options_.qos;
   header.packet_id = options_.qos == Qos::k0 ? 0 : 1;
   header.topic = topic;
   header.payload_size = options_.payload_bytes;
-  publish_.assign(encoded_size(header, options_.version) + options_.payload_bytes, 0x2E);
-  patch_ = encode(header, options_.version, publish_.data());
+  Template& made = templates_.emplace_back();
+  made.bytes.assign(encoded_size(header, options_.version) + options_.payload_bytes, 0x2E);
+  made.patch = encode(header, options_.version, made.bytes.data());
 }
 
 void BenchClient::publish(std::span<const uint8_t, kPayloadMin> head) {
+  Template& next = templates_[next_template_];
+  if (++next_template_ == templates_.size()) next_template_ = 0;
   if (options_.qos != Qos::k0) {
     next_id_ = next_id_ == UINT16_MAX ? 1 : static_cast<uint16_t>(next_id_ + 1);
-    patch_packet_id(publish_.data(), patch_, next_id_);
+    patch_packet_id(next.bytes.data(), next.patch, next_id_);
     ++unacknowledged;
   }
-  std::memcpy(publish_.data() + patch_.size, head.data(), head.size());
-  outgoing_.insert(outgoing_.end(), publish_.begin(), publish_.end());
+  std::memcpy(next.bytes.data() + next.patch.size, head.data(), head.size());
+  outgoing_.insert(outgoing_.end(), next.bytes.begin(), next.bytes.end());
 }
 
 std::ptrdiff_t BenchClient::transmit(const uint8_t* data, size_t size) {

@@ -6,9 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "node/client/bench/bench_options.h"
+#include "node/client/bench/endpoint.h"
 #include "node/codec/decode.h"
 #include "node/codec/encode.h"
 
@@ -18,6 +20,8 @@ struct ssl_st;
 namespace shoal::bench {
 
 class BenchClient;
+
+Instant clock_now();
 
 class BenchEvents {
  public:
@@ -40,13 +44,13 @@ class BenchClient {
   BenchClient& operator=(const BenchClient&) = delete;
 
   // Starts to connect; false if the system refuses at once. `tls`: null for plain TCP.
-  bool open(const HostPort& endpoint, ssl_ctx_st* tls, int epoll);
+  bool open(const Endpoint& endpoint, ssl_ctx_st* tls, int epoll);
   void close();
   void disconnect();  // DISCONNECT, then close
 
   void subscribe(const std::string& filter);
-  // The topic of all later publishes.
-  void set_topic(std::string topic);
+  // Publishes go to the topics added, in turn.
+  void add_topic(std::string_view topic);
   // `head` begins the payload, the rest is filler. Written with the next flush.
   void publish(std::span<const uint8_t, kPayloadMin> head);
   bool flush();  // false: the connection broke, on_lost was called
@@ -55,6 +59,7 @@ class BenchClient {
   void on_ready(uint32_t epoll_events, std::span<uint8_t> buffer);
 
   uint32_t index() const { return index_; }
+  Instant dialled() const { return dialled_; }
   bool is_open() const { return socket_ >= 0; }
   bool is_connected() const { return state_ == State::kConnected; }
 
@@ -82,6 +87,7 @@ class BenchClient {
   const uint32_t index_;
   const std::string client_id_;
   const BenchOptions& options_;
+  Instant dialled_;
   int socket_ = -1;
   int epoll_ = -1;
   ssl_st* tls_ = nullptr;
@@ -89,10 +95,15 @@ class BenchClient {
   bool watching_writable_ = false;
   std::vector<uint8_t> partial_;  // of a packet that has not come whole
   std::vector<uint8_t> outgoing_;
-  size_t sent_ = 0;               // of outgoing_
-  std::vector<uint8_t> publish_;  // a whole PUBLISH, patched for each
-  PublishPatch patch_;
-  uint16_t next_id_ = 0;
+  size_t sent_ = 0;  // of outgoing_
+  struct Template {
+    std::vector<uint8_t> bytes;  // a whole PUBLISH, patched for each
+    PublishPatch patch;
+  };
+  std::vector<Template> templates_;  // by topic
+  size_t next_template_ = 0;
+  uint16_t next_id_ = 0;  // of its publishes
+  uint16_t subscribe_id_ = 0;
 };
 
 }  // namespace shoal::bench

@@ -40,6 +40,12 @@ void add_options(CLI::App& app, BenchOptions& options, Raw& raw) {
       ->check(CLI::Range(1u, 100'000u));
   app.add_option("--subscribers", options.subscribers, "how many, of fan-out and shared")
       ->check(CLI::Range(1u, 100'000u));
+  app.add_option("--topics", options.topics, "of each publisher, taken in turn")
+      ->check(CLI::Range(1u, 1'000'000u));
+  app.add_option("--filters", options.filters,
+                 "pairs: wildcard filters of each subscriber, one for each topic of its publisher, "
+                 "the rest for none")
+      ->check(CLI::Range(1u, 65'535u));
   app.add_option("--clients", options.clients, "connections, of idle and connect")
       ->check(CLI::Range(1u, 10'000'000u));
   app.add_option("--connecting", options.connecting, "connections that are being made at once")
@@ -86,6 +92,15 @@ std::optional<ClientUsage> take_durations(const Raw& raw, BenchOptions& options)
   return std::nullopt;
 }
 
+std::optional<ClientUsage> check_topics(const BenchOptions& options) {
+  const bool is_pairs = options.pattern == Pattern::kPairs;
+  if (options.filters > 0 && !is_pairs) return ClientUsage{2, "--filters: only for pairs"};
+  if (options.filters > 0 ? options.filters < options.topics : is_pairs && options.topics > 1) {
+    return ClientUsage{2, "--topics: pairs with several need as many --filters or more"};
+  }
+  return std::nullopt;
+}
+
 std::optional<ClientUsage> finish(const Raw& raw, BenchOptions& options) {
   const auto pattern = kPatterns.find(options.pattern_name);
   if (pattern == kPatterns.end()) {
@@ -115,6 +130,7 @@ std::optional<ClientUsage> finish(const Raw& raw, BenchOptions& options) {
                                   options.subscribe_from)) {
     return usage;
   }
+  if (auto usage = check_topics(options)) return usage;
   if (options.pattern == Pattern::kPairs) options.subscribers = options.publishers;
   if (options.pattern == Pattern::kFanOut) options.publishers = 1;
   if (options.pattern == Pattern::kFanIn) options.subscribers = 1;

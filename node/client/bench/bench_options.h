@@ -32,6 +32,8 @@ struct BenchOptions {
   Qos qos = Qos::k0;
   uint32_t publishers = 100;
   uint32_t subscribers = 100;
+  uint32_t topics = 1;          // of each publisher, taken in turn
+  uint32_t filters = 0;         // pairs: wildcard filters of each subscriber; 0: its topic alone
   uint32_t clients = 1000;      // of idle and connect
   uint32_t connecting = 50;     // CONNECTs that wait for their CONNACK at once
   uint32_t payload_bytes = 16;  // at least kPayloadMin

@@ -25,8 +25,8 @@ struct LoadResult {
   uint64_t connects = 0;   // pattern connect: whole CONNECT to DISCONNECT turns
   uint64_t connected = 0;  // connections at the end
   uint64_t lost_connections = 0;
-  Verdict verdict;                              // of the whole run, warm-up included
-  Histogram latency;                            // of deliveries, or from dialling to CONNACK
+  Verdict verdict;    // of the whole run, warm-up included
+  Histogram latency;  // of deliveries; patterns idle and connect: from dialling to CONNACK
   std::optional<ProcessStats> cpu;              // spent by the broker while it was measured
   std::optional<int64_t> bytes_per_connection;  // pattern idle: growth of the broker's memory
 };
@@ -70,11 +70,13 @@ class Load final : public BenchEvents {
   void publish(Publisher& publisher, Instant due);
   void progress();
   void give_up_lost();
-  std::string topic_of(uint32_t publisher) const;
-  std::string filter_of(uint32_t subscriber) const;
+  std::string topic_of(uint32_t publisher, uint32_t number) const;
+  std::vector<std::string> filters_of(uint32_t subscriber) const;
+  void subscribe_all(const std::vector<BenchClient*>& clients);
   uint64_t deliveries_of_one() const;
 
   const BenchOptions options_;
+  std::vector<Endpoint> publish_to_, subscribe_from_;
   const std::string run_name_;  // so that runs do not meet each other's topics and sessions
   int epoll_ = -1;
   ssl_ctx_st* tls_ = nullptr;
@@ -82,7 +84,6 @@ class Load final : public BenchEvents {
   std::vector<std::unique_ptr<BenchClient>> subscribers_;
   std::vector<Publisher> publishers_;
   std::vector<std::unique_ptr<BenchClient>> others_;
-  std::vector<Instant> dialled_;             // others_, by index
   std::vector<std::vector<Sequence>> seen_;  // by subscriber (one for a group), by publisher
   std::deque<uint32_t> to_send_;
   uint32_t next_publisher_ = 0;
@@ -90,7 +91,8 @@ class Load final : public BenchEvents {
   uint64_t waiting_ = 0;  // for CONNACKs or SUBACKs
   bool measuring_ = false;
   bool stopping_ = false;
-  uint64_t shown_delivered_ = 0;
+  uint64_t arrived_ = 0;  // messages, warm-up included
+  uint64_t shown_ = 0;    // of what progress() counts
   std::optional<ProcessStats> stats_before_;
   LoadResult result_;
 };
