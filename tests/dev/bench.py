@@ -1,56 +1,87 @@
-"""`./dev bench`: what a message costs between nodes and within one, and what an idle connection takes.
+"""`./dev bench`: what a message and a connection cost, beside the floor of this machine and, with `compare`, beside peers.
 
-Load generator and nodes share this machine, so messages/s are a lower bound; CPU time a message is that of the nodes alone.
+Load generator and brokers share this machine, so figures are CPU time of the broker's processes, and what counts is their
+ratio within one run: all brokers run at once, and the loads go to them in turn.
 """
 import argparse
-import json
+import contextlib
+import statistics
 import subprocess
 import sys
 import time
 
+import bench_report
+import bench_rows
+import bench_soak
 import pieces
-from loopback import SHOAL, Failure, Loopback, local
+from brokers import Broker, Floor, Shoal, load
+from loopback import Failure
 
 
-def shoal_bench(here, pattern, *options):
-    """One run of `shoal bench`; its result, or a Failure with its words."""
-    pids = [word for pid in here.pids() for word in ("--pid", str(pid))]
-    done = subprocess.run([str(SHOAL), "bench", pattern, "--json", "--quiet", *map(str, options), *pids],
-                          capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0 or not done.stdout:
-        raise Failure(f"shoal bench {pattern} {options}: status {done.returncode}: {done.stderr}{done.stdout}")
-    return json.loads(done.stdout)
+class Figures:
+    """What was measured: by row and broker, a value a round."""
+
+    def __init__(self):
+        self.values = {}   # (row key, broker name) -> [value]
+        self.results = {}  # the same -> [whole result]
+        self.failures = []
+
+    def add(self, row, name, result):
+        self.values.setdefault((row.key, name), []).append(result[row.figure])
+        self.results.setdefault((row.key, name), []).append(result)
+
+    def median(self, row, name):
+        values = self.values.get((row.key, name))
+        return statistics.median(values) if values else None
+
+    def p99_us(self, row, name):
+        results = self.results.get((row.key, name), [])
+        return statistics.median(r["latency_us"]["p99"] for r in results) if results else None
+
+    def spread(self, row, name):
+        values = self.values[(row.key, name)]
+        return min(values), max(values)
 
 
-def across_nodes(seconds):
-    """Publisher on one node of three, subscriber on another."""
-    with Loopback("bench", 3) as here:
-        here.start_nodes()
-        for name, options in (("saturated", ["--window", 2000]), ("10,000/s", ["--rate", 10000])):
-            result = shoal_bench(here, "pairs", "--publish-to", local(1, "mqtt"), "--subscribe-from", local(2, "mqtt"),
-                                 "--publishers", 1, "--size", 16, "-q", 0, "--duration", f"{seconds}s", *options)
-            yield f"three nodes, 1 publisher to 1 subscriber on another, QoS 0, 16 B, {name}", result
+def measure(figures, row, broker, seconds):
+    try:
+        figures.add(row, broker.name, load(broker, row, seconds))
+    except (Failure, subprocess.SubprocessError, KeyError) as failure:
+        print(f"bench: {failure}", file=sys.stderr, flush=True)
+        figures.failures.append(f"{row.key} {broker.name}")
 
 
-def within_one_node(seconds):
-    with Loopback("bench", 1) as here:
-        here.start_nodes()
-        for qos in (0, 1):
-            result = shoal_bench(here, "pairs", "-e", local(1, "mqtt"), "--publishers", 100, "--size", 16, "-q", qos,
-                                 "--duration", f"{seconds}s")
-            yield f"one node, 100 pairs, QoS {qos}, 16 B", result
+def measure_round(figures, rows, make_brokers, seconds):
+    """Each load goes to all brokers, one after the other, before the next load."""
+    with contextlib.ExitStack() as stack:
+        brokers = [stack.enter_context(make()) for make in make_brokers]
+        for row in (r for r in rows if not r.is_memory):
+            for broker in brokers:
+                if not row.tls or broker.has_tls():
+                    measure(figures, row, broker, seconds)
+            print(bench_report.line(figures, row, [b.name for b in brokers]), flush=True)
+    # Memory that an earlier load left behind would be used again: each of these begins with a fresh process.
+    for row in (r for r in rows if r.is_memory):
+        for make in make_brokers:
+            with make() as broker:
+                if not row.tls or broker.has_tls():
+                    measure(figures, row, broker, 1)
+        print(bench_report.line(figures, row, [make().name for make in make_brokers]), flush=True)
 
 
-def idle(connections):
-    with Loopback("bench", 1) as here:
-        here.start_nodes()
-        return shoal_bench(here, "idle", "-e", local(1, "mqtt"), "--clients", connections, "--duration", "5s")
+def wanted_rows(rows, options):
+    return [row for row in rows if not options.rows or row.key in options.rows.split(",")]
 
 
-def messages_row(name, result):
-    latency = result.get("latency_us", {})
-    return (f"| {name} | {result['delivered'] / result['seconds']:,.0f} | {result.get('cpu_us_each', 0):.2f} | "
-            f"{latency.get('p50', 0):.0f} | {latency.get('p99', 0):.0f} | {result['lost']} |")
+def measure_all(figures, options, make_brokers):
+    rows = wanted_rows(bench_rows.one_node(options.connections), options)
+    cluster = wanted_rows(bench_rows.three_nodes(), options)
+    for number in range(options.rounds):
+        print(f"bench: round {number + 1} of {options.rounds}", flush=True)
+        measure_round(figures, rows, make_brokers, options.seconds)
+        if cluster:
+            measure_round(figures, cluster, [lambda: Shoal(nodes=3)], options.seconds)
+    return rows + cluster
 
 
 def micro():
@@ -64,39 +95,68 @@ def micro():
     return "".join(text)
 
 
-def measure(name, run, outcomes):
-    """Runs one part; a Failure is counted and lets the others run."""
-    started = time.monotonic()
-    try:
-        result, failed = run(), 0
-    except (Failure, subprocess.SubprocessError) as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        result, failed = None, 1
-    outcomes.append(pieces.Outcome(name, 1 - failed, failed, [], time.monotonic() - started))
-    return result
+def outcome_of(name, passed, failed, started):
+    return pieces.Outcome(name, passed, failed, [], time.monotonic() - started)
+
+
+def run_rows(options, make_brokers):
+    """Measures; the figures, the rows and the outcome."""
+    figures, started = Figures(), time.monotonic()
+    rows = measure_all(figures, options, make_brokers)
+    measured = len(figures.values)
+    return figures, rows, outcome_of("loads", measured, len(figures.failures), started)
+
+
+def bench(options):
+    figures, rows, outcome = run_rows(options, [Floor, Shoal])
+    text = bench_report.table(figures, rows, ["floor", "shoal"])
+    outcomes = [outcome]
+    if options.micro:
+        started = time.monotonic()
+        text += micro()
+        outcomes.append(outcome_of("micro-benchmarks", 1, 0, started))
+    return pieces.finish("bench", "./dev bench", outcomes, text)
+
+
+def compare(options):
+    peers = {"mosquitto": "/usr/sbin/mosquitto -c {conf}"}
+    for given in options.peer:
+        name, _, command = given.partition("=")
+        if not command:
+            raise Failure(f"--peer: expected NAME=COMMAND, got \"{given}\"")
+        peers[name] = command
+    makes = [Floor, Shoal] + [lambda n=n, c=c: Broker(n, c) for n, c in peers.items()]
+    figures, rows, outcome = run_rows(options, makes)
+    names = ["floor", "shoal", *peers]
+    bench_report.write_performance(figures, rows, names, options)
+    return pieces.finish("bench-compare", "./dev bench compare", [outcome], bench_report.table(figures, rows, names))
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="./dev bench")
+    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak"), default="rows",
+                        help="rows: Shoal beside the floor (default); compare: also beside peers, writes docs/performance.md; "
+                             "soak: churn of every kind, memory must be flat at the end")
+    parser.add_argument("--seconds", type=int, default=5, metavar="N", help="each load is measured for so long (5)")
+    parser.add_argument("--connections", type=int, default=10000, metavar="N", help="where memory is measured (10000)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rows: 1; compare: 3")
+    parser.add_argument("--rows", metavar="KEY,...", help="only these rows")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
+                        help="compare: one more broker; {port}, {dir} and {conf} are filled in")
+    parser.add_argument("--minutes", type=float, default=10, metavar="N", help="soak: how long (10)")
+    parser.add_argument("--no-micro", dest="micro", action="store_false", help="rows: leave the micro-benchmarks out")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (3 if options.what == "compare" else 1)
+    return options
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("--seconds", type=int, default=10, metavar="N", help="each load is measured for so long (10)")
-    parser.add_argument("--connections", type=int, default=10000, metavar="N", help="idle ones (10000)")
-    parser.add_argument("--no-micro", action="store_true", help="leave the micro-benchmarks out")
-    options = parser.parse_args()
-    outcomes, rows = [], []
-    for name, part in (("across nodes", across_nodes), ("within one node", within_one_node)):
-        for title, result in measure(name, lambda part=part: list(part(options.seconds)), outcomes) or []:
-            rows.append(messages_row(title, result))
-            print(rows[-1], flush=True)
-    figures = ("\n| load | messages/s | nodes' CPU us a message | latency p50 us | p99 us | lost |\n|---|---|---|---|---|---|\n"
-               + "\n".join(rows) + "\n")
-    memory = measure("idle connections", lambda: idle(options.connections), outcomes)
-    if memory:
-        line = f"One node, {memory['connected']:,} idle connections: {memory['bytes_per_connection']:,} bytes each (resident)."
-        print(line, flush=True)
-        figures += f"\n{line}\n"
-    if not options.no_micro:
-        figures += measure("micro-benchmarks", micro, outcomes) or ""
-    return pieces.finish("bench", "./dev bench", outcomes, figures)
+    options = parse()
+    try:
+        return {"rows": bench, "compare": compare, "soak": bench_soak.soak}[options.what](options)
+    except Failure as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
 
 
 pieces.on_interrupt(main)

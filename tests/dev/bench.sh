@@ -1,6 +1,15 @@
 #!/bin/bash
-# [--seconds N] [--connections N] [--no-micro]: cost of a message, of an idle connection; docs/evidence/bench.md
+# [compare|soak] [--rows KEY,...] [...]: cost of messages and connections, beside the floor or peers
 . tests/dev/common.sh
+
+# Debian's package starts a broker on 1883, which `./dev up` wants.
+need_peers() {
+  [[ -x /usr/sbin/mosquitto ]] && return
+  need peers
+  [[ ! -d /run/systemd/system ]] || as_root systemctl disable --now mosquitto
+}
+
 need build cluster
-build release shoal benches
+[[ ${1:-} != compare ]] || need_peers
+build release shoal floor benches
 exec "$python" tests/dev/bench.py "$@"
