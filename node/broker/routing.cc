@@ -64,13 +64,18 @@ void Core::route_shared(Publication& p, SharedGroup& group) {
   send_to_place(p, *place, std::move(attempt));
 }
 
-// To one member here. One that can take it at once comes first; of those that cannot, any.
+// To one member here. One that has little to do comes first, then one that can take it at once; of
+// those that cannot, any.
 bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view filter) {
-  const SharedMember* member = group.pick_member([this](SessionIndex index) {
+  const auto must_wait = [this](SessionIndex index) {
     Session& s = session_at(index);
     return !s.connection || !s.queue.empty() || !can_send(s);
+  };
+  const SharedMember* member = group.pick_member([&](SessionIndex index) {
+    return session_at(index).quota_used >= SharedGroup::kRow || must_wait(index);
   });
-  if (!member) member = group.pick_member([](SessionIndex) { return false; });
+  if (!member) member = group.pick_member_in_rows(must_wait);
+  if (!member) member = group.pick_member_in_rows([](SessionIndex) { return false; });
   if (!member) return false;
   Session& s = session_at(member->session);
   if (s.access && !s.access->may_receive(p.view.topic)) {

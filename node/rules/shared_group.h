@@ -42,6 +42,12 @@ class SharedGroup {
   // says which cannot take it now. Null: no member that is not skipped.
   template <class Skip>
   const SharedMember* pick_member(Skip&& skip);
+  // The same when all are busy: kRow messages to one member before the next has its turn, so that
+  // what a publisher sent together is acknowledged together. One message at a time to each would
+  // tear every publisher's batches to pieces, and each piece costs a read and a write.
+  template <class Skip>
+  const SharedMember* pick_member_in_rows(Skip&& skip);
+  static constexpr uint32_t kRow = 16;
 
   // The members here, in no particular order; those with a connection come first.
   std::span<const SharedMember> members() const { return members_; }
@@ -77,6 +83,7 @@ class SharedGroup {
   RouteWeight announced_;  // what the others know
   uint32_t online_ = 0;
   uint32_t next_ = 0;  // whose turn it is
+  uint32_t row_ = 0;   // the same, in kRow parts each
   WorkerIndex worker_;
 };
 
@@ -85,6 +92,20 @@ const SharedMember* SharedGroup::pick_member(Skip&& skip) {
   const uint32_t count = static_cast<uint32_t>(members_.size());
   if (const SharedMember* online = pick_in_turn(0, online_, skip)) return online;
   return pick_in_turn(online_, count, skip);
+}
+
+template <class Skip>
+const SharedMember* SharedGroup::pick_member_in_rows(Skip&& skip) {
+  const uint32_t count = online_ > 0 ? online_ : static_cast<uint32_t>(members_.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const SharedMember& member = members_[row_ / kRow % count];
+    if (!skip(member.session)) {
+      ++row_;
+      return &member;
+    }
+    row_ += kRow - row_ % kRow;
+  }
+  return nullptr;
 }
 
 template <class Skip>

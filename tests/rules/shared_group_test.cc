@@ -118,6 +118,29 @@ TEST_F(SharedGroupTest, MembersTakeTurns) {
   EXPECT_EQ(group.pick_member([](SessionIndex) { return true; }), nullptr);
 }
 
+TEST_F(SharedGroupTest, MembersTakeTurnsInRows) {
+  for (const SessionIndex session : {1, 2, 3}) router.subscribe(session, "$share/g/a", {});
+  router.set_online(3, false);
+  SharedGroup& group = *router.find_group("$share/g/a");
+  const auto nobody = [](SessionIndex) { return false; };
+  std::vector<SessionIndex> picks;
+  for (int i = 0; i < 20 * 16; ++i) picks.push_back(group.pick_member_in_rows(nobody)->session);
+  int changes = 0;
+  for (size_t i = 1; i < picks.size(); ++i) changes += picks[i] != picks[i - 1] ? 1 : 0;
+  EXPECT_EQ(changes, 19);
+  EXPECT_EQ(std::count(picks.begin(), picks.end(), 1u), 160);
+  EXPECT_EQ(std::count(picks.begin(), picks.end(), 3u), 0);
+
+  // A row ends where its member can take no more.
+  const SessionIndex first = group.pick_member_in_rows(nobody)->session;
+  const auto not_first = [&](SessionIndex session) { return session == first; };
+  EXPECT_NE(group.pick_member_in_rows(not_first)->session, first);
+  EXPECT_NE(group.pick_member_in_rows(nobody)->session, first);
+  EXPECT_EQ(group.pick_member_in_rows([](SessionIndex) { return true; }), nullptr);
+  for (const SessionIndex session : {1, 2}) router.set_online(session, false);
+  EXPECT_NE(group.pick_member_in_rows(nobody), nullptr);  // absent ones, when there are no others
+}
+
 TEST_F(SharedGroupTest, AMembersOptionsAreItsOwn) {  // [MQTT5-4.8.2-3]
   router.subscribe(1, "$share/g/a", {.qos = Qos::k2});
   router.subscribe(2, "$share/g/a", {.qos = Qos::k0, .identifier = 5});
