@@ -23,7 +23,8 @@ Worker::Worker(BrokerConfig config, uint64_t seed, WorkerWorld& world)
       broker_(std::move(config), seed),
       outgoing_(kWorkersMax),
       buffer_(kReadBufferBytes) {
-  poller_.add(wake_up_.fd(), EPOLLIN, EventTag::of_wake_up().value);
+  // Edge-triggered, and so never read: each signal is an edge, and its count cannot run over.
+  poller_.add(wake_up_.fd(), EPOLLIN | EPOLLET, EventTag::of_wake_up().value);
   for (size_t i = 0; i < world_.listeners.size(); ++i) listen_to(static_cast<uint16_t>(i));
 }
 
@@ -72,7 +73,7 @@ int Worker::timeout_ms() const {
 
 void Worker::on_ready(const epoll_event& event) {
   const EventTag tag{event.data.u64};
-  if (tag.is_wake_up()) return wake_up_.clear();
+  if (tag.is_wake_up()) return;
   if (tag.is_listener()) return accept_from(tag.listener());
   // A socket that an event before this one closed is found no more.
   if (Socket* const socket = sockets_.find(tag.socket())) on_socket(*socket, event.events);
