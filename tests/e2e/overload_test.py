@@ -1,0 +1,116 @@
+"""Too much at once: floods that subscribers do not keep up with, and a storm of clients beside those that are there."""
+import json
+import socket
+import struct
+import subprocess
+import time
+import unittest
+
+import harness
+from harness import SHOAL, Cluster, wait_until
+
+MIB = 1024 * 1024
+
+
+def text(value):
+    return struct.pack(">H", len(value)) + value.encode()
+
+
+def packet(first_byte, body):
+    length, size = b"", len(body)
+    while True:
+        size, low = size >> 7, size & 0x7F
+        length += bytes([low | (0x80 if size else 0)])
+        if not size:
+            return bytes([first_byte]) + length + body
+
+
+def receive(client, size):
+    answer = b""
+    while len(answer) < size:
+        answer += client.recv(size - len(answer))
+    return answer
+
+
+def connect(port, client_id):
+    """A 3.1.1 client."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=30)
+    client.sendall(packet(0x10, text("MQTT") + b"\x04\x02\x00\x00" + text(client_id)))
+    assert receive(client, 4) == b"\x20\x02\x00\x00"
+    return client
+
+
+def deaf_subscriber(port, topic, qos):
+    """Subscribes and then reads no more."""
+    client = connect(port, "deaf")
+    client.sendall(packet(0x82, b"\x00\x01" + text(topic) + bytes([qos])))
+    assert receive(client, 5) == b"\x90\x03\x00\x01" + bytes([qos])
+    return client
+
+
+def bench(port, *words):
+    return subprocess.Popen([SHOAL, "bench", *words, "-e", f"127.0.0.1:{port}", "--json", "--quiet"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def result_of(process):
+    out, error = process.communicate(timeout=300)
+    if not out:
+        raise AssertionError(f"shoal bench: status {process.returncode}: {error}")
+    return json.loads(out)
+
+
+def rss_bytes(node):
+    with open(f"/proc/{node.process.pid}/statm", encoding="ascii") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+class Overload(unittest.TestCase):
+    def test_qos_0_that_is_not_read_is_dropped_and_counted(self):
+        with Cluster(1) as (node,):
+            with deaf_subscriber(node.mqtt_port, "flood", 0):
+                before = rss_bytes(node)
+                flood = "x" * 1000
+                publisher = subprocess.Popen([SHOAL, "pub", "-p", str(node.mqtt_port), "-t", "flood", "-l"],
+                                             stdin=subprocess.PIPE, text=True)
+                for _ in range(40):  # MiB
+                    publisher.stdin.write((flood + "\n") * 1049)
+                publisher.stdin.close()
+                self.assertEqual(publisher.wait(120), 0)  # it was not slowed
+                wait_until(lambda: node.metric("shoal_messages_dropped_total", reason="output_full") > 0, 30,
+                           "drops are counted")
+                # One output's limit of 4 MiB, what the kernel's buffers hold is not ours.
+                self.assertLess(rss_bytes(node) - before, 16 * MIB)
+
+    def test_qos_1_that_is_not_read_slows_its_publisher(self):
+        with Cluster(1, options=["--max-queued", "1000"]) as (node,):
+            with deaf_subscriber(node.mqtt_port, "flood", 1), connect(node.mqtt_port, "publisher") as publisher:
+                before = rss_bytes(node)
+                for number in range(1, 3001):
+                    publisher.sendall(packet(0x32, text("flood") + struct.pack(">H", number) + b"x" * 100))
+                acknowledged = 0
+                publisher.settimeout(10)
+                with self.assertRaises(TimeoutError):
+                    while acknowledged < 3000:
+                        acknowledged += len(publisher.recv(65536)) / 4
+                # What was sent to the subscriber and what its queue holds; the rest has to wait.
+                self.assertGreaterEqual(acknowledged, 1000)
+                self.assertLess(acknowledged, 1500)
+                self.assertLess(node.metric("shoal_queued_messages"), 1500)
+                self.assertEqual(node.metric("shoal_messages_dropped_total"), 0)
+                self.assertLess(rss_bytes(node) - before, 16 * MIB)
+
+    def test_a_storm_of_clients_does_not_hold_up_those_that_are_there(self):
+        with Cluster(1) as (node,):
+            steady = bench(node.mqtt_port, "pairs", "--publishers", "10", "--rate", "500", "--duration", "8s")
+            time.sleep(3)
+            storm = result_of(bench(node.mqtt_port, "idle", "--clients", "4000", "--connecting", "4000",
+                                    "--duration", "1s"))
+            there = result_of(steady)
+            self.assertEqual(storm["connected"], 4000)
+            self.assertEqual((there["lost"], there["duplicated"], there["out_of_order"]), (0, 0, 0))
+            # Clients that came at once wait for each other; who is there waits for a turn's share of them.
+            self.assertLess(there["latency_us"]["p99"], storm["latency_us"]["p99"])
+
+
+harness.main()
