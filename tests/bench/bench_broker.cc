@@ -9,8 +9,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "node/broker/broker.h"
-#include "node/codec/encode.h"
+#include "tests/bench/broker_fixture.h"
 
 namespace {
 size_t g_allocations = 0;
@@ -28,79 +27,7 @@ size_t g_allocations = 0;
 namespace shoal {
 namespace {
 
-class Bench {
- public:
-  explicit Bench(ProtocolVersion version) : version_(version), broker_({}, 1) {
-    broker_.on_mail(AckUntil{Instant::never()}, now_);
-  }
-
-  ConnId connect(const std::string& client_id) {
-    const ConnId conn = broker_.on_accept({}, now_);
-    Connect packet;
-    packet.version = version_;
-    packet.client_id = client_id;
-    packet.clean_start = true;
-    send(conn, packet);
-    broker_.on_credentials(conn, {}, now_);
-    broker_.on_mail(ClaimAnswer{.conn = conn, .client_id = client_id}, now_);
-    end_turn();
-    return conn;
-  }
-  void subscribe(ConnId conn, const std::string& filter, Qos qos) {
-    std::vector<uint8_t> list;
-    append_subscription({.filter = filter, .qos = qos}, list);
-    Subscribe packet;
-    packet.packet_id = 1;
-    packet.subscriptions = SubscriptionList::of_valid(list);
-    send(conn, packet);
-    end_turn();
-    broker_.on_mail(RoutesSynced{UINT64_MAX / 2}, now_);
-    end_turn();
-  }
-  template <class Packet>
-  void send(ConnId conn, const Packet& packet) {
-    std::vector<uint8_t> bytes;
-    encode_to(bytes, packet, version_);
-    broker_.on_bytes(conn, bytes, now_);
-  }
-  void bytes(ConnId conn, std::span<const uint8_t> bytes) { broker_.on_bytes(conn, bytes, now_); }
-  // Returns how many bytes were written.
-  size_t end_turn() {
-    size_t written = 0;
-    Effects& effects = broker_.end_turn(now_);
-    for (const ConnId conn : effects.dirty) {
-      Output& output = broker_.output(conn);
-      written += output.bytes();
-      output.consume(output.bytes());
-    }
-    if (effects.more) broker_.on_more(now_);
-    now_.mono = now_.mono + Duration{1000};
-    return written;
-  }
-  Broker& broker() { return broker_; }
-
- private:
-  ProtocolVersion version_;
-  Now now_{Instant{1'000'000'000'000}, 1'700'000'000'000};
-  Broker broker_;
-};
-
 ProtocolVersion version_of(int64_t n) { return static_cast<ProtocolVersion>(n); }
-
-std::vector<uint8_t> publishes(ProtocolVersion version, const std::string& topic, Qos qos,
-                               size_t payload_size, uint16_t count) {
-  const std::string payload(payload_size, 'x');
-  std::vector<uint8_t> bytes;
-  for (uint16_t i = 1; i <= count; ++i) {
-    Publish packet;
-    packet.topic = topic;
-    packet.qos = qos;
-    packet.packet_id = qos == Qos::k0 ? 0 : i;
-    packet.payload = bytes_of(payload);
-    encode_to(bytes, packet, version);
-  }
-  return bytes;
-}
 
 void report(benchmark::State& state, size_t delivered, size_t allocations) {
   state.SetItemsProcessed(static_cast<int64_t>(delivered));
@@ -124,19 +51,12 @@ void BM_Pairs(benchmark::State& state) {
     bench.subscribe(subscribers.back(), topic, qos);
     batches.push_back(publishes(version, topic, qos, static_cast<size_t>(state.range(2)), window));
   }
-  std::vector<uint8_t> acks(4u * window);
   uint32_t next_id = 0;
   const auto round = [&] {
     for (int i = 0; i < kPairs; ++i) bench.bytes(publishers[i], batches[i]);
     bench.end_turn();
     if (qos == Qos::k0) return;
-    for (uint16_t i = 0; i < window; ++i) {
-      const uint32_t id = (next_id + i) % 65'535 + 1;
-      acks[4u * i] = 0x40;
-      acks[4u * i + 1] = 2;
-      acks[4u * i + 2] = static_cast<uint8_t>(id >> 8);
-      acks[4u * i + 3] = static_cast<uint8_t>(id);
-    }
+    const auto acks = pubacks(next_id, window);
     next_id += window;
     for (int i = 0; i < kPairs; ++i) bench.bytes(subscribers[i], acks);
     bench.end_turn();
@@ -199,17 +119,10 @@ void BM_Shared(benchmark::State& state) {
   }
   const auto batch = publishes(ProtocolVersion::kMqtt5, "t", Qos::k1, 16, 1);
   uint32_t next_id = 0;
-  std::vector<uint8_t> acks(4u * 20);
   const auto round = [&] {
     for (const ConnId publisher : publishers) bench.bytes(publisher, batch);
     bench.end_turn();
-    for (uint32_t i = 0; i < 20; ++i) {
-      const uint32_t id = (next_id + i) % 65'535 + 1;
-      acks[4 * i] = 0x40;
-      acks[4 * i + 1] = 2;
-      acks[4 * i + 2] = static_cast<uint8_t>(id >> 8);
-      acks[4 * i + 3] = static_cast<uint8_t>(id);
-    }
+    const auto acks = pubacks(next_id, 20);
     next_id += 20;
     for (const ConnId member : members) bench.bytes(member, acks);
     bench.end_turn();

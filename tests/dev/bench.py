@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import bench_instructions
 import bench_report
 import bench_rows
 import bench_soak
@@ -27,7 +28,7 @@ class Figures:
         self.failures = []
 
     def add(self, row, name, result):
-        self.values.setdefault((row.key, name), []).append(result[row.figure])
+        self.values.setdefault((row.key, name), []).append(row.value_of(result))
         self.results.setdefault((row.key, name), []).append(result)
 
     def median(self, row, name):
@@ -134,9 +135,10 @@ def compare(options):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak"), default="rows",
+    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak", "instructions"), default="rows",
                         help="rows: Shoal beside the floor (default); compare: also beside peers, writes docs/performance.md; "
-                             "soak: churn of every kind, memory must be flat at the end")
+                             "soak: churn of every kind, memory must be flat at the end; "
+                             "instructions: of the publish path, counted by callgrind")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="each load is measured for so long (5)")
     parser.add_argument("--connections", type=int, default=10000, metavar="N", help="where memory is measured (10000)")
     parser.add_argument("--rounds", type=int, metavar="N", help="rows: 1; compare: 3")
@@ -153,7 +155,8 @@ def parse():
 def main():
     options = parse()
     try:
-        return {"rows": bench, "compare": compare, "soak": bench_soak.soak}[options.what](options)
+        return {"rows": bench, "compare": compare, "soak": bench_soak.soak,
+                "instructions": bench_instructions.count}[options.what](options)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

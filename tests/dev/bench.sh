@@ -1,5 +1,5 @@
 #!/bin/bash
-# [compare|soak] [--rows KEY,...] [...]: cost of messages and connections, beside the floor or peers
+# [compare|soak|instructions] [...]: cost of messages and connections, beside the floor or peers
 . tests/dev/common.sh
 
 # Debian's package starts a broker on 1883, which `./dev up` wants.
@@ -11,5 +11,6 @@ need_peers() {
 
 need build cluster
 [[ ${1:-} != compare ]] || need_peers
-build release shoal floor benches
+[[ ${1:-} != instructions ]] || need profile
+build release shoal floor publish_path benches
 exec "$python" tests/dev/bench.py "$@"

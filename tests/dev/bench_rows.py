@@ -22,11 +22,15 @@ class Row:
 
     @property
     def is_memory(self):
-        return self.figure == "bytes_per_connection"
+        return self.figure != "cpu_us_each"
 
     @property
     def unit(self):
         return "bytes" if self.is_memory else "us"
+
+    def value_of(self, result):
+        """A node's share, where the figure is of all processes."""
+        return result[self.figure] / (self.nodes if self.figure == "rss_bytes" else 1)
 
     def is_met(self, value, floor):
         if self.absolute:
@@ -34,7 +38,7 @@ class Row:
         return floor is None or value <= self.multiple * floor
 
     def wanted(self):
-        return f"{self.absolute:,g} {self.unit}" if self.absolute else f"{self.multiple:g}x"
+        return f"{self.absolute:,.10g} {self.unit}" if self.absolute else f"{self.multiple:g}x"
 
 
 def pairs(key, title, options, multiple, **more):
@@ -81,4 +85,6 @@ def three_nodes():
               absolute=50, nodes=3, p99_us=3000),
         Row("cluster-one", "three nodes, 1 pair, QoS 0, 16 B, window 2000", "pairs", "--publishers 1 --window 2000 -q 0",
             absolute=3, nodes=3),
+        Row("cluster-idle", "idle node of a cluster of three, RSS", "idle", "--clients 1", absolute=30 * 1024 * 1024,
+            figure="rss_bytes", nodes=3),
     ]

@@ -23,6 +23,7 @@ packages_of() {
       openssl e2fsprogs iproute2 util-linux ;;
     e2e) echo python3-paho-mqtt mosquitto-clients libpaho-mqtt-dev libmosquitto-dev nodejs node-mqtt ;;
     peers) echo mosquitto ;;
+    profile) echo valgrind ;;
     *) echo "dev: no package group '$1'" >&2; return 1 ;;
   esac
 }
