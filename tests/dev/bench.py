@@ -35,6 +35,10 @@ class Figures:
         values = self.values.get((row.key, name))
         return statistics.median(values) if values else None
 
+    def floor(self, row):
+        values = self.values.get((row.floor_key, "floor"))
+        return statistics.median(values) if values else None
+
     def p99_us(self, row, name):
         results = self.results.get((row.key, name), [])
         return statistics.median(r["latency_us"]["p99"] for r in results) if results else None

@@ -18,7 +18,7 @@ def number(value):
 
 def multiple_of(figures, row, name):
     """Of the floor; None where one of the two is missing."""
-    value, floor = figures.median(row, name), figures.median(row, "floor")
+    value, floor = figures.median(row, name), figures.floor(row)
     return value / floor if value is not None and floor else None
 
 
@@ -36,8 +36,10 @@ def verdict(figures, row):
     value = figures.median(row, "shoal")
     if value is None:
         return "not measured"
+    if not row.absolute and figures.floor(row) is None:
+        return "no floor in this run"
     p99 = figures.p99_us(row, "shoal") if row.p99_us else None
-    is_met = row.is_met(value, figures.median(row, "floor")) and (p99 is None or p99 <= row.p99_us)
+    is_met = row.is_met(value, figures.floor(row)) and (p99 is None or p99 <= row.p99_us)
     tail = f", p99 {p99 / 1000:.1f} ms" if p99 is not None else ""
     return ("met" if is_met else "not met") + tail
 
@@ -45,7 +47,8 @@ def verdict(figures, row):
 def table(figures, rows, names):
     """Markdown: a row a load, a column a broker."""
     lines = ["\nMicroseconds of CPU a delivered message (connects: a connect), or bytes of resident memory a connection; "
-             "in brackets the multiple of the floor in the same run.\n",
+             "in brackets the multiple of the floor in the same run. TLS and clusters are compared with the floor of "
+             "the same load without.\n",
              "| load | " + " | ".join(names) + " | wanted of shoal | |",
              "|---|" + "---|" * (len(names) + 2)]
     for row in rows:
@@ -77,7 +80,9 @@ def machine():
     load = pathlib.Path("/proc/loadavg").read_text().split()[0]
     return (f"- Processor: {cpu.get('model name', 'unknown')}, {cores} cores; memory {memory:,} MiB\n"
             f"- Kernel: {platform.system()} {platform.release()}; compiler: {compiler}\n"
-            f"- Load average at the end: {load} (the brokers' and the generator's own included)\n")
+            f"- Load average at the end: {load} (the brokers' and the generator's own included)\n"
+            + ("- Other work kept this machine busy: CPU times vary by a third, and latencies are those of waiting for a core\n"
+               if float(load) > 3 * cores else ""))
 
 
 def bars(rows, names, figures):
@@ -121,8 +126,9 @@ def write_performance(figures, rows, names, options):
     date = datetime.datetime.now(datetime.timezone.utc)
     PAGE.write_text(
         "# Performance\n\n"
-        f"Written by `./dev bench compare` on {date:%Y-%m-%d}, commit {pieces.commit()}: {options.rounds} rounds of "
-        f"{options.seconds} s a load, medians. [What the figures are made of](hot-path.md) explains them.\n\n"
+        f"Written by `./dev bench compare` on {date:%Y-%m-%d}, commit {pieces.commit()}: medians of {options.rounds} "
+        f"round{'s' if options.rounds > 1 else ''} of {options.seconds} s a load. "
+        "[What the figures are made of](hot-path.md) explains them.\n\n"
         + machine() +
         "\nGenerator and brokers share the cores, all brokers run at once and the loads go to them in turn. The floor is "
         "`tests/bench/floor`: one epoll loop that forwards and does nothing else.\n"

@@ -105,7 +105,9 @@ bool Load::connect_all(std::vector<BenchClient*> clients) {
     if (!result_.problem.empty()) return false;
     if (clock_now() - start >
         kSetUpPatience * (1 + static_cast<int64_t>(clients.size()) / 10'000)) {
-      result_.problem = std::to_string(waiting_) + " connections got no CONNACK";
+      result_.problem = "in " + std::to_string((clock_now() - start).to_seconds()) + " s " +
+                        std::to_string(opened - waiting_) + " of " +
+                        std::to_string(clients.size()) + " connections got their CONNACK";
       return false;
     }
   }
