@@ -31,6 +31,9 @@ void Hub::on_command(uint64_t token, const HubCommand& command, Now now) {
 void Hub::on_figures(const OwnFigures& figures) { core_->on_figures(figures); }
 HubEffects& Hub::effects() { return core_->effects(); }
 HubStatus Hub::status(Now now) const { return core_->status(now); }
+RetainedTree::Portion Hub::retained(std::string_view filter, std::string_view after, Now now) {
+  return core_->retained().match(filter, after, now);
+}
 void Hub::check_invariants() const { core_->check_invariants(); }
 uint64_t Hub::retained_digest() const { return core_->retained().tree().digest(); }
 uint64_t Hub::routes_digest() const { return core_->routes().digest_of_all(); }

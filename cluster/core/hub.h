@@ -17,6 +17,7 @@
 #include "cluster/core/hub_status.h"
 #include "cluster/core/stored_state.h"
 #include "cluster/core/wire.h"
+#include "node/rules/retained_tree.h"
 #include "shoal/limits.h"
 #include "shoal/peers.h"
 #include "shoal/types.h"
@@ -83,6 +84,8 @@ class Hub {
 
   HubEffects& effects();
   HubStatus status(Now now) const;
+  // The next retained messages for a plain filter behind the topic `after`, as this node has them.
+  RetainedTree::Portion retained(std::string_view filter, std::string_view after, Now now);
   // Walks everything: for tests and the simulator.
   void check_invariants() const;
   // A digest of all routes as this hub knows them, its own and the others', the same on every node

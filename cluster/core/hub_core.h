@@ -49,6 +49,7 @@ class HubCore {
   void check_invariants() const;
   const Routes& routes() const { return routes_; }
   const Retained& retained() const { return retained_; }
+  Retained& retained() { return retained_; }
 
  private:
   // What a peer's acknowledgement of a frame is for: kLeaveToken, or a retained write.

@@ -49,6 +49,9 @@ class Retained {
   // A copy is still to come.
   bool is_copying() const { return !to_copy_.empty(); }
   const RetainedTree& tree() const { return tree_; }
+  RetainedTree::Portion match(std::string_view filter, std::string_view after, Now now) {
+    return tree_.match(filter, after, {}, now.mono);
+  }
   uint64_t dropped() const { return dropped_; }
 
  private:

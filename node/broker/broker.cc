@@ -33,6 +33,9 @@ const BrokerCounters& Broker::counters() { return core_->counters(); }
 void Broker::for_each_session(const std::function<void(const SessionInfo&)>& visit) {
   core_->for_each_session(visit);
 }
+void Broker::for_each_subscription(std::string_view client_id, const SubscriptionVisit& visit) {
+  core_->for_each_subscription(client_id, visit);
+}
 void Broker::check_invariants() { core_->check_invariants(); }
 
 }  // namespace shoal

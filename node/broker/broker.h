@@ -23,6 +23,7 @@
 #include "node/broker/counters.h"
 #include "node/broker/effects.h"
 #include "node/broker/output.h"
+#include "node/rules/subscription.h"
 #include "shoal/access.h"
 #include "shoal/limits.h"
 #include "shoal/peers.h"
@@ -101,6 +102,10 @@ class Broker {
 
   const BrokerCounters& counters();
   void for_each_session(const std::function<void(const SessionInfo&)>& visit);
+  // Of one client, or of all where `client_id` is empty.
+  using SubscriptionVisit = std::function<void(std::string_view client_id, std::string_view filter,
+                                               const SubscriptionOptions& options)>;
+  void for_each_subscription(std::string_view client_id, const SubscriptionVisit& visit);
   // Walks everything: for tests and the simulator.
   void check_invariants();
 

@@ -368,6 +368,19 @@ void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit
   });
 }
 
+void Core::for_each_subscription(std::string_view client_id,
+                                 const Broker::SubscriptionVisit& visit) {
+  const auto visit_those_of = [&](const Session& s) {
+    if (s.ended) return;
+    router_.for_each_subscription(s.index,
+                                  [&](std::string_view filter, const SubscriptionOptions& options) {
+                                    visit(s.client_id, filter, options);
+                                  });
+  };
+  if (client_id.empty()) return sessions_.for_each(visit_those_of);
+  if (const Session* const s = find_session(client_id)) visit_those_of(*s);
+}
+
 const BrokerCounters& Core::counters() {
   counters_.connections_now = connections_.size();
   counters_.sessions_now = sessions_.size();

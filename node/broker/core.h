@@ -107,6 +107,7 @@ class Core {
   void publish_system(std::string_view topic, std::string_view payload, Now now);
   const BrokerCounters& counters();
   void for_each_session(const std::function<void(const SessionInfo&)>& visit);
+  void for_each_subscription(std::string_view client_id, const Broker::SubscriptionVisit& visit);
   void check_invariants();
 
  private:

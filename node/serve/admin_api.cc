@@ -2,14 +2,14 @@
 
 #include <sys/resource.h>
 
-#include <atomic>
 #include <boost/json.hpp>
 #include <charconv>
-#include <mutex>
 #include <numeric>
 #include <utility>
 
 #include "node/runtime/clock.h"
+#include "node/serve/gathering.h"
+#include "node/serve/json_response.h"
 #include "node/serve/metrics.h"
 #include "node/serve/process_memory.h"
 
@@ -17,17 +17,6 @@ namespace shoal {
 namespace {
 
 namespace json = boost::json;
-
-// A list of a million sessions would be made in each worker's turn.
-constexpr size_t kSessionsMax = 10'000;
-
-AdminResponse json_response(const json::value& value, int status = 200) {
-  return {status, json::serialize(value) + "\n", "application/json"};
-}
-
-AdminResponse error_response(int status, std::string why) {
-  return json_response({{"error", std::move(why)}}, status);
-}
 
 std::string hex(uint64_t value) {
   char text[17];
@@ -70,44 +59,6 @@ json::object json_of(const HubStatus& status) {
           {"members", std::move(members)}};
 }
 
-json::object json_of(const SessionInfo& session, WorkerIndex worker) {
-  return {{"client", session.client_id},
-          {"user", session.user},
-          {"address", session.address},
-          {"connected", static_cast<bool>(session.conn)},
-          {"subscriptions", session.subscriptions},
-          {"queued", session.queued},
-          {"inflight", session.inflight},
-          {"worker", worker}};
-}
-
-// Gathers what each worker says, and answers when the last has.
-template <class Part>
-class Gathering {
- public:
-  using Done = std::function<void(std::vector<Part>)>;
-
-  // `part` runs on each worker's thread, `done` on that of the last one.
-  static void start(const std::vector<std::unique_ptr<Worker>>& workers,
-                    std::function<Part(Worker&)> part, Done done) {
-    auto self = std::make_shared<Gathering>();
-    self->parts_.resize(workers.size());
-    self->left_ = workers.size();
-    self->done_ = std::move(done);
-    for (size_t i = 0; i < workers.size(); ++i) {
-      workers[i]->post(WorkerTask([self, part, i](Worker& worker) {
-        self->parts_[i] = part(worker);
-        if (--self->left_ == 0) self->done_(std::move(self->parts_));
-      }));
-    }
-  }
-
- private:
-  std::vector<Part> parts_;
-  std::atomic<size_t> left_{0};
-  Done done_;
-};
-
 }  // namespace
 
 AdminApi::AdminApi(RunningNode& node)
@@ -119,6 +70,8 @@ AdminApi::AdminApi(RunningNode& node)
               {"/v1/members", {"GET", false, &AdminApi::members}},
               {"/v1/sessions", {"GET", false, &AdminApi::sessions}},
               {"/v1/clients", {"GET", false, &AdminApi::clients}},
+              {"/v1/subscriptions", {"GET", false, &AdminApi::subscriptions}},
+              {"/v1/retained", {"GET", false, &AdminApi::retained}},
               {"/v1/drain", {"POST", false, &AdminApi::drain}},
               {"/v1/leave", {"POST", false, &AdminApi::leave}},
               {"/v1/remove", {"POST", false, &AdminApi::remove}},
@@ -159,23 +112,6 @@ void AdminApi::members(const AdminRequest&, AdminAnswer answer) {
   node_.hub().run_task([answer = std::move(answer)](HubThread& self) {
     answer(json_response(json_of(self.hub().status(now()))));
   });
-}
-
-void AdminApi::sessions(const AdminRequest&, AdminAnswer answer) {
-  const auto part = [](Worker& worker) {
-    json::array list;
-    worker.broker().for_each_session([&](const SessionInfo& session) {
-      if (list.size() < kSessionsMax) list.push_back(json_of(session, worker.index()));
-    });
-    return list;
-  };
-  Gathering<json::array>::start(node_.workers(), part,
-                                [answer = std::move(answer)](std::vector<json::array> parts) {
-                                  json::array all;
-                                  for (const json::array& list : parts)
-                                    all.insert(all.end(), list.begin(), list.end());
-                                  answer(json_response({{"sessions", std::move(all)}}));
-                                });
 }
 
 // How many are connected now; the figures of `members` are a second old.

@@ -1,7 +1,8 @@
 // What a node answers on its admin address.
 //
 //   GET  /livez /readyz /metrics                for anyone
-//   GET  /v1/members /v1/sessions /v1/clients   JSON; these and what follows for the trusted only
+//   GET  /v1/members /v1/clients /v1/sessions   JSON; these and what follows for the trusted only
+//        /v1/subscriptions[?client=ID] /v1/retained[?filter=FILTER]
 //   POST /v1/drain?rate=N /v1/leave /v1/remove?node=NODE /v1/kick?client=ID
 #pragma once
 
@@ -34,6 +35,8 @@ class AdminApi {
   void members(const AdminRequest& request, AdminAnswer answer);
   void sessions(const AdminRequest& request, AdminAnswer answer);
   void clients(const AdminRequest& request, AdminAnswer answer);
+  void subscriptions(const AdminRequest& request, AdminAnswer answer);
+  void retained(const AdminRequest& request, AdminAnswer answer);
   void drain(const AdminRequest& request, AdminAnswer answer);
   void leave(const AdminRequest& request, AdminAnswer answer);
   void remove(const AdminRequest& request, AdminAnswer answer);

@@ -172,6 +172,22 @@ class AcrossNodes(unittest.TestCase):
         for name in ("n1", "n2", "n3"):
             self.assertIn(name, text)
 
+    def test_lists_of_subscriptions_and_retained_messages(self):
+        self.client(0, "lister").subscribe("listed/+/x", 1)
+        self.client(1, "listed-keeper").publish("listed/a", "12345", 1, retain=True)
+        listed = self.nodes[0].ctl("subscriptions", "lister")
+        self.assertEqual([(row["client"], row["filter"], row["qos"]) for row in listed["subscriptions"]],
+                         [("lister", "listed/+/x", 1)])
+        self.assertFalse(listed["truncated"])
+        self.assertEqual(self.nodes[1].ctl("subscriptions", "lister")["subscriptions"], [])
+        self.assertIn("listed/+/x", self.nodes[0].ctl_text("subscriptions"))
+        for node in self.nodes:
+            kept = node.ctl("retained", "listed/#")["retained"]
+            self.assertEqual([(row["topic"], row["qos"], row["bytes"]) for row in kept], [("listed/a", 1, 5)])
+            self.assertIn("listed/a", node.ctl_text("retained"))
+        for wrong in ("listed/#/x", "$share/g/listed"):
+            self.assertIn("filter", self.nodes[0].ctl_text("retained", wrong, check=False))
+
     def test_kick_and_sessions(self):
         client = harness.raw_connect(self.nodes[0].mqtt_port, "kicked")
         listed = self.nodes[0].ctl_text("sessions")

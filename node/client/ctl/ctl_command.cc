@@ -30,6 +30,7 @@ int fail(const std::string& text) {
 
 std::string text_of(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
+  if (value.is_null()) return "-";
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_double()) {
     char text[32];
@@ -57,6 +58,15 @@ constexpr Column kSessionColumns[] = {{"CLIENT", "client"},
                                       {"QUEUED", "queued"},
                                       {"IN FLIGHT", "inflight"}};
 
+constexpr Column kSubscriptionColumns[] = {{"CLIENT", "client"},
+                                           {"FILTER", "filter"},
+                                           {"QOS", "qos"},
+                                           {"NO LOCAL", "no_local"},
+                                           {"RETAIN AS PUBLISHED", "retain_as_published"},
+                                           {"IDENTIFIER", "identifier"}};
+constexpr Column kRetainedColumns[] = {
+    {"TOPIC", "topic"}, {"QOS", "qos"}, {"BYTES", "bytes"}, {"EXPIRES IN s", "expires_in_s"}};
+
 template <size_t N>
 void print_table(const json::array& rows, const Column (&columns)[N]) {
   std::vector<std::vector<std::string>> cells(1);
@@ -77,6 +87,13 @@ void print_table(const json::array& rows, const Column (&columns)[N]) {
   }
 }
 
+template <size_t N>
+void print_list(const json::value& answer, const char* name, const Column (&columns)[N]) {
+  const json::array& rows = answer.at(name).as_array();
+  print_table(rows, columns);
+  if (answer.at("truncated").as_bool()) std::printf("only the first %zu\n", rows.size());
+}
+
 struct Request {
   const char* method;
   std::string target;
@@ -85,6 +102,10 @@ struct Request {
 Request request_of(const CtlOptions& options) {
   switch (options.verb) {
     case Verb::kSessions: return {"GET", "/v1/sessions"};
+    case Verb::kSubscriptions:
+      return {"GET", "/v1/subscriptions?client=" + ctl::percent_encoded(options.subject)};
+    case Verb::kRetained:
+      return {"GET", "/v1/retained?filter=" + ctl::percent_encoded(options.subject)};
     case Verb::kDrain: return {"POST", "/v1/drain?rate=" + std::to_string(options.per_second)};
     case Verb::kLeave: return {"POST", "/v1/leave"};
     case Verb::kRemove: return {"POST", "/v1/remove?node=" + ctl::percent_encoded(options.subject)};
@@ -100,7 +121,11 @@ void print(const CtlOptions& options, const json::value& answer) {
       std::printf("not ready: %s\n", text_of(answer.at("reason")).c_str());
     }
   } else if (options.verb == Verb::kSessions) {
-    print_table(answer.at("sessions").as_array(), kSessionColumns);
+    print_list(answer, "sessions", kSessionColumns);
+  } else if (options.verb == Verb::kSubscriptions) {
+    print_list(answer, "subscriptions", kSubscriptionColumns);
+  } else if (options.verb == Verb::kRetained) {
+    print_list(answer, "retained", kRetainedColumns);
   } else {
     std::printf("%s\n", text_of(answer.at("done")).c_str());
   }

@@ -34,6 +34,10 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   };
   verb("members", "the nodes of the cluster, as this one sees them", Verb::kMembers);
   verb("sessions", "this node's sessions", Verb::kSessions);
+  verb("subscriptions", "the subscriptions of this node's sessions", Verb::kSubscriptions)
+      ->add_option("client", options.subject, "only those of this client id");
+  verb("retained", "retained messages, without their payloads", Verb::kRetained)
+      ->add_option("filter", options.subject, "only of topics that it matches; else all but $SYS");
   CLI::App* const drain = verb("drain", "not ready any more; clients are closed", Verb::kDrain);
   drain->add_option("--rate", options.per_second, "clients to close a second; 0 ends the draining")
       ->capture_default_str();

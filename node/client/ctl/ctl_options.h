@@ -10,7 +10,16 @@
 
 namespace shoal::ctl {
 
-enum class Verb : uint8_t { kMembers, kSessions, kDrain, kLeave, kRemove, kKick };
+enum class Verb : uint8_t {
+  kMembers,
+  kSessions,
+  kSubscriptions,
+  kRetained,
+  kDrain,
+  kLeave,
+  kRemove,
+  kKick
+};
 
 struct CtlOptions {
   Verb verb = Verb::kMembers;
@@ -21,7 +30,7 @@ struct CtlOptions {
   uint32_t per_second = 100;  // drain, leave: clients to close a second; 0 ends the draining
   bool wait = false;          // drain: until no client is left
   Duration patience = Duration::seconds(60);  // drain --wait, leave: with the clients
-  std::string subject;                        // remove: a node; kick: a client id
+  std::string subject;  // remove: a node; kick, subscriptions: a client id; retained: a filter
 };
 
 std::variant<CtlOptions, ClientUsage> ctl_options_of(int argc, const char* const* argv);

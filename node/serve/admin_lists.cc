@@ -1,0 +1,139 @@
+// The lists of the admin address: sessions, subscriptions, retained messages. Each ends at kRowsMax
+// rows and says so, since a list of a million would be made in one turn of a worker.
+#include <boost/json.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "node/codec/topic_check.h"
+#include "node/runtime/clock.h"
+#include "node/serve/admin_api.h"
+#include "node/serve/gathering.h"
+#include "node/serve/json_response.h"
+
+namespace shoal {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kRowsMax = 10'000;
+
+json::object json_of(const SessionInfo& session, WorkerIndex worker) {
+  return {{"client", session.client_id},
+          {"user", session.user},
+          {"address", session.address},
+          {"connected", static_cast<bool>(session.conn)},
+          {"subscriptions", session.subscriptions},
+          {"queued", session.queued},
+          {"inflight", session.inflight},
+          {"worker", worker}};
+}
+
+json::object json_of(std::string_view client_id, std::string_view filter,
+                     const SubscriptionOptions& options) {
+  return {{"client", client_id},
+          {"filter", filter},
+          {"qos", static_cast<int>(options.qos)},
+          {"no_local", options.no_local},
+          {"retain_as_published", options.retain_as_published},
+          {"identifier", options.identifier}};
+}
+
+json::object json_of(const Message& message, Instant now) {
+  json::object object = {{"topic", message.topic()},
+                         {"qos", static_cast<int>(message.qos())},
+                         {"bytes", message.payload().size()},
+                         {"expires_in_s", nullptr}};
+  if (message.expires_at() != Instant::never()) {
+    object["expires_in_s"] = (message.expires_at() - now).to_seconds();
+  }
+  return object;
+}
+
+// The rows that all workers gave, under `name`.
+AdminResponse list_response(const char* name, std::vector<json::array> parts) {
+  json::array all;
+  bool truncated = false;
+  for (json::array& part : parts) {
+    for (json::value& row : part) {
+      truncated |= all.size() == kRowsMax;
+      if (!truncated) all.push_back(std::move(row));
+    }
+  }
+  return json_response({{name, std::move(all)}, {"truncated", truncated}});
+}
+
+// One row more than is shown tells that there are more.
+bool is_full(const json::array& rows) { return rows.size() > kRowsMax; }
+
+std::string parameter(const AdminRequest& request, const char* name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? "" : found->second;
+}
+
+// Asks the hub for one portion after the other, so that it serves others between them.
+struct RetainedList {
+  std::string filter;
+  std::string after;
+  json::array rows;
+  AdminAnswer answer;
+};
+
+void next_portion(HubThread& hub, const std::shared_ptr<RetainedList>& list) {
+  const Now time = now();
+  RetainedTree::Portion portion = hub.hub().retained(list->filter, list->after, time);
+  for (const MessageRef& message : portion.messages) {
+    if (!is_full(list->rows)) list->rows.push_back(json_of(*message, time.mono));
+  }
+  if (portion.done || is_full(list->rows)) {
+    std::vector<json::array> parts;
+    parts.push_back(std::move(list->rows));
+    return list->answer(list_response("retained", std::move(parts)));
+  }
+  list->after = std::move(portion.after);
+  hub.run_task([list](HubThread& self) { next_portion(self, list); });
+}
+
+}  // namespace
+
+void AdminApi::sessions(const AdminRequest&, AdminAnswer answer) {
+  const auto part = [](Worker& worker) {
+    json::array list;
+    worker.broker().for_each_session([&](const SessionInfo& session) {
+      if (!is_full(list)) list.push_back(json_of(session, worker.index()));
+    });
+    return list;
+  };
+  Gathering<json::array>::start(node_.workers(), part,
+                                [answer = std::move(answer)](std::vector<json::array> parts) {
+                                  answer(list_response("sessions", std::move(parts)));
+                                });
+}
+
+void AdminApi::subscriptions(const AdminRequest& request, AdminAnswer answer) {
+  const auto part = [client = parameter(request, "client")](Worker& worker) {
+    json::array list;
+    worker.broker().for_each_subscription(
+        client, [&](std::string_view id, std::string_view filter, const SubscriptionOptions& how) {
+          if (!is_full(list)) list.push_back(json_of(id, filter, how));
+        });
+    return list;
+  };
+  Gathering<json::array>::start(node_.workers(), part,
+                                [answer = std::move(answer)](std::vector<json::array> parts) {
+                                  answer(list_response("subscriptions", std::move(parts)));
+                                });
+}
+
+void AdminApi::retained(const AdminRequest& request, AdminAnswer answer) {
+  auto list = std::make_shared<RetainedList>();
+  list->filter = parameter(request, "filter");
+  if (list->filter.empty()) list->filter = "#";
+  if (is_shared_filter(list->filter) || check_topic_filter(list->filter)) {
+    return answer(error_response(400, "filter: expected one such as plant/+/state"));
+  }
+  list->answer = std::move(answer);
+  node_.hub().run_task([list](HubThread& self) { next_portion(self, list); });
+}
+
+}  // namespace shoal
