@@ -84,10 +84,7 @@ Connect Core::connect_of(const Opening& opening) const {
 
 std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect& in) const {
   if (shutting_down_) return ReasonCode::kServerUnavailable;
-  if (draining_) {  // a server is only named where one is configured
-    return config_.server_reference.empty() ? ReasonCode::kServerUnavailable
-                                            : ReasonCode::kUseAnotherServer;
-  }
+  if (draining_) return ReasonCode::kUseAnotherServer;
   const bool nameless = in.client_id.empty();
   // Of names that are there, none is too long or too odd [MQTT5-3.1.3-5] [MQTT311-3.1.3-5].
   if (nameless && (in.version == ProtocolVersion::kMqtt31 || !config_.assign_client_ids)) {
@@ -319,7 +316,9 @@ void Core::refuse_connect(Connection& c, ReasonCode reason, std::string_view det
     const bool taken_over = reason == ReasonCode::kSessionTakenOver;
     out.reason = taken_over ? ReasonCode::kSuccess : reason;
     if (!detail.empty()) out.reason_string = detail;
-    if (reason == ReasonCode::kUseAnotherServer) out.server_reference = config_.server_reference;
+    if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
+      out.server_reference = config_.server_reference;
+    }
     if (encoded_size(out, c.version) > c.packet_size_max)
       out.reason_string.reset();  // [MQTT5-3.2.2-19]
     if (encoded_size(out, c.version) > c.packet_size_max) out.server_reference.reset();

@@ -34,6 +34,15 @@ TEST(Draining, ClosesAtItsRateAndRefusesNewClients) {
   EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(), ElementsAre("CONNACK 0x00"));
 }
 
+TEST(Draining, NamesNoOtherServerWhereNoneIsConfigured) {
+  TestCluster cluster;
+  TestClient& here = cluster.connect(0, "here");
+  cluster.mail(0, Drain{5});
+  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(), ElementsAre("CONNACK 0x9c"));
+  cluster.advance(Duration::seconds(1));
+  EXPECT_THAT(here.take(), ElementsAre("DISCONNECT 0x9c"));
+}
+
 // A subscriber on a node that is drained, with a window of one, and a publisher elsewhere.
 struct DrainedSubscriber {
   DrainedSubscriber() : cluster(two_nodes()) {
