@@ -145,7 +145,10 @@ void HubCore::give_up_silent() {
   if (!decided.empty()) {
     for (const NodeId id : decided) {
       if (const Pair* const pair = find_pair(id)) {
-        members_.merge({.id = id, .life = pair->life});
+        members_.merge({.id = id,
+                        .name = pair->hello.name(),
+                        .address = pair->hello.address(),
+                        .life = pair->life});
       }
       members_.give_up(id);
     }

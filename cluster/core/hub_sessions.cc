@@ -47,6 +47,7 @@ void HubCore::send_state(Pair& pair) {
   }
   state.set_routes_version(routes_.version());
   state.set_routes_digest(routes_.digest());
+  state.set_retained_digest(retained_.tree().digest());
   state.set_ready(why_not_ready().empty());
   state.set_draining(is_draining_);
   state.set_clients(figures_.clients);
@@ -104,7 +105,10 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   }
   if (!follow_session(pair, link_id, state)) return false;
   pair.send_now(FrameKind::kStateAnswer, leases_.answer(pair, state, said()));
-  if (pair.is_open()) routes_.on_digest(pair, state.routes_version(), state.routes_digest());
+  if (pair.is_open()) {
+    routes_.on_digest(pair, state.routes_version(), state.routes_digest());
+    retained_.on_heartbeat(pair, state.retained_digest());
+  }
   settle();
   return true;
 }

@@ -13,6 +13,8 @@ constexpr size_t kCopyItems = 64;               // taken from the tree at a time
 constexpr size_t kCopyItemsBytes = 256 * 1024;
 constexpr size_t kSweepItems = 500;  // looked at in a tick
 constexpr int kSteps = 4;            // portions without a message that one query may take in a row
+constexpr int kHeartbeatsApart =
+    5;  // digests that stay different for so many: something is missing
 
 // A batch of one message: how it travels.
 ForwardBatchRef batch_of(const MessageRef& message, const Limits& limits, Instant now) {
@@ -137,6 +139,7 @@ void Retained::on_open(Pair& pair) {
 void Retained::on_end(const Pair& pair) {
   copying_to_.erase(pair.id());
   to_copy_.erase(pair.id());
+  compared_.erase(pair.id());
   if (copying_from_ == pair.id()) copying_from_ = NodeId{};
   copy_next();
 }
@@ -144,6 +147,17 @@ void Retained::on_end(const Pair& pair) {
 void Retained::on_digest(Pair& pair, uint64_t digest) {
   to_copy_[pair.id()] = digest;
   copy_next();
+}
+
+void Retained::on_heartbeat(Pair& pair, uint64_t digest) {
+  Compared& compared = compared_[pair.id()];
+  const bool is_same = compared.own == tree_.digest() && compared.peer == digest;
+  if (digest == tree_.digest() || !is_same || is_copying()) {
+    compared = {tree_.digest(), digest, 0};
+  } else if (++compared.heartbeats == kHeartbeatsApart) {
+    compared.heartbeats = 0;
+    on_digest(pair, digest);
+  }
 }
 
 // Asks the next one whose messages are not ours.

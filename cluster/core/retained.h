@@ -38,6 +38,9 @@ class Retained {
   void on_open(Pair& pair);
   void on_end(const Pair& pair);
   void on_digest(Pair& pair, uint64_t digest);
+  // A write whose node died before it told all is with some only: found when the digests stay as they
+  // are and differ.
+  void on_heartbeat(Pair& pair, uint64_t digest);
   void on_wanted(Pair& pair);
   // False: the peer breaks the protocol.
   bool on_parcel(Pair& pair, RetainedParcel&& parcel);
@@ -62,6 +65,12 @@ class Retained {
     Stamp stamp;
     std::set<NodeId> waits_for;
   };
+  // Digests that differ, ours and the peer's, since how many heartbeats.
+  struct Compared {
+    uint64_t own = 0;
+    uint64_t peer = 0;
+    int heartbeats = 0;
+  };
   struct Query {
     WorkerIndex worker;
     RetainedQuery query;
@@ -83,6 +92,7 @@ class Retained {
   std::deque<Query> queries_;                 // not answered yet
   std::map<NodeId, std::string> copying_to_;  // behind which topic the copy for it goes on
   std::map<NodeId, uint64_t> to_copy_;        // digests of those whose copy is still to come
+  std::map<NodeId, Compared> compared_;
   NodeId copying_from_;
   int ends_left_ = 0;  // of the lanes of that copy
   uint64_t dropped_ = 0;

@@ -136,6 +136,22 @@ TEST_F(RetainedTest, WhatWasRemovedDoesNotComeBack) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(read(i, "#"), Lines{});
 }
 
+TEST_F(RetainedTest, AWriteThatItsNodeTookAlongToOneOnlyReachesTheOther) {
+  make({.nodes = 3});
+  cluster_->cut_both(0, 2);
+  write(0, "a", "1");
+  cluster_->run(20);
+  EXPECT_EQ(read(1, "a"), (Lines{"a=1"}));
+  EXPECT_EQ(read(2, "a"), Lines{});
+  cluster_->crash(0);
+  EXPECT_TRUE(cluster_->run_until(
+      [&] {
+        return cluster_->node(1).hub->retained_digest() == cluster_->node(2).hub->retained_digest();
+      },
+      6000));
+  EXPECT_EQ(read(2, "a"), (Lines{"a=1"}));
+}
+
 TEST_F(RetainedTest, AWriteAboveTheLimitIsCountedAndDropped) {
   Limits limits;
   limits.retained_bytes_max = 3000;

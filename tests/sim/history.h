@@ -57,6 +57,7 @@ struct Chain {
   Instant begun;
   std::vector<Subscription> subscriptions;
   std::vector<Delivered> deliveries;
+  bool outlives_connection = false;
   bool alive = true;  // neither ended by a new CONNACK nor by a close without session expiry
   bool connected = true;
   bool reading = true;  // false: a client that was told to read slowly to the end

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace shoal::sim {
 namespace {
@@ -138,15 +139,14 @@ void SimClient::vanish() {
 
 void SimClient::on_closed(uint64_t connection) {
   if ((connection & UINT32_MAX) != connection_ || state_ == State::kClosed) return;
+  if (state_ == State::kConnecting) is_session_in_doubt_ = true;
   state_ = State::kClosed;
   port_.reset();
   subscribe_open_.clear();
   unsubscribe_open_.clear();
   if (chain_ >= 0) {
     history_.chain(chain_).connected = false;
-    const bool ends_with_connection =
-        plan_.version == ProtocolVersion::kMqtt5 ? plan_.session_expiry_s == 0 : plan_.clean_start;
-    if (ends_with_connection) end_chain();
+    if (!history_.chain(chain_).outlives_connection) end_chain();
   }
   if (!finished_) retry_later();
 }
@@ -169,6 +169,7 @@ void SimClient::watch(uint64_t connection) {
   }
   if (ping_open_ && now - ping_sent_ > kPingPatience) return drop("no PINGRESP");
   for (const auto& [id, message] : outgoing_) {
+    if (state_ != State::kConnected) break;
     if (now - message.sent > kAckPatience) return drop("no acknowledgement");
   }
   if (state_ == State::kConnected && !ping_open_ && now - last_heard_ > kPingEvery) {
@@ -229,7 +230,9 @@ void SimClient::take(const Decoded& packet) {
 void SimClient::on_connack(const ConnAck& packet) {
   if (packet.reason != ReasonCode::kSuccess) return drop("refused");
   state_ = State::kConnected;
-  const bool resumed = packet.session_present && chain_ >= 0;
+  // After a CONNECT without an answer it may be a new session that is present, which that one made.
+  const bool in_doubt = std::exchange(is_session_in_doubt_, false);
+  const bool resumed = packet.session_present && chain_ >= 0 && !in_doubt;
   if (packet.session_present && chain_ < 0) {
     // A session that another client of this id left: nothing is known of it, so nothing is checked.
     world_.note(plan_.client_id + " met a session of its namesake");
@@ -247,6 +250,8 @@ void SimClient::on_connack(const ConnAck& packet) {
   chain.client = number_;
   chain.client_id = plan_.client_id;
   chain.begun = world_.now();
+  chain.outlives_connection =
+      plan_.version == ProtocolVersion::kMqtt5 ? plan_.session_expiry_s != 0 : !plan_.clean_start;
   chain_ = history_.begin_chain(std::move(chain));
   restart_outgoing();
   if (!plan_.subscriptions.empty()) subscribe(0);

@@ -136,6 +136,7 @@ class SimClient {
   bool ping_open_ = false;
   bool publishing_ = true;
   bool finished_ = false;
+  bool is_session_in_doubt_ = false;
 
   int chain_ = -1;
   uint64_t next_number_ = 1;
