@@ -85,7 +85,8 @@ bool is_shared_with(const Chain& chain, const Published& message) {
 }
 
 // Whether the message may be gone with a member whose session ended: sent to it at QoS 2, it goes to no
-// other [MQTT5-4.8.2-5]; and a stored session is in the memory of one node, which may be lost.
+// other [MQTT5-4.8.2-5], and sent at QoS 0 nobody asks for it; and a stored session is in the memory of
+// one node, which may be lost.
 bool may_have_taken(const Chain& member, const std::string& filter, const Published& message,
                     const History& history) {
   if (member.alive) return false;
@@ -93,7 +94,8 @@ bool may_have_taken(const Chain& member, const std::string& filter, const Publis
                      [&](const Subscription& s) {
                        if (s.filter != filter) return false;
                        const bool at_qos2 = message.qos == Qos::k2 && s.granted == Qos::k2;
-                       return at_qos2 || (member.outlives_connection && history.may_lose_nodes());
+                       const bool stored = member.outlives_connection && history.may_lose_nodes();
+                       return at_qos2 || s.granted == Qos::k0 || stored;
                      });
 }
 
