@@ -1,5 +1,4 @@
 #include "cluster/core/leases.h"
-#include "shoal/mutation.h"
 
 #include <algorithm>
 
@@ -84,9 +83,8 @@ void Leases::note_heard(Standing& standing, Instant Standing::*what, Instant whe
 
 bool Leases::is_silent(NodeId id) const {
   const Standing* const standing = find(id);
-  const bool is_over = standing != nullptr && (context_.now.mono >= standing->granted_until ||
-                                               SHOAL_MUTATED("granted-lease-forgotten"));
-  return is_over && !is_heard_both_ways(*standing);
+  return standing != nullptr && context_.now.mono >= standing->granted_until &&
+         !is_heard_both_ways(*standing);
 }
 
 std::vector<NodeId> Leases::silent_members() const {

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "shoal/assert.h"
-#include "shoal/mutation.h"
 
 namespace shoal {
 namespace {
@@ -304,9 +303,6 @@ void Routes::on_digest(Pair& pair, uint64_t version, uint64_t digest) {
 }
 
 uint64_t Routes::applied_by_all() const {
-  if (SHOAL_MUTATED("routes-applied-by-one")) {
-    return *std::max_element(applied_.begin(), applied_.end());
-  }
   return *std::min_element(applied_.begin(), applied_.end());
 }
 

@@ -158,9 +158,7 @@ void Core::accept_one(Lane&, Expected& expected, Place from, Acceptance acceptan
   const uint64_t bit = uint64_t{1} << from.worker;
   if (!(expected.workers & bit)) return;  // another node's bytes: believed only as far as they fit
   expected.workers &= ~bit;
-  const bool is_placed =
-      acceptance == Acceptance::kAccepted || SHOAL_MUTATED("not-placed-is-accepted");
-  if (!is_placed && expected.shared) {
+  if (acceptance == Acceptance::kNotPlaced && expected.shared) {
     expected.shared->excluded.push_back(from);
     repicks_.push_back({expected.ticket, std::move(expected.shared)});
   } else if (expected.workers == 0) {

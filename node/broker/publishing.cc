@@ -42,10 +42,7 @@ void Core::on_publish(Connection& c, const Frame& frame, SharedBytes owner) {
   if (in.qos == Qos::k0) return route(p);
   ++c.open_in;
   const bool follows_parked = c.extra && !c.extra->parked.empty();
-  const bool may_acknowledge = has_lease() || SHOAL_MUTATED("publish-without-lease");
-  if (!may_acknowledge || (follows_parked && !SHOAL_MUTATED("parked-is-overtaken"))) {
-    return park(c, p);
-  }
+  if (!has_lease() || follows_parked) return park(c, p);
   work_on(c, p);
 }
 

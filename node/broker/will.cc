@@ -44,7 +44,7 @@ void Core::will_is_due(Session& s) {
 }
 
 void Core::publish_will(Session& s) {
-  if (!s.extra || !s.extra->will) return;
+  if (!s.extra || !s.extra->will || SHOAL_MUTATED("will-is-forgotten")) return;
   const StoredWill will = std::move(*s.extra->will);
   s.extra->will.reset();  // [MQTT5-3.1.2-10] [MQTT311-3.1.2-10]
   s.extra->will_at = Instant::never();

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "node/rules/topic_hash.h"
-#include "shoal/mutation.h"
 
 namespace shoal {
 namespace {
@@ -42,7 +41,7 @@ bool RetainedTree::put(MessageRef message, Stamp stamp, Instant now) {
   const std::string_view topic = message->topic();
   Set::iterator at = set_.lower_bound(topic);
   const bool known = at != set_.end() && at->message->topic() == topic;
-  if (known && stamp <= at->stamp && !SHOAL_MUTATED("older-retained-wins")) return false;
+  if (known && stamp <= at->stamp) return false;
   const Item item{std::move(message), stamp};
   if (known) {
     replace(at, item);

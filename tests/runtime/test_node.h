@@ -43,6 +43,7 @@ class TestNode {
   Worker& worker(size_t index) { return *world_.workers[index]; }
   OpenDesk& desk() { return desk_; }
   ConnectionLedger& ledger() { return ledger_; }
+  Log& log() { return log_; }
   uint64_t turns() const { return board_.all()[0].runtime.turns; }  // of the first worker
   // Runs on a worker's thread; returns when it is done.
   void on_worker(size_t index, const std::function<void(Worker&)>& task);
