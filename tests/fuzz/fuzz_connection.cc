@@ -133,7 +133,7 @@ class Clients {
     const char id[] = {static_cast<char>('a' + argument / 16 % 4), '\0'};
     switch (argument % 4) {
       case 0: return cluster_.mail(broker, AllClose{});
-      case 1: return cluster_.mail(broker, Drain{argument / 4u});
+      case 1: return cluster_.mail(broker, Drain{static_cast<double>(argument / 4)});
       case 2: return cluster_.on_broker(broker, [&](Broker& b) { b.kick(id, cluster_.now()); });
       default:
         return cluster_.on_broker(
