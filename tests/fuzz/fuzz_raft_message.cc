@@ -41,9 +41,9 @@ class Store : public LogReader {
   std::vector<Entry> log_;
 };
 
-class Server {
+class Follower {
  public:
-  Server() : group_(options(), store_) {
+  Follower() : group_(options(), store_) {
     const Recovered founded =
         RaftGroup::founded({{{{1}, Role::kVoter}, {{2}, Role::kVoter}, {{3}, Role::kVoter}}});
     store_.start(founded);
@@ -100,7 +100,7 @@ void check_round_trip(const Message& message) {
 
 // Each message with its size before it; a size of 0 is a deadline that is over.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Server server;
+  Follower server;
   std::span<const uint8_t> in(data, size);
   while (!in.empty()) {
     const size_t length = std::min<size_t>(in[0], in.size() - 1);
