@@ -122,6 +122,7 @@ class HubCore {
   StoredState stored_state() const;
   void store(StoredState state, std::function<void()> then);
   StoredMember own_entry() const;
+  static StoredMember entry_of(const Pair& pair);
   bool is_in_cluster() const;
   bool is_self_member() const { return members_.is_member(context_.self); }
   bool is_given_up_self() const;

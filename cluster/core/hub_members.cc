@@ -26,6 +26,14 @@ StoredMember HubCore::own_entry() const {
           .life = context_.life};
 }
 
+// Whole, also where only the life is new: a member without its name and address is lost to us.
+StoredMember HubCore::entry_of(const Pair& pair) {
+  return {.id = pair.id(),
+          .name = pair.hello.name(),
+          .address = pair.hello.address(),
+          .life = pair.life};
+}
+
 bool HubCore::is_in_cluster() const { return cluster_ && is_self_member() && !is_leaving_; }
 
 bool HubCore::is_given_up_self() const {
@@ -71,12 +79,7 @@ void HubCore::found_step() {
   if (!founded) return;
   std::vector<StoredMember> members;
   for (const NodeId id : founded->nodes) {
-    const Pair* const pair = find_pair(id);
-    members.push_back(id == context_.self ? own_entry()
-                                          : StoredMember{.id = id,
-                                                         .name = pair->hello.name(),
-                                                         .address = pair->hello.address(),
-                                                         .life = pair->life});
+    members.push_back(id == context_.self ? own_entry() : entry_of(*find_pair(id)));
   }
   context_.log(HubEffects::Log::Level::kInfo,
                absl::StrFormat("a cluster of %d is founded", members.size()));
@@ -102,10 +105,7 @@ void HubCore::adopt(const ClusterId& cluster, std::vector<StoredMember> members)
 void HubCore::admit(const Pair& pair) {
   if (!is_in_cluster() || admitting_.count(pair.id()) != 0 || !supersede(pair)) return;
   if (leases_.ack_until() <= context_.now.mono) return;
-  const StoredMember added{.id = pair.id(),
-                           .name = pair.hello.name(),
-                           .address = pair.hello.address(),
-                           .life = pair.life};
+  const StoredMember added = entry_of(pair);
   admitting_.insert(pair.id());
   StoredState state = stored_state();
   state.members.push_back(added);
@@ -145,10 +145,7 @@ void HubCore::give_up_silent() {
   if (!decided.empty()) {
     for (const NodeId id : decided) {
       if (const Pair* const pair = find_pair(id)) {
-        members_.merge({.id = id,
-                        .name = pair->hello.name(),
-                        .address = pair->hello.address(),
-                        .life = pair->life});
+        members_.merge(entry_of(*pair));
       }
       members_.give_up(id);
     }

@@ -84,10 +84,7 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
 
   bool changed = false;
   if (members_.find(pair.id()) != nullptr) {
-    changed = members_.merge({.id = pair.id(),
-                              .name = pair.hello.name(),
-                              .address = pair.hello.address(),
-                              .life = pair.life});
+    changed = members_.merge(entry_of(pair));
   }
   if (members_.find(context_.self) != nullptr) {
     StoredMember self = own_entry();

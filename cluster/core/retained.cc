@@ -13,8 +13,7 @@ constexpr size_t kCopyItems = 64;               // taken from the tree at a time
 constexpr size_t kCopyItemsBytes = 256 * 1024;
 constexpr size_t kSweepItems = 500;  // looked at in a tick
 constexpr int kSteps = 4;            // portions without a message that one query may take in a row
-constexpr int kHeartbeatsApart =
-    5;  // digests that stay different for so many: something is missing
+constexpr int kHeartbeatsApart = 5;  // digests that differ for so many: something is missing
 
 // A batch of one message: how it travels.
 ForwardBatchRef batch_of(const MessageRef& message, const Limits& limits, Instant now) {
