@@ -251,7 +251,7 @@ struct AckUntil {
 // forget all sessions, then answer AllClosed.
 struct AllClose {};
 
-// Readiness is off: refuse new clients (0x88, 3.x: 0x03) and send those away that are here, `per_second`
+// Readiness is off: refuse new clients (0x9C, 3.x: 0x03) and send those away that are here, `per_second`
 // of them a second (5.0: 0x9C), each when it has what was accepted for it until then; 0 stops
 // draining.
 struct Drain {

@@ -325,6 +325,9 @@ class Core {
   template <class Packet>
   uint8_t* write(Connection& c, const Packet& packet);
   template <class Packet>
+  bool complete_refusal(const Connection& c, Packet& packet, ReasonCode reason,
+                        std::string_view detail) const;
+  template <class Packet>
   void explain(const Connection& c, Packet& packet, std::string_view why);
 
   const BrokerConfig config_;
@@ -391,6 +394,22 @@ void Core::explain(const Connection& c, Packet& packet, std::string_view why) {
   if (!c.problem_information || c.version != ProtocolVersion::kMqtt5) return;
   packet.reason_string = why;
   if (encoded_size(packet, c.version) > c.packet_size_max) packet.reason_string.reset();
+}
+
+// CONNACK or DISCONNECT of 5.0: why, and where else to go if that is configured; less of it where the
+// packet would grow too large for the client [MQTT5-3.2.2-19] [MQTT5-3.14.2-3]. False: it is too large
+// without it, and may not be sent [MQTT5-3.1.2-24].
+template <class Packet>
+bool Core::complete_refusal(const Connection& c, Packet& packet, ReasonCode reason,
+                            std::string_view detail) const {
+  const auto fits = [&] { return encoded_size(packet, c.version) <= c.packet_size_max; };
+  if (!detail.empty()) packet.reason_string = detail;
+  if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
+    packet.server_reference = config_.server_reference;
+  }
+  if (!fits()) packet.reason_string.reset();
+  if (!fits()) packet.server_reference.reset();
+  return fits();
 }
 
 template <class Packet>

@@ -41,15 +41,7 @@ void Core::send_disconnect(Connection& c, ReasonCode reason, std::string_view de
   // Some of what can be wrong with a packet has no name in a DISCONNECT [MQTT5-3.14.2-1].
   const bool named = is_reason_of(PacketType::kDisconnect, Sender::kServer, reason);
   out.reason = named ? reason : ReasonCode::kUnspecifiedError;
-  if (!detail.empty()) out.reason_string = detail;
-  if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
-    out.server_reference = config_.server_reference;
-  }
-  if (encoded_size(out, c.version) > c.packet_size_max)
-    out.reason_string.reset();  // [MQTT5-3.14.2-3]
-  if (encoded_size(out, c.version) > c.packet_size_max) out.server_reference.reset();
-  if (encoded_size(out, c.version) > c.packet_size_max) return;  // [MQTT5-3.1.2-24]
-  write(c, out);
+  if (complete_refusal(c, out, reason, detail)) write(c, out);
 }
 
 // The client broke a rule: its connection ends, with the reason if it can be told [MQTT5-4.13.1-1]

@@ -315,15 +315,7 @@ void Core::refuse_connect(Connection& c, ReasonCode reason, std::string_view det
     // Taken over before it was let in: CONNACK has no code for that, so that it is let in and out.
     const bool taken_over = reason == ReasonCode::kSessionTakenOver;
     out.reason = taken_over ? ReasonCode::kSuccess : reason;
-    if (!detail.empty()) out.reason_string = detail;
-    if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
-      out.server_reference = config_.server_reference;
-    }
-    if (encoded_size(out, c.version) > c.packet_size_max)
-      out.reason_string.reset();  // [MQTT5-3.2.2-19]
-    if (encoded_size(out, c.version) > c.packet_size_max) out.server_reference.reset();
-    if (encoded_size(out, c.version) > c.packet_size_max)  // [MQTT5-3.1.2-24]
-      return close_silently(c, false);
+    if (!complete_refusal(c, out, reason, detail)) return close_silently(c, false);
     write(c, out);
     if (taken_over) send_disconnect(c, reason, {});
   } else if (connack_return_code_of(nearest_3x(reason))) {
