@@ -135,7 +135,7 @@ function(shoal_raft_simulator)
   add_library(shoal_raft_sim STATIC ${parts} tests/sim/world.cc)
   target_link_libraries(shoal_raft_sim PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
   add_executable(raft_sim ${main})
-  target_link_libraries(raft_sim PRIVATE shoal_raft_sim shoal_warnings)
+  target_link_libraries(raft_sim PRIVATE shoal_raft_sim shoal_warnings CLI11::CLI11)
   add_executable(raft_test ${tests})
   target_link_libraries(raft_test PRIVATE shoal_raft_sim shoal_test_warnings rapidcheck
                         GTest::gmock_main)

@@ -2,6 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -32,52 +34,27 @@ struct Report {
   bool is_good = false;
 };
 
-[[noreturn]] void usage() {
-  std::fprintf(stderr,
-               "usage: raft_sim [--seed FIRST] [--seeds N] [--nodes 1|3|5]\n"
-               "                [--mix plain|mix|hard|slow] [--directed] [--replay]"
-#ifdef SHOAL_MUTATIONS
-               " [--mutation NAME]"
-#endif
-               "\n");
-  std::exit(2);
-}
-
-uint64_t number_of(const char* text) {
-  char* end = nullptr;
-  const uint64_t value = std::strtoull(text, &end, 10);
-  if (*text == '\0' || *end != '\0') usage();
-  return value;
-}
-
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const auto value = [&] { return i + 1 < argc ? argv[++i] : (usage(), nullptr); };
-    if (flag == "--seed") {
-      arguments.first = number_of(value());
-    } else if (flag == "--seeds") {
-      arguments.seeds = number_of(value());
-    } else if (flag == "--nodes") {
-      arguments.nodes = static_cast<int>(number_of(value()));
-    } else if (flag == "--mix") {
-      arguments.mix = value();
-    } else if (flag == "--directed") {
-      arguments.directed = true;
-    } else if (flag == "--replay") {
-      arguments.replay = true;
+  CLI::App app{"Runs simulated Raft groups, one a seed.", "raft_sim"};
+  app.add_option("--seed", arguments.first);
+  app.add_option("--seeds", arguments.seeds);
+  app.add_option("--nodes", arguments.nodes)->check(CLI::IsMember({1, 3, 5}));
+  app.add_option("--mix", arguments.mix)->check([&](const std::string& mix) {
+    SimOptions probe;
+    const bool is_known = shoal::raft::sim::set_mix(mix, arguments.nodes, probe);
+    return is_known ? "" : "expected plain, mix, hard or slow, got " + mix;
+  });
+  app.add_flag("--directed", arguments.directed, "the schedules by hand");
+  app.add_flag("--replay", arguments.replay, "each seed twice, and alike");
 #ifdef SHOAL_MUTATIONS
-    } else if (flag == "--mutation") {
-      shoal::mutation_on() = value();
+  app.add_option("--mutation", shoal::mutation_on());
 #endif
-    } else {
-      usage();
-    }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
   }
-  SimOptions probe;
-  if (!shoal::raft::sim::set_mix(arguments.mix, arguments.nodes, probe)) usage();
-  if (arguments.nodes != 1 && arguments.nodes != 3 && arguments.nodes != 5) usage();
   return arguments;
 }
 

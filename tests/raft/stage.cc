@@ -168,6 +168,22 @@ bool Stage::elect(int number, const std::vector<int>& with) {
   return leads(number);
 }
 
+bool Stage::elect_only(int number, const std::vector<int>& with) {
+  const auto asks = [](const Message& message) {
+    return std::holds_alternative<RequestVote>(message.body);
+  };
+  for (int round = 0; round < 8 && !leads(number); ++round) {
+    tick(number);
+    for (int i = 0; i < 4 && !leads(number); ++i) {
+      sync(number);
+      deliver(asks);
+      for (const int other : with) sync(other);
+      deliver([number](const Message& message) { return number_of(message.to) == number; });
+    }
+  }
+  return leads(number);
+}
+
 Outcome Stage::submit(int number, int commands) {
   Submit event;
   for (int i = 0; i < commands; ++i) {

@@ -42,6 +42,8 @@ class Stage {
   void settle(std::vector<int> servers);
   // The server ticks until it leads, heard by these.
   bool elect(int number, const std::vector<int>& with);
+  // The same, but of the messages only the votes are heard: the leader's term stays unsettled.
+  bool elect_only(int number, const std::vector<int>& with);
   Outcome submit(int number, int commands = 1);
   void crash(int number);  // loses what was not synced
   void restart(int number);

@@ -2,6 +2,8 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +18,9 @@ using shoal::sim::run_simulation;
 using shoal::sim::SimOptions;
 using shoal::sim::SimResult;
 
+constexpr shoal::sim::FaultKinds kNoFaults{false, false, false, false, false,
+                                           false, false, false, false};
+
 struct Arguments {
   uint64_t first = 1;
   uint64_t seeds = 1;
@@ -23,54 +28,30 @@ struct Arguments {
   bool replay = false;  // run each seed twice and compare
 };
 
-[[noreturn]] void usage() {
-  std::fprintf(stderr,
-               "usage: simulate [--seed FIRST] [--seeds N] [--nodes N] [--workers N]\n"
-               "                [--chaos SECONDS] [--no-faults] [--replay] [--trace]"
-#ifdef SHOAL_MUTATIONS
-               " [--mutation NAME]"
-#endif
-               "\n");
-  std::exit(2);
-}
-
-uint64_t number_of(const char* text) {
-  char* end = nullptr;
-  const uint64_t value = std::strtoull(text, &end, 10);
-  if (*text == '\0' || *end != '\0') usage();
-  return value;
-}
-
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const auto value = [&] { return i + 1 < argc ? argv[++i] : (usage(), nullptr); };
-    if (flag == "--seed") {
-      arguments.first = number_of(value());
-    } else if (flag == "--seeds") {
-      arguments.seeds = number_of(value());
-    } else if (flag == "--nodes") {
-      arguments.options.nodes = static_cast<int>(number_of(value()));
-    } else if (flag == "--workers") {
-      arguments.options.workers = static_cast<int>(number_of(value()));
-    } else if (flag == "--chaos") {
-      arguments.options.chaos = shoal::Duration::seconds(static_cast<int64_t>(number_of(value())));
-    } else if (flag == "--no-faults") {
-      arguments.options.faults =
-          shoal::sim::FaultKinds{false, false, false, false, false, false, false, false, false};
-    } else if (flag == "--replay") {
-      arguments.replay = true;
-    } else if (flag == "--trace") {
-      arguments.options.print_trace = true;
+  SimOptions& options = arguments.options;
+  uint32_t chaos_s = 0;
+  bool no_faults = false;
+  CLI::App app{"Runs simulated clusters, one a seed.", "simulate"};
+  app.add_option("--seed", arguments.first);
+  app.add_option("--seeds", arguments.seeds);
+  app.add_option("--nodes", options.nodes);
+  app.add_option("--workers", options.workers);
+  const CLI::Option* const chaos = app.add_option("--chaos", chaos_s, "seconds");
+  app.add_flag("--no-faults", no_faults);
+  app.add_flag("--replay", arguments.replay, "each seed twice, and alike");
+  app.add_flag("--trace", options.print_trace);
 #ifdef SHOAL_MUTATIONS
-    } else if (flag == "--mutation") {
-      shoal::mutation_on() = value();
+  app.add_option("--mutation", shoal::mutation_on());
 #endif
-    } else {
-      usage();
-    }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
   }
+  if (chaos->count() != 0) options.chaos = shoal::Duration::seconds(chaos_s);
+  if (no_faults) options.faults = kNoFaults;
   return arguments;
 }
 
