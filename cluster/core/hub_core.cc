@@ -48,6 +48,7 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
 void HubCore::on_start(Now now) {
   context_.now = now;
   last_tick_ = now.mono;
+  leases_.on_start();
   if (cluster_ && members_.merge(own_entry())) store(stored_state(), [] {});
   leases_.on_members();
   if (!cluster_) found_step();

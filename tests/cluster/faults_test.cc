@@ -149,6 +149,21 @@ TEST_F(Faults, OfTwoThatLostEachOtherOneStepsDown) {
   }
 }
 
+// The third may have confirmed the other one just before it went.
+TEST_F(Faults, ARestartedNodeConfirmsNobodyBeforeWhatItConfirmedHasRunOut) {
+  make({.nodes = 3, .workers = 1});
+  cluster().cut_both(0, 1);
+  cluster().run(5000);
+  ASSERT_TRUE(cluster().node(2).confirmed.has_value());
+  cluster().crash(2);
+  cluster().start(2);
+  const Instant started = cluster().now().mono;
+  ASSERT_TRUE(cluster().run_until([&] { return cluster().node(2).confirmed.has_value(); }, 5000))
+      << reasons();
+  const Limits limits;
+  EXPECT_GE(*cluster().node(2).confirmed, started + limits.lease + limits.lease_margin);
+}
+
 TEST_F(Faults, TheOneThatSteppedDownGoesOnWhenTheOthersLoseTheFirst) {
   make({.nodes = 3, .workers = 1});
   const int lower = cluster().id(0) < cluster().id(1) ? 0 : 1;

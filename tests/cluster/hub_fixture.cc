@@ -2,13 +2,23 @@
 
 #include <algorithm>
 
+#include "cluster/core/frame.h"
 #include "node/rules/forward_batch.h"
+#include "proto/shoal/hub.pb.h"
 #include "shoal/assert.h"
 
 namespace shoal {
 namespace {
 
 std::string address_of(int index) { return "10.0.0." + std::to_string(index + 1) + ":7883"; }
+
+bool is_confirmation(std::span<const uint8_t> bytes) {
+  const std::optional<ParsedFrame> frame = parse_frame(bytes);
+  if (!frame || frame->header.kind != FrameKind::kStateAnswer) return false;
+  proto::StateAnswer answer;
+  return answer.ParseFromArray(frame->body.data(), static_cast<int>(frame->body.size())) &&
+         answer.confirmed_size() != 0;
+}
 
 }  // namespace
 
@@ -114,6 +124,7 @@ void HubCluster::start(int index) {
   node.got.clear();
   node.ups.clear();
   node.ack_until = {};
+  node.confirmed.reset();
   node.hub = std::make_unique<Hub>(node.config, node.disk, random_.next());
   node.hub->on_start(now());
   carry_out(index);
@@ -315,7 +326,10 @@ void HubCluster::carry_out(int index) {
   const HubEffects effects = std::exchange(node.hub->effects(), {});
   for (const auto& log : effects.logs) node.log.push_back(log.line);
   for (const auto& answer : effects.answers) node.answers.push_back(answer);
-  for (const auto& send : effects.sends) send_frame(index, send);
+  for (const auto& send : effects.sends) {
+    if (!node.confirmed && is_confirmation(*send.frame)) node.confirmed = now_;
+    send_frame(index, send);
+  }
   for (const auto& dialled : effects.dials) dial(index, dialled);
   for (const auto& closed : effects.closes) close(index, closed.link);
   carry_out_stores(index, effects);

@@ -50,6 +50,9 @@ struct HubNode {
   bool consumes = true;          // answers ForwardIn
   bool evicts = true;            // answers Evict
 
+  std::optional<Instant> confirmed;  // since the start: the first word that another may go on
+                                     // without a third
+
   std::vector<HubEffects::Answer> answers;
   std::vector<std::string> log;
 };
