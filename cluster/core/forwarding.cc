@@ -113,6 +113,11 @@ void Forwarding::send_retained_end(Pair& pair) {
 // ---- out ----------------------------------------------------------------------------------------
 
 void Forwarding::enqueue(Pair& pair, Flow& flow, Lane lane, Parcel parcel) {
+  if (lane == Lane::kForward) {
+    ++flow.forward_sent;
+  } else if (parcel.kind == FrameKind::kBatch) {  // retained messages have stamps instead
+    parcel.after = flow.forward_sent;
+  }
   flow.waiting_bytes[lane_index(lane)] += parcel.bytes;
   flow.waiting[lane_index(lane)].push_back(std::move(parcel));
   pump(pair);
@@ -175,16 +180,18 @@ void Forwarding::begin_cut(Flow& flow, int lane) {
 void Forwarding::send_piece(Pair& pair, Flow& flow, Lane lane) {
   std::optional<Cut>& cut = flow.cut[lane_index(lane)];
   const auto part = cut->parts[cut->part].subspan(cut->offset);
-  const size_t size = std::min(
-      {part.size(), context_.config.limits.bulk_piece_bytes, kFrameBytesMax - kFrameHeaderBytes});
+  const size_t size = std::min({part.size(), context_.config.limits.bulk_piece_bytes,
+                                kFrameBytesMax - kFrameHeaderBytesMax});
   cut->offset += size;
   if (size == part.size()) {
     ++cut->part;
     cut->offset = 0;
   }
   const bool is_last = cut->part == cut->parts.size();
-  pair.send_piece(lane, cut->parcel.kind, is_last ? 0 : kFlagMore, part.first(size),
-                  is_last ? cut->parcel.token : 0);
+  const FrameHeader what{.kind = cut->parcel.kind,
+                         .flags = is_last ? uint8_t{0} : kFlagMore,
+                         .after = std::exchange(cut->parcel.after, 0)};
+  pair.send_piece(lane, what, part.first(size), is_last ? cut->parcel.token : 0);
   if (is_last) cut.reset();
 }
 
@@ -199,6 +206,7 @@ bool Forwarding::on_piece(Pair& pair, Lane lane, const ParsedFrame& frame,
     if (frame.body.size() < kHeadSizeBytes) return false;
     joined.is_begun = true;
     joined.kind = frame.header.kind;
+    joined.after = lane == Lane::kBulk ? frame.header.after : 0;
     joined.head_bytes = get_u64(frame.body.data());
     if (joined.head_bytes > context_.config.limits.packet_size_max + kHeadSlack) return false;
     joined.wire_bytes = kHeadSizeBytes;
@@ -262,14 +270,20 @@ bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane,
     return false;
   }
   flow.received[index] += joined.wire_bytes;
+  if (lane == Lane::kForward) ++flow.forward_came;
   if (joined.kind == FrameKind::kRetained) {
     joined.retained.batch = std::move(joined.batch);
     retained = std::move(joined.retained);
   } else {
     flow.held_wire[index] += joined.wire_bytes;
-    flow.held.push_back({index, joined.wire_bytes, std::move(joined.batch)});
-    release(pair);
+    (lane == Lane::kForward ? flow.held : flow.early)
+        .push_back({index, joined.wire_bytes, std::move(joined.batch), joined.after});
   }
+  while (!flow.early.empty() && flow.early.front().after <= flow.forward_came) {
+    flow.held.push_back(std::move(flow.early.front()));
+    flow.early.pop_front();
+  }
+  release(pair);
   return true;
 }
 

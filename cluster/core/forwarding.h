@@ -11,6 +11,12 @@
 // it are not worked off by the receiver's workers; of a long one only so much is in the lane's
 // memory as kUnackedMax.
 //
+// Between the lanes there is no order, but a large message must not come before what its publisher
+// sent earlier: a batch on the bulk lane says how many parcels of the forward lane were there before
+// it, and waits at the receiver until these have come. They never wait for it: each lane has a window
+// of its own. What a publisher sends after a large message needs nothing of that: the publisher is
+// not read before all have accepted it.
+//
 // A batch is delivered only under a lease from the node that it comes from. Without, that node may
 // have given this one up, taken its part as done or to another place: what lies unread in the
 // sockets of a frozen node must not be delivered after that.
@@ -86,7 +92,8 @@ class Forwarding {
     std::string head;  // of a batch: made when its turn comes
     ForwardBatchRef batch;
     uint64_t token = 0;
-    size_t bytes = 0;  // about
+    size_t bytes = 0;    // about
+    uint64_t after = 0;  // parcels of the forward lane that go before
   };
   // The parcel that is being cut into frames.
   struct Cut {
@@ -99,6 +106,7 @@ class Forwarding {
   struct Joined {
     bool is_begun = false;
     FrameKind kind{};
+    uint64_t after = 0;
     uint64_t wire_bytes = 0;
     uint64_t head_bytes = 0;
     std::vector<uint8_t> head;
@@ -118,11 +126,12 @@ class Forwarding {
     std::deque<Item> items;
     std::array<uint64_t, kLanes> wire{};
   };
-  // A batch that came when the lease from its sender had run out.
+  // A batch that is not delivered yet.
   struct Held {
     int lane;
     uint64_t wire;
     std::shared_ptr<ForwardBatch> batch;
+    uint64_t after;
   };
   struct Flow {
     std::array<std::deque<Parcel>, kLanes> waiting;
@@ -134,7 +143,10 @@ class Forwarding {
     std::array<Joined, kLanes> joined;
     std::array<uint64_t, kLanes> received{};
     std::array<uint64_t, kLanes> told_credit{};
-    std::deque<Held> held;
+    uint64_t forward_sent = 0;  // parcels
+    uint64_t forward_came = 0;
+    std::deque<Held> early;  // bulk: more of the forward lane must come first
+    std::deque<Held> held;   // the lease from their sender had run out
     std::array<uint64_t, kLanes> held_wire{};
     std::vector<Load> loads;  // of each worker
   };

@@ -10,6 +10,7 @@
 //  16  sender's incarnation
 //  24  pair session, 0 outside of one
 //  32  number in the session's lane, 0: not numbered
+//  40  so many parcels of the forward lane go before this one; left out: none (forwarding.h)
 #pragma once
 
 #include <cstddef>
@@ -51,6 +52,7 @@ enum class FrameKind : uint8_t {
 };
 
 constexpr size_t kFrameHeaderBytes = 40;
+constexpr size_t kFrameHeaderBytesMax = 48;  // of those sent here
 constexpr uint8_t kFlagMore = 1;  // the next frame of the lane goes on with this one's body
 
 struct FrameHeader {
@@ -60,6 +62,7 @@ struct FrameHeader {
   uint64_t incarnation = 0;
   uint64_t session = 0;
   uint64_t number = 0;
+  uint64_t after = 0;
   bool operator==(const FrameHeader&) const = default;
 };
 

@@ -70,12 +70,13 @@ void Pair::send(FrameKind kind, const google::protobuf::MessageLite& body, uint6
   flush(Lane::kControl);
 }
 
-void Pair::send_piece(Lane lane, FrameKind kind, uint8_t flags, std::span<const uint8_t> body,
+void Pair::send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body,
                       uint64_t token) {
   SHOAL_ASSERT(is_open());
   LaneOut& out = out_[index(lane)];
-  FrameHeader numbered = header(kind);
-  numbered.flags = flags;
+  FrameHeader numbered = header(what.kind);
+  numbered.flags = what.flags;
+  numbered.after = what.after;
   numbered.number = out.next_number();
   out.push(make_frame(numbered, body), token);
   flush(lane);

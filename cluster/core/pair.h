@@ -57,7 +57,8 @@ class Pair {
   void send_now(FrameKind kind, const google::protobuf::MessageLite& body);
   // Numbered, in an open session.
   void send(FrameKind kind, const google::protobuf::MessageLite& body, uint64_t token = 0);
-  void send_piece(Lane lane, FrameKind kind, uint8_t flags, std::span<const uint8_t> body,
+  // `what`: kind, flags and the lane order; the rest of the header is filled in.
+  void send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body,
                   uint64_t token);
   size_t kept_bytes(Lane lane) const { return out_[index(lane)].kept_bytes(); }
   // Number of the last frame put on a lane.

@@ -93,6 +93,54 @@ TEST(Mesh, ALargePayloadCrossesInPieces) {
   EXPECT_TRUE(cluster.node(1).got[1] == "0:" + payload);
 }
 
+// The lanes have no order between them: what is sent last often comes first.
+TEST(Mesh, ALargePayloadDoesNotOvertakeWhatWasSentBefore) {
+  Limits limits;
+  limits.large_payload = 4 * 1024;
+  limits.bulk_piece_bytes = 1024;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    HubCluster cluster({.nodes = 2, .workers = 1, .seed = seed, .limits = limits});
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
+    std::vector<std::string> sent;
+    for (int i = 0; i < 40; ++i) {
+      std::string payload = std::to_string(i);
+      if (i % 4 == 3) payload.resize(4 * 1024 + 7, 'x');
+      cluster.forward(0, 0, 1, 1, payload);
+      sent.push_back("0:" + payload);
+      if (i % 4 != 3) continue;
+      if (i == 19) cluster.reset_links(0, 1);  // and not after a broken connection either
+      // Its publisher is not read before the large one has arrived.
+      ASSERT_TRUE(cluster.run_until([&] { return cluster.node(1).got.size() == sent.size(); }, 3000));
+    }
+    EXPECT_EQ(cluster.node(1).got, sent) << "seed " << seed;
+    EXPECT_EQ(cluster.mails<PeerDown>(0).size(), 0u);
+  }
+}
+
+// What waits for the forward lane is not worked off, and comes when that moves again.
+TEST(Mesh, ALargePayloadWaitsForAForwardLaneThatStandsStill) {
+  Limits limits;
+  limits.large_payload = 4 * 1024;
+  limits.forward_window_bytes = 16 * 1024;
+  HubCluster cluster({.nodes = 2, .workers = 1, .limits = limits});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
+  cluster.node(1).consumes = false;
+  for (int i = 0; i < 40; ++i) cluster.forward(0, 0, 1, 1, std::string(1000, 's'));
+  const std::string large(4 * 1024, 'l');
+  for (int i = 0; i < 8; ++i) cluster.forward(0, 0, 1, 1, large);
+  cluster.run(1000);
+  const size_t came = cluster.node(1).got.size();
+  EXPECT_LT(came, 40u) << "a window of the forward lane";
+  for (const std::string& one : cluster.node(1).got) EXPECT_EQ(one.size(), 1002u);
+
+  cluster.node(1).consumes = true;
+  size_t bytes = 0;
+  for (const ForwardIn& in : cluster.mails<ForwardIn>(1)) bytes += in.batch->bytes();
+  cluster.send(1, 0, ForwardConsumed{cluster.member(1, 0).slot, bytes});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.node(1).got.size() == 48; }, 3000));
+  for (size_t i = 40; i < 48; ++i) EXPECT_EQ(cluster.node(1).got[i], "0:" + large);
+}
+
 TEST(Mesh, LargePayloadsThatWaitForEachOtherAreNoCongestion) {
   Limits limits;
   limits.forward_queue_bytes = 1024 * 1024;

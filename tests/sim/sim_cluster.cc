@@ -51,6 +51,7 @@ SimCluster::~SimCluster() = default;
 void SimCluster::make_nodes() {
   std::vector<std::string> seeds;
   for (int i = 0; i < options_.nodes; ++i) seeds.push_back("n" + std::to_string(i) + ":7883");
+  const Limits limits = draw_limits();
   for (int i = 0; i < options_.nodes; ++i) {
     SimNodeConfig config;
     config.number = i;
@@ -58,8 +59,18 @@ void SimCluster::make_nodes() {
     config.join = options_.nodes > 1 ? seeds : std::vector<std::string>{};
     config.expect = options_.nodes;
     config.workers = options_.workers;
+    config.limits = limits;
     nodes_.push_back(std::make_unique<SimNode>(world_, network_, config));
   }
+}
+
+Limits SimCluster::draw_limits() {
+  Limits limits;
+  if (world_.random().one_in(2)) {  // some of what devices publish goes in pieces then
+    limits.large_payload = 4 * 1024;
+    limits.bulk_piece_bytes = 1024;
+  }
+  return limits;
 }
 
 // ---- devices ------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ class SimCluster {
 
  private:
   void make_nodes();
+  Limits draw_limits();
   void make_clients();
   ClientPlan subscriber_plan(int number);
   ClientPlan publisher_plan(int number);
