@@ -17,6 +17,7 @@ namespace shoal {
 struct SharedAttempt {
   std::string filter;
   std::vector<Place> excluded;  // places that had it and could not place it
+  int rounds = 0;               // how often all were
 };
 
 // A numbered message that some workers of a node have yet to accept.

@@ -5,6 +5,11 @@
 #include "shoal/assert.h"
 
 namespace shoal {
+namespace {
+
+constexpr int kRepickRoundsMax = 8;
+
+}  // namespace
 
 // Every session with a matching subscription gets it or keeps it [MQTT5-4.5.0-1] [MQTT311-4.5.0-1]
 // [MQTT5-3.3.2-3] [MQTT311-3.3.2-3]. Each step from publisher to subscriber keeps the order, for every
@@ -116,7 +121,14 @@ void Core::repick(Repick pick) {
   const Place here{kSelf, config_.worker};
   for (;;) {
     SharedGroup* const group = router_.find_group(attempt.filter);
-    const auto place = group ? group->pick(random_, attempt.excluded) : std::nullopt;
+    auto place = group ? group->pick(random_, attempt.excluded) : std::nullopt;
+    // Where one member went there may be others. Or that place's word that it has none is still on
+    // its way: so not for ever.
+    if (!place && group && !attempt.excluded.empty() && attempt.rounds < kRepickRoundsMax) {
+      ++attempt.rounds;
+      attempt.excluded.clear();
+      place = group->pick(random_);
+    }
     if (!place) {
       drop(DropReason::kNoMember);
       break;

@@ -93,6 +93,24 @@ TEST(Shared, AnotherMemberGetsWhatOneDidNotAcknowledge) {
   }
 }
 
+TEST(Shared, AnotherMemberOfTheSamePlaceGetsWhatOneDidNotAcknowledge) {
+  for (const size_t where : {0u, 1u}) {
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& first = cluster.connect(where, "first");
+    cluster.subscribe(first, kShared, Qos::k1);
+    first.take();
+    cluster.publish(publisher, "t", "one", Qos::k1, 1);
+    TestClient& second = cluster.connect(where, "second");
+    cluster.subscribe(second, kShared, Qos::k1);
+    second.take();
+    cluster.lose(first);
+    EXPECT_THAT(second.take(), ElementsAre("PUBLISH t one q1 id1"));
+    cluster.ack(second, PacketType::kPubAck, 1);
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+  }
+}
+
 TEST(Shared, NobodyLeftIsCountedAndAcknowledged) {
   TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");
