@@ -224,6 +224,7 @@ class Core {
   void accept_one(Lane& lane, Expected& expected, Place from, Acceptance acceptance);
   void on_peer_up(NodeSlot node);
   void on_peer_down(NodeSlot node);
+  uint64_t drop_unsent(Lane& lane);
   void on_congested(const PeerCongested& mail);
   void flush_lanes();
   void flush_acceptances();

@@ -179,15 +179,15 @@ void Core::on_peer_down(NodeSlot node) {
   Lane& lane = lane_of(node);
   lane.up = false;
   on_congested({node, false});
-  batches_scratch_.clear();
-  lane.writer.finish(batches_scratch_);
-  batches_scratch_.clear();
+  const uint64_t unsent = drop_unsent(lane);
   router_.drop_node(node);
   while (!lane.expected.empty()) {
     Expected expected = lane.expected.pop_front();
-    ++lane.first;
+    const bool was_sent = lane.first++ < unsent;
     if (expected.workers == 0) continue;
-    if (expected.shared) {
+    // At QoS 2 the member there may have it, and nobody else may get it then [MQTT5-4.8.2-5].
+    const bool is_taken = was_sent && expected.ticket->qos == Qos::k2;
+    if (expected.shared && !is_taken) {
       repicks_.push_back({expected.ticket, std::move(expected.shared)});
     } else {
       progress(expected.ticket);
@@ -200,6 +200,19 @@ void Core::on_peer_down(NodeSlot node) {
       ticket->owner = Ticket::For::kNobody;
     }
   }
+}
+
+// What the turn has written for a node that is not there any more. Returns the number of the first
+// message that never left.
+uint64_t Core::drop_unsent(Lane& lane) {
+  uint64_t first = lane.first + lane.expected.size();
+  batches_scratch_.clear();
+  lane.writer.finish(batches_scratch_);
+  for (const ForwardBatchRef& batch : batches_scratch_) {
+    if (batch->first_number != 0) first = std::min(first, batch->first_number);
+  }
+  batches_scratch_.clear();
+  return first;
 }
 
 void Core::on_congested(const PeerCongested& mail) {

@@ -138,6 +138,50 @@ TEST(Shared, ALostPeersMessagesArePickedAgain) {
   EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
 }
 
+TEST(Shared, WhatALostPeersMemberMayHaveAtQos2GoesToNobodyElse) {  // [MQTT5-4.8.2-5]
+  TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& there = cluster.connect(1, "there");
+  cluster.subscribe(there, kShared, Qos::k2);
+  there.take();
+  cluster.hold_acceptances = true;
+  cluster.publish(publisher, "t", "one", Qos::k2, 1);
+  EXPECT_THAT(there.take(), ElementsAre("PUBLISH t one q2 id1"));
+  cluster.ack(there, PacketType::kPubRec, 1);  // and the acceptance never arrives
+  TestClient& here = cluster.connect(0, "here");
+  cluster.subscribe(here, kShared, Qos::k2);
+  here.take();
+  cluster.peer_down(0, 1);
+  EXPECT_THAT(here.take(), IsEmpty());
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+}
+
+TEST(Shared, WhatNeverLeftForALostPeerGoesToAnotherAlsoAtQos2) {
+  TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& there = cluster.connect(1, "there");
+  cluster.subscribe(there, kShared, Qos::k2);
+  const ConnectOptions stored{.client_id = "here", .clean_start = false, .edit = [](Connect& c) {
+                                c.session_expiry_s = 100;
+                              }};
+  TestClient& here = cluster.connect(0, stored);
+  cluster.subscribe(here, kShared, Qos::k2);
+  cluster.lose(here);  // the last choice
+  std::vector<uint8_t> bytes;
+  Publish packet;
+  packet.topic = "t";
+  packet.qos = Qos::k2;
+  packet.packet_id = 1;
+  encode_to(bytes, packet, ProtocolVersion::kMqtt5);
+  cluster.on_broker(0, [&](Broker& broker) {  // in one turn
+    broker.on_bytes(publisher.conn, bytes, cluster.now());
+    broker.on_mail(PeerDown{1}, cluster.now());
+  });
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+  TestClient& again = cluster.connect(0, stored);
+  EXPECT_THAT(again.take(), ElementsAre("PUBLISH t  q2 id1"));
+}
+
 TEST(Shared, AMemberThatGoesAfterItsMessagesOriginIsPickedByNobody) {
   TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");

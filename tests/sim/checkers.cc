@@ -85,16 +85,19 @@ bool is_shared_with(const Chain& chain, const Published& message) {
 }
 
 // Whether the message may be gone with a member whose session ended: sent to it at QoS 2, it goes to no
-// other [MQTT5-4.8.2-5], and sent at QoS 0 nobody asks for it; and a stored session is in the memory of
-// one node, which may be lost.
+// other [MQTT5-4.8.2-5] (if its node was lost, whatever the member was granted: its publisher's node
+// cannot know), and sent at QoS 0 nobody asks for it; and a stored session is in the memory of one
+// node, which may be lost.
 bool may_have_taken(const Chain& member, const std::string& filter, const Published& message,
                     const History& history) {
   if (member.alive) return false;
   return std::any_of(member.subscriptions.begin(), member.subscriptions.end(),
                      [&](const Subscription& s) {
                        if (s.filter != filter) return false;
-                       const bool at_qos2 = message.qos == Qos::k2 && s.granted == Qos::k2;
-                       const bool stored = member.outlives_connection && history.may_lose_nodes();
+                       const bool may_be_lost = history.may_lose_nodes();
+                       const bool at_qos2 =
+                           message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
+                       const bool stored = member.outlives_connection && may_be_lost;
                        return at_qos2 || s.granted == Qos::k0 || stored;
                      });
 }
@@ -194,11 +197,9 @@ void check_shared(const History& history, std::vector<std::string>& violations) 
   for (const auto& [filter, members] : groups) {
     std::map<MessageKey, int> total, exactly;
     for (const Chain* member : members) {
-      // A member that went with its node may have had what another is given then.
-      const bool counts = member->alive || !history.may_lose_nodes();
       for (const Delivered& delivered : member->deliveries) {
         ++total[delivered.key];
-        if (!counts || delivered.qos != Qos::k2 || !history.knows(delivered.key)) continue;
+        if (delivered.qos != Qos::k2 || !history.knows(delivered.key)) continue;
         // Only where it cannot have come for another subscription.
         const Published& message = history.all_published().at(delivered.key);
         const bool is_for_group = oracle_matches(plain_filter(filter), message.topic);
