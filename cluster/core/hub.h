@@ -68,7 +68,8 @@ class Hub {
 
   void on_worker(WorkerIndex from, ToHub&& mail, Now now);
 
-  // A dialled link is there, or somebody has dialled (then `address` is only for people).
+  // A dialled link is there, or somebody has dialled (then `address` is only for people). Comes
+  // before the link's first frame.
   void on_link_up(LinkId link, bool dialled_by_us, std::string address, Now now);
   // The link broke, or could not be made. Not for one that the hub closed.
   void on_link_down(LinkId link, std::string why, Now now);

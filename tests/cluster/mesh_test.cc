@@ -110,7 +110,8 @@ TEST(Mesh, ALargePayloadDoesNotOvertakeWhatWasSentBefore) {
       if (i % 4 != 3) continue;
       if (i == 19) cluster.reset_links(0, 1);  // and not after a broken connection either
       // Its publisher is not read before the large one has arrived.
-      ASSERT_TRUE(cluster.run_until([&] { return cluster.node(1).got.size() == sent.size(); }, 3000));
+      ASSERT_TRUE(
+          cluster.run_until([&] { return cluster.node(1).got.size() == sent.size(); }, 3000));
     }
     EXPECT_EQ(cluster.node(1).got, sent) << "seed " << seed;
     EXPECT_EQ(cluster.mails<PeerDown>(0).size(), 0u);

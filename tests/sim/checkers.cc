@@ -91,15 +91,14 @@ bool is_shared_with(const Chain& chain, const Published& message) {
 bool may_have_taken(const Chain& member, const std::string& filter, const Published& message,
                     const History& history) {
   if (member.alive) return false;
-  return std::any_of(member.subscriptions.begin(), member.subscriptions.end(),
-                     [&](const Subscription& s) {
-                       if (s.filter != filter) return false;
-                       const bool may_be_lost = history.may_lose_nodes();
-                       const bool at_qos2 =
-                           message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
-                       const bool stored = member.outlives_connection && may_be_lost;
-                       return at_qos2 || s.granted == Qos::k0 || stored;
-                     });
+  return std::any_of(
+      member.subscriptions.begin(), member.subscriptions.end(), [&](const Subscription& s) {
+        if (s.filter != filter) return false;
+        const bool may_be_lost = history.may_lose_nodes();
+        const bool at_qos2 = message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
+        const bool stored = member.outlives_connection && may_be_lost;
+        return at_qos2 || s.granted == Qos::k0 || stored;
+      });
 }
 
 }  // namespace

@@ -61,7 +61,10 @@ void Network::accept(LinkRef link, const std::string& address) {
   link->sides[1] = {node, host->life, next_accepted_++, true};
   links_[{node, link->sides[1].id}] = link;
   host->end->link_up(link->sides[1].id, false, hosts_[dialler.node].address);
-  world_.after(latency(), [this, link, address] {
+  // Nothing comes to the dialler before the word that the link is up.
+  const Instant up = world_.now() + latency();
+  for (Instant& arrival : link->directions[1].last_arrival) arrival = up;
+  world_.at(up, [this, link, address] {
     if (link->broken || !is_alive(link->sides[0])) return;
     hosts_[link->sides[0].node].end->link_up(link->sides[0].id, true, address);
   });

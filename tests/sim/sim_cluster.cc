@@ -8,7 +8,7 @@
 namespace shoal::sim {
 namespace {
 
-constexpr Duration kHealing = Duration::seconds(8);
+constexpr Duration kHealing = Duration::seconds(5);
 constexpr Duration kSettling = Duration::seconds(15);
 constexpr Duration kProbing = Duration::seconds(5);
 
@@ -290,7 +290,13 @@ void SimCluster::chaos_phase() {
 
 void SimCluster::healing_phase() {
   heal_everything();
-  world_.run_until(world_.now() + kHealing);
+  const Instant healed = world_.now();
+  while (world_.now() < healed + kHealing) {
+    world_.run_until(world_.now() + Duration::millis(20));
+    const bool all = std::all_of(nodes_.begin(), nodes_.end(),
+                                 [](const auto& node) { return node->is_ready(); });
+    if (!all) rejoined_ = world_.now() - healed;
+  }
   check_ready("after healing");
 }
 
@@ -364,6 +370,7 @@ SimResult SimCluster::run() {
   result.trace_hash = world_.trace_hash();
   result.events = world_.events();
   result.faults = faults_struck_;
+  result.rejoined = rejoined_;
   for (const auto& [key, message] : history_.all_published()) {
     ++result.published;
     result.acknowledged += message.acked.has_value();

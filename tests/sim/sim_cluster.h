@@ -53,6 +53,7 @@ struct SimResult {
   uint64_t acknowledged = 0;
   uint64_t delivered = 0;
   uint64_t faults = 0;
+  Duration rejoined;  // from healing until every node served again
 };
 
 // Two devices share this client id and take it from each other.
@@ -102,6 +103,7 @@ class SimCluster {
   bool chaos_on_ = false;
   bool wiped_ = false;
   uint64_t faults_struck_ = 0;
+  Duration rejoined_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::map<int, SimNode*> last_node_;  // of each client

@@ -5,6 +5,14 @@
 #include "shoal/assert.h"
 
 namespace shoal::sim {
+namespace {
+
+std::string name_of(LinkId link) {
+  return link < kAcceptedLink ? "link " + std::to_string(link)
+                              : "link a" + std::to_string(link - kAcceptedLink);
+}
+
+}  // namespace
 
 // A client's connection as the node's kernel and worker hold it.
 struct SimNode::ServerEnd {
@@ -84,6 +92,10 @@ Hub& SimNode::hub() { return *process_->hub; }
 Broker& SimNode::broker(int worker) { return *process_->brokers[static_cast<size_t>(worker)]; }
 
 bool SimNode::is_ready() { return is_up() && !frozen_ && hub().status(now()).ready; }
+
+void SimNode::note(const std::string& line) {
+  world_.note("n" + std::to_string(config_.number) + ": " + line);
+}
 
 // ---- life and death -----------------------------------------------------------------------------
 
@@ -208,11 +220,17 @@ void SimNode::tick_worker(int worker, uint64_t life) {
 
 void SimNode::carry_hub() {
   HubEffects& effects = hub().effects();
-  for (auto& dial : effects.dials) network_.dial(config_.number, dial.link, dial.address);
+  for (auto& dial : effects.dials) {
+    note("dials " + dial.address + " (" + name_of(dial.link) + ")");
+    network_.dial(config_.number, dial.link, dial.address);
+  }
   for (auto& send : effects.sends) {
     network_.send(config_.number, send.link, send.lane, std::move(send.frame));
   }
-  for (auto& close : effects.closes) network_.close(config_.number, close.link);
+  for (auto& close : effects.closes) {
+    note("closes " + name_of(close.link) + ": " + close.why);
+    network_.close(config_.number, close.link);
+  }
   for (const HubEffects::Mail& mail : effects.mails) {
     for (int worker = 0; worker < config_.workers; ++worker) {
       if ((mail.workers >> worker & 1) == 0) continue;
@@ -222,7 +240,7 @@ void SimNode::carry_hub() {
     }
   }
   for (const HubEffects::Log& log : effects.logs) {
-    world_.note("n" + std::to_string(config_.number) + ": " + log.line);
+    note(log.line);
   }
   for (auto& store_effect : effects.stores) store(store_effect.token, store_effect.state);
   effects.clear();
@@ -238,11 +256,13 @@ void SimNode::store(uint64_t token, const StoredState& state) {
 }
 
 void SimNode::link_up(LinkId link, bool dialled, const std::string& address) {
+  note(name_of(link) + " is up with " + address);
   post(kHubThread,
        [this, link, dialled, address](Now now) { hub().on_link_up(link, dialled, address, now); });
 }
 
 void SimNode::link_down(LinkId link, const std::string& why) {
+  note(name_of(link) + " is down: " + why);
   post(kHubThread, [this, link, why](Now now) { hub().on_link_down(link, why, now); });
 }
 

@@ -78,6 +78,7 @@ class SimNode final : public NetworkEnd {
     return (static_cast<uint64_t>(conn.generation) << 32) | conn.slot;
   }
 
+  void note(const std::string& line);
   void post(int thread, Task task);
   void schedule(int thread);
   void run(int thread);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -70,6 +71,7 @@ bool run_seed(const Arguments& arguments, uint64_t seed, SimResult& sum) {
   sum.acknowledged += result.acknowledged;
   sum.delivered += result.delivered;
   sum.faults += result.faults;
+  sum.rejoined = std::max(sum.rejoined, result.rejoined);
   if (result.violations.empty()) return true;
   std::printf("seed %llu fails: simulate --seed %llu --nodes %d --trace\n",
               static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
@@ -115,6 +117,8 @@ int main(int argc, char** argv) {
       static_cast<unsigned long long>(sum.published),
       static_cast<unsigned long long>(sum.acknowledged),
       static_cast<unsigned long long>(sum.delivered));
+  std::printf("the slowest cluster served again %.1f s after it healed\n",
+              static_cast<double>(sum.rejoined.ns) / 1e9);
   std::printf("%llu passed, %llu failed\n",
               static_cast<unsigned long long>(arguments.seeds - failed),
               static_cast<unsigned long long>(failed));
