@@ -122,7 +122,9 @@ void Network::tell_down(const LinkRef& link, int side, Duration delay, const std
   link->broken = true;
   world_.after(delay, [this, link, side, why] {
     Side& end = link->sides[side];
-    links_.erase({end.node, end.id});
+    // A restarted node numbers its links from the beginning.
+    const auto found = links_.find({end.node, end.id});
+    if (found != links_.end() && found->second == link) links_.erase(found);
     if (!end.open || !is_alive(end)) return;
     end.open = false;
     hosts_[end.node].end->link_down(end.id, why);
