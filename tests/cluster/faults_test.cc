@@ -258,6 +258,22 @@ TEST_F(Faults, AnEarlierStartIsRefused) {
   EXPECT_TRUE(cluster().may_acknowledge(0));
 }
 
+// Whatever was dialled meanwhile, by whom and when: all serve again within five seconds.
+TEST_F(Faults, WhatWasCutIsTogetherAgainWithinFiveSeconds) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    make({.nodes = 3, .workers = 1, .seed = seed});
+    cluster().slow_dials(seed % 2 == 0);
+    for (int a = 0; a < 3; ++a) {
+      for (int b = 0; b < a; ++b) {
+        if ((seed + a + b) % 3 != 0) cluster().cut_both(a, b);
+      }
+    }
+    cluster().run(3000 + static_cast<int64_t>(seed * 173));
+    cluster().heal();
+    ASSERT_TRUE(settles(5000)) << "seed " << seed << ": " << reasons();
+  }
+}
+
 TEST_F(Faults, SlowDialsSettleOnOneLink) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     make({.nodes = 3, .workers = 1, .seed = seed});

@@ -199,6 +199,7 @@ void check_shared(const History& history, std::vector<std::string>& violations) 
       for (const Delivered& delivered : member->deliveries) {
         ++total[delivered.key];
         if (delivered.qos != Qos::k2 || !history.knows(delivered.key)) continue;
+        if (member->inherited && delivered.dup) continue;  // it is the one delivery, sent again
         // Only where it cannot have come for another subscription.
         const Published& message = history.all_published().at(delivered.key);
         const bool is_for_group = oracle_matches(plain_filter(filter), message.topic);

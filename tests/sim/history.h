@@ -58,7 +58,8 @@ struct Chain {
   std::vector<Subscription> subscriptions;
   std::vector<Delivered> deliveries;
   bool outlives_connection = false;
-  bool alive = true;  // neither ended by a new CONNACK nor by a close without session expiry
+  bool inherited = false;  // begun by another device of this client id: it may have had some of it
+  bool alive = true;       // neither ended by a new CONNACK nor by a close without session expiry
   bool connected = true;
   bool reading = true;  // false: a client that was told to read slowly to the end
 };
@@ -78,6 +79,13 @@ class History {
   int begin_chain(Chain chain) {
     chains_.push_back(std::move(chain));
     return static_cast<int>(chains_.size()) - 1;
+  }
+  // The session that a client id had last, whichever device of that name began it; -1: none.
+  int last_chain_of(const std::string& client_id) const {
+    for (int i = static_cast<int>(chains_.size()) - 1; i >= 0; --i) {
+      if (chains_[static_cast<size_t>(i)].client_id == client_id) return i;
+    }
+    return -1;
   }
   Chain& chain(int index) { return chains_[static_cast<size_t>(index)]; }
   const std::vector<Chain>& chains() const { return chains_; }

@@ -234,8 +234,9 @@ void SimClient::on_connack(const ConnAck& packet) {
   state_ = State::kConnected;
   // After a CONNECT without an answer it may be a new session that is present, which that one made.
   const bool in_doubt = std::exchange(is_session_in_doubt_, false);
-  const bool resumed = packet.session_present && chain_ >= 0 && !in_doubt;
-  if (packet.session_present && chain_ < 0) {
+  const bool is_mine = chain_ >= 0 && history_.last_chain_of(plan_.client_id) == chain_;
+  const bool resumed = packet.session_present && is_mine && !in_doubt;
+  if (packet.session_present && !is_mine) {
     // A session that another client of this id left: nothing is known of it, so nothing is checked.
     world_.note(plan_.client_id + " met a session of its namesake");
   }
@@ -252,6 +253,7 @@ void SimClient::on_connack(const ConnAck& packet) {
   chain.client = number_;
   chain.client_id = plan_.client_id;
   chain.begun = world_.now();
+  chain.inherited = packet.session_present;
   chain.outlives_connection =
       plan_.version == ProtocolVersion::kMqtt5 ? plan_.session_expiry_s != 0 : !plan_.clean_start;
   chain_ = history_.begin_chain(std::move(chain));
