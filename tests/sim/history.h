@@ -61,7 +61,6 @@ struct Chain {
   bool inherited = false;  // begun by another device of this client id: it may have had some of it
   bool alive = true;       // neither ended by a new CONNACK nor by a close without session expiry
   bool connected = true;
-  bool reading = true;  // false: a client that was told to read slowly to the end
 };
 
 inline bool has(const Chain& chain, const MessageKey& key) {
@@ -94,6 +93,10 @@ class History {
   void nodes_may_be_lost(bool lost) { may_lose_nodes_ = lost; }
   bool may_lose_nodes() const { return may_lose_nodes_; }
 
+  // Whether what waits for an absent session may be dropped, counted, by a limit.
+  void queues_may_overflow(bool may) { may_overflow_ = may; }
+  bool may_overflow() const { return may_overflow_; }
+
   // A violation seen on the spot (a packet that must not come, for instance).
   void violation(std::string what) { violations_.push_back(std::move(what)); }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -103,6 +106,7 @@ class History {
   std::vector<Chain> chains_;
   std::vector<std::string> violations_;
   bool may_lose_nodes_ = false;
+  bool may_overflow_ = false;
 };
 
 }  // namespace shoal::sim

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace shoal::sim {
+namespace {
+
+constexpr size_t kThroughMax = 24 * 1024;  // bytes that pass a one-way cut
+
+}  // namespace
 
 void Network::attach(NodeNumber node, const std::string& address, NetworkEnd& end) {
   Host& host = hosts_[node];
@@ -84,13 +89,23 @@ void Network::send(NodeNumber from, LinkId id, Lane lane, FrameRef frame) {
 void Network::arrive(const LinkRef& link, int direction, Lane lane, FrameRef frame) {
   if (link->broken) return;
   Direction& way = link->directions[direction];
-  const bool cut = is_cut_either(link->sides[0].node, link->sides[1].node);
-  // A cut in either direction stops TCP: what is not acknowledged is held back and sent again.
-  if (cut || !way.held.empty()) {
+  if (!way.held.empty() || is_stopped(*link, direction, frame->size())) {
     way.held.push_back({lane, std::move(frame)});
     return;
   }
   deliver(link, direction, lane, std::move(frame));
+}
+
+// A cut in either direction stops TCP, sooner or later: what is not acknowledged is held back and sent
+// again.
+bool Network::is_stopped(Link& link, int direction, size_t bytes) {
+  const NodeNumber from = link.sides[direction].node, to = link.sides[1 - direction].node;
+  if (is_cut(from, to)) return true;
+  if (!is_cut(to, from)) return false;
+  size_t& through = link.directions[direction].through;
+  if (bytes > through) return true;
+  through -= bytes;
+  return false;
 }
 
 void Network::deliver(const LinkRef& link, int direction, Lane lane, FrameRef frame) {
@@ -146,6 +161,9 @@ void Network::cut(NodeNumber from, NodeNumber to) {
   for (const LinkRef& link : ordered) {
     if (link->cut_since != Instant::never()) continue;
     link->cut_since = world_.now();
+    for (Direction& way : link->directions) {
+      way.through = world_.random().one_in(2) ? 0 : world_.random().below(kThroughMax);
+    }
     watch_keepalive(link);
   }
 }

@@ -42,7 +42,8 @@ class Network {
   void send(NodeNumber from, LinkId link, Lane lane, FrameRef frame);
   void close(NodeNumber from, LinkId link);
 
-  // Faults. A cut holds back what goes from `from` to `to`.
+  // Faults. A cut holds back what goes from `from` to `to`; the other way goes on for a few KB, until
+  // the sender's window is full of what nobody can acknowledge.
   void cut(NodeNumber from, NodeNumber to);
   void cut_both(NodeNumber a, NodeNumber b);
   void heal();
@@ -71,6 +72,7 @@ class Network {
   struct Direction {
     Instant last_arrival[kLaneCount];
     std::deque<Waiting> held;  // arrived at a cut
+    size_t through = 0;        // bytes that still pass while only the way back is cut
   };
   struct Link {
     Side sides[2];
@@ -81,6 +83,7 @@ class Network {
 
   Host* host_at(const std::string& address, NodeNumber& node);
   bool is_alive(const Side& side) const;
+  bool is_stopped(Link& link, int direction, size_t bytes);
   LinkRef find(NodeNumber node, LinkId link) const;
   void accept(LinkRef link, const std::string& address);
   void arrive(const LinkRef& link, int direction, Lane lane, FrameRef frame);

@@ -11,6 +11,8 @@ constexpr Duration kConnectPatience = Duration::seconds(4);
 constexpr Duration kAckPatience = Duration::seconds(8);
 constexpr Duration kPingEvery = Duration::seconds(1);
 constexpr Duration kPingPatience = Duration::seconds(4);
+constexpr Duration kReadTick = Duration::millis(50);
+constexpr size_t kSocketBytes = 8 * 1024;  // of one that does not read at once
 
 // Sizes differ from message to message, small ones mostly; some are large payloads where the limits
 // are small.
@@ -55,6 +57,14 @@ void SimClient::start() {
   if (!plan_.topics.empty()) schedule_publish();
   if (plan_.churns_subscriptions) schedule_churn();
   if (plan_.says_goodbye) schedule_goodbye();
+  if (plan_.stalls) schedule_stall();
+  is_slow_ = plan_.reads_per_tick != 0;
+  if (is_slow_) schedule_reading();
+}
+
+void SimClient::stop_publishing() {
+  publishing_ = is_slow_ = stalled_ = false;
+  if (state_ != State::kClosed) read(unread_.size());
 }
 
 bool SimClient::subscribed() const {
@@ -76,6 +86,7 @@ void SimClient::dial() {
   connect_sent_ = last_heard_ = world_.now();
   ping_open_ = false;
   received_.clear();
+  unread_.clear();
   Connect connect;
   connect.version = plan_.version;
   connect.client_id = plan_.client_id;
@@ -165,6 +176,7 @@ void SimClient::schedule_watch(uint64_t connection) {
 
 void SimClient::watch(uint64_t connection) {
   if (connection != connection_ || state_ == State::kClosed) return;
+  if (stalled_ || !unread_.empty()) return schedule_watch(connection);  // it has not looked yet
   const Instant now = world_.now();
   if (state_ == State::kConnecting && now - connect_sent_ > kConnectPatience) {
     return drop("no CONNACK");
@@ -186,7 +198,44 @@ void SimClient::watch(uint64_t connection) {
 
 void SimClient::on_bytes(uint64_t connection, std::span<const uint8_t> bytes) {
   if ((connection & UINT32_MAX) != connection_ || state_ == State::kClosed) return;
-  received_.insert(received_.end(), bytes.begin(), bytes.end());
+  unread_.insert(unread_.end(), bytes.begin(), bytes.end());
+  if (!is_slow_ && !stalled_) read(unread_.size());
+}
+
+size_t SimClient::room() const {
+  if (!is_slow_ && !stalled_) return SIZE_MAX;
+  return kSocketBytes - std::min(kSocketBytes, unread_.size());
+}
+
+void SimClient::schedule_reading() {
+  world_.after(kReadTick, [this] {
+    if (!is_slow_) return;
+    if (!stalled_ && state_ != State::kClosed) {
+      read(std::min(unread_.size(), plan_.reads_per_tick));
+    }
+    schedule_reading();
+  });
+}
+
+void SimClient::schedule_stall() {
+  world_.after(world_.between(Duration::seconds(1), Duration::seconds(6)), [this] {
+    if (!publishing_ || finished_) return;
+    stalled_ = true;
+    world_.after(world_.between(Duration::millis(300), Duration::seconds(5)), [this] {
+      if (!std::exchange(stalled_, false)) return;
+      if (state_ != State::kClosed && !is_slow_) read(unread_.size());
+      ping_sent_ = last_heard_ = world_.now();
+      for (auto& [id, message] : outgoing_) message.sent = world_.now();
+      schedule_stall();
+    });
+  });
+}
+
+void SimClient::read(size_t bytes) {
+  if (bytes == 0) return;
+  const auto end = unread_.begin() + static_cast<std::ptrdiff_t>(bytes);
+  received_.insert(received_.end(), unread_.begin(), end);
+  unread_.erase(unread_.begin(), end);
   last_heard_ = world_.now();
   size_t used = 0;
   while (state_ != State::kClosed) {

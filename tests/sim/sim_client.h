@@ -45,6 +45,8 @@ struct ClientPlan {
   bool retains = false;               // some of what it publishes
   std::optional<WillPlan> will;       // every connection has another, on "will/CLIENT"
   bool says_goodbye = false;          // DISCONNECTs at times, and comes back
+  size_t reads_per_tick = 0;          // bytes, until it stops publishing; 0: all that comes
+  bool stalls = false;                // reads nothing for a while at times
 };
 
 // One connection as the client holds it. Bytes go to whatever node the balancer chose.
@@ -64,7 +66,8 @@ class SimClient {
   SimClient(World& world, History& history, int number, ClientPlan plan, Dial dial);
 
   void start();
-  void stop_publishing() { publishing_ = false; }
+  // And reads what comes, however slow it was.
+  void stop_publishing();
   // From now on every message is published with this client alone deciding when: see publish_now.
   bool publish_now(const std::string& topic, Qos qos, bool retain = false);
 
@@ -76,6 +79,8 @@ class SimClient {
   const std::optional<MessageKey>& will() const { return will_; }
 
   void on_bytes(uint64_t connection, std::span<const uint8_t> bytes);
+  // Bytes that its socket takes.
+  size_t room() const;
   void on_closed(uint64_t connection);
 
   bool connected() const { return state_ == State::kConnected; }
@@ -102,6 +107,9 @@ class SimClient {
   void schedule_watch(uint64_t connection);
   void schedule_churn();
   void schedule_goodbye();
+  void schedule_reading();
+  void schedule_stall();
+  void read(size_t bytes);
   void add_will(Connect& connect, std::string& payload);
   void watch(uint64_t connection);
   void take(const Decoded& packet);
@@ -131,7 +139,10 @@ class SimClient {
   State state_ = State::kClosed;
   uint64_t connection_ = 0;
   std::unique_ptr<ClientPort> port_;
+  std::vector<uint8_t> unread_;  // in its socket
   std::vector<uint8_t> received_;
+  bool is_slow_ = false;
+  bool stalled_ = false;
   Instant connect_sent_, ping_sent_, last_heard_;
   bool ping_open_ = false;
   bool publishing_ = true;

@@ -29,14 +29,14 @@ SimCluster::SimCluster(const SimOptions& options)
   world_.print_trace(options.print_trace);
   if (options.faults) {
     faults_ = *options.faults;
-    any_faults_ =
-        !(faults_ == FaultKinds{false, false, false, false, false, false, false, false, false});
+    any_faults_ = !(faults_ == FaultKinds{false, false, false, false, false, false, false, false,
+                                          false, false});
   } else {
     Random& random = world_.random();
     any_faults_ = !random.one_in(8);
     for (bool* kind : {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations,
-                       &faults_.splits, &faults_.splits, &faults_.resets, &faults_.wipes,
-                       &faults_.moves, &faults_.client_breaks}) {
+                       &faults_.splits, &faults_.resets, &faults_.wipes, &faults_.moves,
+                       &faults_.client_breaks, &faults_.slow_devices}) {
       *kind = any_faults_ && random.one_in(2);
     }
   }
@@ -51,7 +51,7 @@ SimCluster::~SimCluster() = default;
 void SimCluster::make_nodes() {
   std::vector<std::string> seeds;
   for (int i = 0; i < options_.nodes; ++i) seeds.push_back("n" + std::to_string(i) + ":7883");
-  const Limits limits = draw_limits();
+  limits_ = draw_limits();
   for (int i = 0; i < options_.nodes; ++i) {
     SimNodeConfig config;
     config.number = i;
@@ -59,7 +59,7 @@ void SimCluster::make_nodes() {
     config.join = options_.nodes > 1 ? seeds : std::vector<std::string>{};
     config.expect = options_.nodes;
     config.workers = options_.workers;
-    config.limits = limits;
+    config.limits = limits_;
     nodes_.push_back(std::make_unique<SimNode>(world_, network_, config));
   }
 }
@@ -70,7 +70,26 @@ Limits SimCluster::draw_limits() {
     limits.large_payload = 4 * 1024;
     limits.bulk_piece_bytes = 1024;
   }
+  if (!world_.random().one_in(3)) return limits;
+  // So small that queues fill, publishers wait, and who does not read is disconnected.
+  limits.inflight_max = 4;
+  limits.queued_max = 20;
+  limits.queued_bytes_max = 16 * 1024;
+  limits.output_bytes_max = 16 * 1024;
+  limits.output_bytes_low = 2 * 1024;
+  limits.slow_timeout = Duration::seconds(3);
+  limits.forward_window_bytes = 16 * 1024;
+  limits.forward_queue_bytes = 32 * 1024;
+  history_.queues_may_overflow(true);
   return limits;
+}
+
+void SimCluster::draw_pace(ClientPlan& plan) {
+  if (!faults_.slow_devices || !world_.random().one_in(3)) return;
+  plan.stalls = world_.random().one_in(2);
+  if (!plan.stalls || world_.random().one_in(2)) {
+    plan.reads_per_tick = 100 + world_.random().below(1000);
+  }
 }
 
 // ---- devices ------------------------------------------------------------------------------------
@@ -138,7 +157,10 @@ void SimCluster::make_clients() {
   twin.version = ProtocolVersion::kMqtt5;  // who is told that it was taken over, and stops
   plans.push_back(twin);
   plans.push_back(twin);
-  for (ClientPlan& plan : plans) add_client(std::move(plan));
+  for (ClientPlan& plan : plans) {
+    if (plan.client_id != kTwin) draw_pace(plan);
+    add_client(std::move(plan));
+  }
 }
 
 SimClient& SimCluster::add_client(ClientPlan plan) {
@@ -285,6 +307,7 @@ void SimCluster::chaos_phase() {
     chaos_on_ = true;
     world_.after(Duration::seconds(4), [this] { schedule_fault(); });
   }
+  watch_queues();
   world_.run_until(Instant{} + options_.chaos);
 }
 

@@ -32,6 +32,7 @@ struct FaultKinds {
   bool wipes = true;       // a crashed node comes back with an empty data directory
   bool moves = true;       // or at another address
   bool client_breaks = true;
+  bool slow_devices = true;  // some read slowly, or not for seconds
   bool operator==(const FaultKinds&) const = default;
 };
 
@@ -68,6 +69,7 @@ class SimCluster {
  private:
   void make_nodes();
   Limits draw_limits();
+  void draw_pace(ClientPlan& plan);
   void make_clients();
   ClientPlan subscriber_plan(int number);
   ClientPlan publisher_plan(int number);
@@ -86,6 +88,8 @@ class SimCluster {
   void settling_phase();
   void probe_phase();
   void farewell_phase();
+  void watch_queues();
+  void check_queues(SimNode& node);
   void check_ready(const char* when);
   void check_settled();
   void check_probes(size_t chains_before);
@@ -99,6 +103,7 @@ class SimCluster {
   Network network_;
   History history_;
   FaultKinds faults_;
+  Limits limits_;  // of every node
   bool any_faults_ = true;
   bool chaos_on_ = false;
   bool wiped_ = false;

@@ -27,6 +27,7 @@ struct SimNode::ServerEnd {
   bool paused = false;   // the broker does not read
   bool pumping = false;
   std::vector<uint8_t> unread;  // arrived while paused
+  size_t on_way = 0;            // bytes to the client
   Duration latency;             // of the way between device and node, mostly
   Instant last_to_server, last_to_client;
 };
@@ -415,12 +416,15 @@ void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
   if (bytes.size() > 1 && world_.random().one_in(10)) {
     bytes.resize(1 + world_.random().below(bytes.size() - 1));
   }
+  if (const size_t room = room_of(*end); bytes.size() > room) bytes.resize(room);
   const bool wanted_room = output.wants_room();
   output.consume(bytes.size());
   if (SimClient* const client = end->client; client != nullptr && !bytes.empty()) {
     end->last_to_client =
         std::max(end->last_to_client, world_.now() + world_.long_tailed(end->latency));
+    end->on_way += bytes.size();
     world_.at(end->last_to_client, [end, bytes = std::move(bytes)] {
+      end->on_way -= bytes.size();
       if (end->client != nullptr) end->client->on_bytes(end->connection, bytes);
     });
   }
@@ -436,9 +440,17 @@ void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
   pump_later(end);
 }
 
+// What the client's socket takes.
+size_t SimNode::room_of(const ServerEnd& end) {
+  if (end.client == nullptr) return SIZE_MAX;
+  const size_t room = end.client->room();
+  return room == SIZE_MAX ? room : room - std::min(room, end.on_way);
+}
+
 void SimNode::pump_later(const std::shared_ptr<ServerEnd>& end) {
   end->pumping = true;
-  world_.after(world_.between(Duration{50'000}, Duration::millis(2)), [this, end] {
+  const Duration patience = room_of(*end) == 0 ? Duration::millis(30) : Duration::millis(2);
+  world_.after(world_.between(Duration{50'000}, patience), [this, end] {
     end->pumping = false;
     if (end->life == life_ && is_up() && !end->closed) pump(end);
   });

@@ -93,6 +93,7 @@ class SimNode final : public NetworkEnd {
   void take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes, Now now);
   void client_closed(const std::shared_ptr<ServerEnd>& end);
   void pump(const std::shared_ptr<ServerEnd>& end);
+  static size_t room_of(const ServerEnd& end);
   void pump_later(const std::shared_ptr<ServerEnd>& end);
   void finish_close(const std::shared_ptr<ServerEnd>& end);
   std::shared_ptr<ServerEnd> end_of(int worker, ConnId conn);

@@ -20,7 +20,7 @@ using shoal::sim::SimOptions;
 using shoal::sim::SimResult;
 
 constexpr shoal::sim::FaultKinds kNoFaults{false, false, false, false, false,
-                                           false, false, false, false};
+                                           false, false, false, false, false};
 
 struct Arguments {
   uint64_t first = 1;
