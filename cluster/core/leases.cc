@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "shoal/mutation.h"
+
 namespace shoal {
 namespace {
 
@@ -138,7 +140,9 @@ proto::StateAnswer Leases::answer(const Pair& from, const proto::State& state,
     return answer;
   }
   answer.set_granted(true);
-  standing.granted_until = context_.now.mono + granted_for();
+  if (!SHOAL_MUTATED("granted-lease-forgotten")) {
+    standing.granted_until = context_.now.mono + granted_for();
+  }
   for (const uint64_t value : state.silent()) {
     const NodeId silent{value};
     if (!confirms(from.id(), state, silent, said)) continue;

@@ -158,7 +158,9 @@ void Core::accept_one(Lane&, Expected& expected, Place from, Acceptance acceptan
   const uint64_t bit = uint64_t{1} << from.worker;
   if (!(expected.workers & bit)) return;  // another node's bytes: believed only as far as they fit
   expected.workers &= ~bit;
-  if (acceptance == Acceptance::kNotPlaced && expected.shared) {
+  const bool is_placed =
+      acceptance != Acceptance::kNotPlaced || SHOAL_MUTATED("not-placed-is-accepted");
+  if (!is_placed && expected.shared) {
     expected.shared->excluded.push_back(from);
     repicks_.push_back({expected.ticket, std::move(expected.shared)});
   } else if (expected.workers == 0) {
@@ -186,7 +188,8 @@ void Core::on_peer_down(NodeSlot node) {
     const bool was_sent = lane.first++ < unsent;
     if (expected.workers == 0) continue;
     // At QoS 2 the member there may have it, and nobody else may get it then [MQTT5-4.8.2-5].
-    const bool is_taken = was_sent && expected.ticket->qos == Qos::k2;
+    const bool is_taken =
+        was_sent && expected.ticket->qos == Qos::k2 && !SHOAL_MUTATED("taken-is-picked-again");
     if (expected.shared && !is_taken) {
       repicks_.push_back({expected.ticket, std::move(expected.shared)});
     } else {

@@ -156,6 +156,7 @@ void SimClient::on_closed(uint64_t connection) {
   state_ = State::kClosed;
   port_.reset();
   subscribe_open_.clear();
+  on_subscribed_.clear();
   unsubscribe_open_.clear();
   if (chain_ >= 0) {
     history_.chain(chain_).connected = false;
@@ -223,10 +224,13 @@ void SimClient::schedule_stall() {
     stalled_ = true;
     world_.after(world_.between(Duration::millis(300), Duration::seconds(5)), [this] {
       if (!std::exchange(stalled_, false)) return;
+      schedule_stall();
+      if (plan_.leaves_unread && state_ != State::kClosed && world_.random().one_in(2)) {
+        return drop("it gives up");
+      }
       if (state_ != State::kClosed && !is_slow_) read(unread_.size());
       ping_sent_ = last_heard_ = world_.now();
       for (auto& [id, message] : outgoing_) message.sent = world_.now();
-      schedule_stall();
     });
   });
 }
@@ -360,6 +364,8 @@ void SimClient::on_suback(const SubAck& packet) {
     subscription.suback = world_.now();
   }
   subscribe_open_.erase(open);
+  const auto waiting = on_subscribed_.extract(packet.packet_id);
+  if (!waiting.empty()) waiting.mapped()();
 }
 
 void SimClient::on_disconnect(const Disconnect& packet) {

@@ -47,6 +47,7 @@ struct ClientPlan {
   bool says_goodbye = false;          // DISCONNECTs at times, and comes back
   size_t reads_per_tick = 0;          // bytes, until it stops publishing; 0: all that comes
   bool stalls = false;                // reads nothing for a while at times
+  bool leaves_unread = false;         // and may break its connection then
 };
 
 // One connection as the client holds it. Bytes go to whatever node the balancer chose.
@@ -70,6 +71,8 @@ class SimClient {
   void stop_publishing();
   // From now on every message is published with this client alone deciding when: see publish_now.
   bool publish_now(const std::string& topic, Qos qos, bool retain = false);
+  // One more subscription, of this session alone. `then`: when its SUBACK is there.
+  void subscribe_now(const std::string& filter, std::function<void()> then);
 
   // DISCONNECT, after which the will must not come.
   void say_goodbye();
@@ -159,6 +162,7 @@ class SimClient {
   std::map<uint16_t, std::vector<size_t>>
       subscribe_open_;  // packet id -> the chain's subscriptions
   std::set<uint16_t> unsubscribe_open_;
+  std::map<uint16_t, std::function<void()>> on_subscribed_;  // by packet id
   std::optional<MessageKey> will_;
 };
 

@@ -137,6 +137,20 @@ void SimClient::subscribe(size_t first) {
   send(packet);
 }
 
+void SimClient::subscribe_now(const std::string& filter, std::function<void()> then) {
+  if (state_ != State::kConnected || !subscribed()) return;
+  Chain& chain = history_.chain(chain_);
+  std::vector<uint8_t> list;
+  append_subscription({.filter = filter, .qos = Qos::k1}, list);
+  Subscribe packet;
+  packet.packet_id = unused_id();
+  packet.subscriptions = SubscriptionList::of_valid(list);
+  subscribe_open_[packet.packet_id] = {chain.subscriptions.size()};
+  on_subscribed_[packet.packet_id] = std::move(then);
+  chain.subscriptions.push_back({.filter = filter, .asked = world_.now()});
+  send(packet);
+}
+
 void SimClient::unsubscribe_last() {
   Chain& chain = history_.chain(chain_);
   const std::string& filter = plan_.subscriptions.back().filter;

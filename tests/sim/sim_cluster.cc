@@ -42,6 +42,7 @@ SimCluster::SimCluster(const SimOptions& options)
   }
   history_.nodes_may_be_lost(faults_.crashes || faults_.freezes || faults_.cuts ||
                              faults_.isolations || faults_.splits);
+  asks_for_all_ = world_.random().one_in(2);
   make_nodes();
   make_clients();
 }
@@ -112,7 +113,8 @@ ClientPlan SimCluster::subscriber_plan(int number) {
   const uint64_t filters = 1 + random.below(3);
   std::set<std::string> chosen;
   while (chosen.size() < filters) {
-    chosen.insert(random.one_in(4) ? pick(random, kShared) : pick(random, kFilters));
+    const std::string filter = random.one_in(4) ? pick(random, kShared) : pick(random, kFilters);
+    if (filter != "#" || asks_for_all_) chosen.insert(filter);
   }
   for (const std::string& filter : chosen) {
     plan.subscriptions.push_back(
@@ -161,6 +163,43 @@ void SimCluster::make_clients() {
     if (plan.client_id != kTwin) draw_pace(plan);
     add_client(std::move(plan));
   }
+  if (faults_.slow_devices) add_kin();
+  if (!asks_for_all_) add_probers();
+}
+
+// A shared subscription of which one member stays, and the others break off with messages unread.
+void SimCluster::add_kin() {
+  for (int i = 0; i < 3; ++i) {
+    ClientPlan plan;
+    plan.client_id = "kin" + std::to_string(i);
+    plan.subscriptions = {{.filter = "$share/k/t/#", .qos = Qos::k1}};
+    plan.stalls = plan.leaves_unread = i != 0;
+    add_client(std::move(plan));
+  }
+}
+
+// As soon as a SUBACK is there, a message of that topic is sent by another, mostly at another node:
+// nobody else asked for it, so that nobody but a node without the route can lose it.
+void SimCluster::add_probers() {
+  ClientPlan plan;
+  plan.client_id = "asks";
+  SimClient& subscriber = add_client(plan);
+  plan.client_id = "tells";
+  plan.window = 64;
+  SimClient& publisher = add_client(plan);
+  world_.after(Duration::seconds(7),
+               [this, &subscriber, &publisher] { probe_suback(subscriber, publisher, 0); });
+}
+
+void SimCluster::probe_suback(SimClient& subscriber, SimClient& publisher, int number) {
+  if (world_.now() >= Instant{} + options_.chaos) return;
+  const std::string topic = "solo/" + std::to_string(number);
+  subscriber.subscribe_now(topic, [this, &publisher, topic] {
+    world_.after(Duration{1000}, [&publisher, topic] { publisher.publish_now(topic, Qos::k1); });
+  });
+  world_.after(
+      world_.between(Duration::millis(20), Duration::millis(80)),
+      [this, &subscriber, &publisher, number] { probe_suback(subscriber, publisher, number + 1); });
 }
 
 SimClient& SimCluster::add_client(ClientPlan plan) {

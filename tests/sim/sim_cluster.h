@@ -75,6 +75,9 @@ class SimCluster {
   ClientPlan publisher_plan(int number);
   std::optional<WillPlan> will_plan();
   SimClient& add_client(ClientPlan plan);
+  void add_kin();
+  void add_probers();
+  void probe_suback(SimClient& subscriber, SimClient& publisher, int number);
   std::unique_ptr<ClientPort> balance(SimClient*& client, uint64_t connection);
 
   void schedule_fault();
@@ -106,6 +109,7 @@ class SimCluster {
   Limits limits_;  // of every node
   bool any_faults_ = true;
   bool chaos_on_ = false;
+  bool asks_for_all_ = false;  // some subscriber may have "#"
   bool wiped_ = false;
   uint64_t faults_struck_ = 0;
   Duration rejoined_;

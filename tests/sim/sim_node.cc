@@ -172,7 +172,11 @@ void SimNode::schedule(int index) {
   Process::Thread& thread = process_->threads[index];
   if (thread.scheduled || thread.inbox.empty()) return;
   thread.scheduled = true;
-  world_.after(world_.long_tailed(Duration{30'000}), [this, index, life = life_] {
+  // At times one thread alone has much to do, or is not run by the system.
+  const bool is_late = world_.random().one_in(400);
+  const Duration delay = is_late ? world_.between(Duration::millis(5), Duration::millis(80))
+                                 : world_.long_tailed(Duration{30'000});
+  world_.after(delay, [this, index, life = life_] {
     if (life != life_ || !is_up()) return;
     if (frozen_) {
       process_->threads[index].due = true;
