@@ -137,16 +137,20 @@ void Claims::on_evict_done(WorkerIndex worker, const EvictDone& done) {
 }
 
 void Claims::on_holder_gone(const std::string& client_id) {
+  const auto request = requests_.find(client_id);
   const auto asking = asking_.find(client_id);
   if (asking != asking_.end()) {
     for (Pair* const pair : open_pairs_()) {
       for (const Asking& one : asking->second) {
-        if (one.peer == pair->id()) reply(*pair, client_id, one.counter, 0);
+        if (one.peer != pair->id()) continue;
+        // A connection here may have asked since, and the peer has agreed to that already.
+        const bool is_older =
+            request != requests_.end() && Stamp{one.counter, one.peer} < request->second.stamp;
+        reply(*pair, client_id, one.counter, is_older ? request->second.stamp.counter : 0);
       }
     }
     asking_.erase(asking);
   }
-  const auto request = requests_.find(client_id);
   if (request == requests_.end()) return;
   request->second.waits_for_holder = false;
   check(client_id);

@@ -88,6 +88,23 @@ TEST_F(ClaimsTest, OfTwoAtTheSameTimeOneWins) {
   }
 }
 
+// A peer waits for an eviction here, and a connection here asks meanwhile, which the peer agrees to:
+// when the eviction is done, only one of the two may have the id.
+TEST_F(ClaimsTest, WhoWaitsForAnEvictionLosesAgainstALaterRequestOfThatNode) {
+  cluster_->node(1).evicts = false;
+  ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
+  const Stamp held = answer(1, last_)->stamp;
+  const uint32_t waiting = claim(0, 0, "alice", true);
+  cluster_->run(50);
+  const uint32_t later = claim(1, 0, "alice", true);
+  cluster_->run(50);
+  EXPECT_FALSE(answer(0, waiting) || answer(1, later));
+  cluster_->send(1, 0, EvictDone{"alice", held});
+  EXPECT_EQ(outcome(1, later), Outcome::kGranted);
+  EXPECT_EQ(outcome(0, waiting), Outcome::kSuperseded);
+  EXPECT_EQ(cluster_->status(0).claims + cluster_->status(1).claims, 1u);
+}
+
 TEST_F(ClaimsTest, ARequestThatIsOvertakenIsTheLoser) {
   cluster_->node(1).evicts = false;
   ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
