@@ -42,7 +42,7 @@ SimCluster::SimCluster(const SimOptions& options)
   }
   history_.nodes_may_be_lost(faults_.crashes || faults_.freezes || faults_.cuts ||
                              faults_.isolations || faults_.splits);
-  asks_for_all_ = world_.random().one_in(2);
+  asks_for_all_ = world_.random().one_in(3);
   make_nodes();
   make_clients();
 }
@@ -198,7 +198,7 @@ void SimCluster::probe_suback(SimClient& subscriber, SimClient& publisher, int n
     world_.after(Duration{1000}, [&publisher, topic] { publisher.publish_now(topic, Qos::k1); });
   });
   world_.after(
-      world_.between(Duration::millis(20), Duration::millis(80)),
+      world_.between(Duration::millis(5), Duration::millis(40)),
       [this, &subscriber, &publisher, number] { probe_suback(subscriber, publisher, number + 1); });
 }
 
