@@ -66,12 +66,13 @@ int copies_max(const Chain& chain, const Published& message) {
   return static_cast<int>(shared.size()) + (plain ? 1 : 0);
 }
 
-// A message that was sent before the subscription was confirmed may pass it by, and come when its
-// publisher sends it again, after later ones.
+// A message that was sent before the subscription was confirmed, or not acknowledged before it was
+// taken back, may pass it by, and come when its publisher sends it again, after later ones.
 bool is_ordered_for(const Chain& chain, const Published& message) {
   return std::any_of(chain.subscriptions.begin(), chain.subscriptions.end(),
                      [&](const Subscription& s) {
-                       return s.suback && *s.suback < message.first_sent &&
+                       const bool stayed = !s.ended || (message.acked && *message.acked < *s.ended);
+                       return s.suback && *s.suback < message.first_sent && stayed &&
                               oracle_matches(plain_filter(s.filter), message.topic);
                      });
 }

@@ -35,6 +35,8 @@ struct SimNode::ServerEnd {
 struct SimNode::Process {
   struct Thread {
     std::deque<Task> inbox;
+    std::deque<Task> sockets;  // of clients; nobody says which of the two is looked at first
+    bool empty() const { return inbox.empty() && sockets.empty(); }
     bool scheduled = false;
     bool due = false;  // its turn came while the node was frozen
   };
@@ -59,9 +61,10 @@ struct SimNode::Port final : ClientPort {
   void send(std::vector<uint8_t> bytes) override {
     node.world_.at(arrival(), [this_node = &node, end = end, bytes = std::move(bytes)]() mutable {
       if (end->life != this_node->life_ || !this_node->is_up()) return;
-      this_node->post(end->worker, [this_node, end, bytes = std::move(bytes)](Now now) mutable {
-        this_node->take_bytes(end, std::move(bytes), now);
-      });
+      this_node->post_socket(end->worker,
+                             [this_node, end, bytes = std::move(bytes)](Now now) mutable {
+                               this_node->take_bytes(end, std::move(bytes), now);
+                             });
     });
   }
 
@@ -168,9 +171,14 @@ void SimNode::post(int thread, Task task) {
   schedule(thread);
 }
 
+void SimNode::post_socket(int worker, Task task) {
+  process_->threads[worker].sockets.push_back(std::move(task));
+  schedule(worker);
+}
+
 void SimNode::schedule(int index) {
   Process::Thread& thread = process_->threads[index];
-  if (thread.scheduled || thread.inbox.empty()) return;
+  if (thread.scheduled || thread.empty()) return;
   thread.scheduled = true;
   // At times one thread alone has much to do, or is not run by the system.
   const bool is_late = world_.random().one_in(400);
@@ -190,9 +198,12 @@ void SimNode::run(int index) {
   Process::Thread& thread = process_->threads[index];
   thread.scheduled = false;
   const uint64_t events_max = 1 + world_.random().below(32);
-  for (uint64_t i = 0; i < events_max && !thread.inbox.empty(); ++i) {
-    const Task task = std::move(thread.inbox.front());
-    thread.inbox.pop_front();
+  for (uint64_t i = 0; i < events_max && !thread.empty(); ++i) {
+    const bool is_socket =
+        thread.inbox.empty() || (!thread.sockets.empty() && world_.random().one_in(2));
+    std::deque<Task>& from = is_socket ? thread.sockets : thread.inbox;
+    const Task task = std::move(from.front());
+    from.pop_front();
     task(now());
   }
   if (index == kHubThread) {
@@ -302,7 +313,7 @@ void SimNode::carry_worker(int worker) {
   for (const ConnId conn : effects.resume_reading) {
     if (const auto end = end_of(worker, conn)) {
       end->paused = false;
-      post(worker, [this, end](Now now) { take_bytes(end, {}, now); });
+      post_socket(worker, [this, end](Now now) { take_bytes(end, {}, now); });
     }
   }
   for (Effects::Handover& handover : effects.handovers) carry_handover(worker, handover);
@@ -324,8 +335,8 @@ void SimNode::carry_handover(int worker, Effects::Handover& handover) {
   process_->connections.erase({worker, packed(handover.conn)});
   end->accepted = false;
   end->worker = handover.worker;
-  post(handover.worker, [this, end, arrival = std::move(handover.arrival),
-                         bytes = std::move(handover.bytes)](Now now) mutable {
+  post_socket(handover.worker, [this, end, arrival = std::move(handover.arrival),
+                                bytes = std::move(handover.bytes)](Now now) mutable {
     if (end->closed) return;
     end->conn = broker(end->worker).on_accept(std::move(arrival), now);
     end->accepted = true;
@@ -355,7 +366,7 @@ std::unique_ptr<ClientPort> SimNode::dial(SimClient& client, uint64_t connection
       if (end->client != nullptr) end->client->on_closed(end->connection);
       return;
     }
-    post(end->worker, [this, end](Now now) { accept(end, now); });
+    post_socket(end->worker, [this, end](Now now) { accept(end, now); });
   });
   return port;
 }
@@ -384,7 +395,7 @@ void SimNode::take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint
 
 void SimNode::client_closed(const std::shared_ptr<ServerEnd>& end) {
   if (end->life != life_ || !is_up()) return;
-  post(end->worker, [this, end](Now) {
+  post_socket(end->worker, [this, end](Now) {
     end->closed = true;
     if (end->accepted) finish_close(end);
   });
@@ -433,7 +444,7 @@ void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
     });
   }
   if (wanted_room && output.bytes() <= config_.limits.output_bytes_low) {
-    post(end->worker, [this, end](Now now) {
+    post_socket(end->worker, [this, end](Now now) {
       if (!end->closed) broker(end->worker).on_written(end->conn, now);
     });
   }
@@ -470,7 +481,7 @@ void SimNode::finish_close(const std::shared_ptr<ServerEnd>& end) {
       client->on_closed(end->connection);
     }
   });
-  post(end->worker, [this, end](Now now) { broker(end->worker).on_closed(end->conn, now); });
+  post_socket(end->worker, [this, end](Now now) { broker(end->worker).on_closed(end->conn, now); });
 }
 
 }  // namespace shoal::sim

@@ -80,6 +80,7 @@ class SimNode final : public NetworkEnd {
 
   void note(const std::string& line);
   void post(int thread, Task task);
+  void post_socket(int worker, Task task);
   void schedule(int thread);
   void run(int thread);
   void tick_hub(uint64_t life);
