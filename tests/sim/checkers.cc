@@ -69,12 +69,13 @@ int copies_max(const Chain& chain, const Published& message) {
 // A message that was sent before the subscription was confirmed, or not acknowledged before it was
 // taken back, may pass it by, and come when its publisher sends it again, after later ones.
 bool is_ordered_for(const Chain& chain, const Published& message) {
-  return std::any_of(chain.subscriptions.begin(), chain.subscriptions.end(),
-                     [&](const Subscription& s) {
-                       const bool stayed = !s.ended || (message.acked && *message.acked < *s.ended);
-                       return s.suback && *s.suback < message.first_sent && stayed &&
-                              oracle_matches(plain_filter(s.filter), message.topic);
-                     });
+  return std::any_of(
+      chain.subscriptions.begin(), chain.subscriptions.end(), [&](const Subscription& s) {
+        const bool stayed =
+            message.qos == Qos::k0 || !s.ended || (message.acked && *message.acked < *s.ended);
+        return s.suback && *s.suback < message.first_sent && stayed &&
+               oracle_matches(plain_filter(s.filter), message.topic);
+      });
 }
 
 // Then copies of one message come on different ways, and those ways have no order between them.

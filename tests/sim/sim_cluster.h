@@ -59,6 +59,7 @@ struct SimResult {
 
 // Two devices share this client id and take it from each other.
 constexpr const char* kTwin = "twin";
+constexpr const char* kTopics[] = {"t/0/a", "t/0/b", "t/1/a", "t/1/b", "u/x", "u/y/z"};
 
 class SimCluster {
  public:
