@@ -259,7 +259,7 @@ class Failures(unittest.TestCase):
             publisher = Client(nodes[1].mqtt_port, "pub")
             publisher.publish("f/0", "before", 1)
             behind.expect("before")
-            nodes[2].signal(signal.SIGSTOP)
+            nodes[2].freeze()
             started = time.monotonic()
             publisher.publish("f/1", "during", 1, timeout_s=5)
             self.assertLess(time.monotonic() - started, 3.0)

@@ -121,6 +121,13 @@ class Node:
     def signal(self, number):
         os.kill(self.process.pid, number)
 
+    def freeze(self):
+        """Returns when every thread stands still, which is a while after the signal was sent."""
+        self.signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        wait_until(lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir()),
+                   5, f"{self.name} stands still")
+
     def kill(self):
         if self.process and self.process.poll() is None:
             self.process.kill()
