@@ -86,17 +86,18 @@ void SimCluster::make_clients() {
     if (plan.client_id != kTwin) draw_pace(plan);
     add_client(std::move(plan));
   }
-  if (faults_.slow_devices) add_kin();
+  add_kin();
   if (!asks_for_all_) add_probers();
 }
 
-// A shared subscription of which one member stays, and the others break off with messages unread.
+// A shared subscription of which one member stays, and the others break off with messages unread
+// where devices are slow.
 void SimCluster::add_kin() {
   for (int i = 0; i < 3; ++i) {
     ClientPlan plan;
     plan.client_id = "kin" + std::to_string(i);
-    plan.subscriptions = {{.filter = "$share/k/t/#", .qos = Qos::k1}};
-    plan.stalls = plan.leaves_unread = i != 0;
+    plan.subscriptions = {{.filter = "$share/k/t/#", .qos = Qos::k2}};
+    plan.stalls = plan.leaves_unread = i != 0 && faults_.slow_devices;
     add_client(std::move(plan));
   }
 }
