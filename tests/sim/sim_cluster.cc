@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kHealing = Duration::seconds(5);
 constexpr Duration kSettling = Duration::seconds(15);
-constexpr Duration kProbing = Duration::seconds(5);
+constexpr Duration kProbing = Duration::seconds(10);
 
 }  // namespace
 
