@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "shoal/message.h"
+#include "shoal/session_store.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -160,7 +161,8 @@ struct AllClosed {};
 
 using ToHub =
     std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease, EvictDone,
-                 ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed>;
+                 ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed,
+                 ToStore>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -260,6 +262,7 @@ struct Drain {
 
 using ToWorker =
     std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown, PeerCongested,
-                 ForwardIn, AcceptIn, RetainDone, RetainedPortion, AckUntil, AllClose, Drain>;
+                 ForwardIn, AcceptIn, RetainDone, RetainedPortion, AckUntil, AllClose, Drain,
+                 FromStore>;
 
 }  // namespace shoal

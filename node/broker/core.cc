@@ -141,6 +141,7 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                  },
                  [this](AllClose&) { on_all_close(); },
                  [this](Drain& m) { on_drain(m); },
+                 [](FromStore&) { SHOAL_ASSERT(false); },  // nothing was asked for
              },
              mail);
   settle();

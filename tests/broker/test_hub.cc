@@ -53,6 +53,7 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                  },
                  [&](RetainedQuery& m) { on_query(from, m); },
                  [&](AllClosed&) { ++all_closed; },
+                 [](ToStore&) { FAIL(); },
              },
              mail);
 }
