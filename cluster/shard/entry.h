@@ -97,11 +97,14 @@ struct PublishOp {
   static constexpr uint32_t kKind = 5;
   MessageSpec message;
   bool store_retained = false;  // this shard is the topic's, and RETAIN is set
+  // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
+  std::vector<std::string_view> groups;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(2, self.message);
     f(3, self.store_retained);
+    f(4, self.groups);
   }
 };
 
@@ -164,6 +167,7 @@ struct OutboxInOp {
   uint64_t previous = 0;  // the item before it that went here and is not answered; 0: none
   bool store_retained = false;
   OutboxItem item;
+  std::vector<std::string_view> groups;  // of a message, as PublishOp has them
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -172,6 +176,7 @@ struct OutboxInOp {
     f(4, self.previous);
     f(5, self.store_retained);
     f(6, self.item);
+    f(7, self.groups);
   }
 };
 
@@ -267,19 +272,30 @@ using Op = std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, Unsubs
                         AckOp, ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp,
                         TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp>;
 
+// As it stands in an entry.
+template <class AnyOp>
+void append_op(const AnyOp& op, const std::optional<Source>& source, std::string& out) {
+  std::string fields;
+  FieldWriter writer(fields);
+  writer(1, source);
+  AnyOp::visit(op, writer);
+  append_varint(AnyOp::kKind, out);
+  append_sized(fields, out);
+}
+
 class EntryBuilder {
  public:
   explicit EntryBuilder(uint64_t stamp);
 
   template <class AnyOp>
   void add(const AnyOp& op, const std::optional<Source>& source = std::nullopt) {
-    std::string fields;
-    FieldWriter writer(fields);
-    writer(1, source);
-    AnyOp::visit(op, writer);
-    append_varint(AnyOp::kKind, bytes_);
-    append_sized(fields, bytes_);
+    append_op(op, source, bytes_);
     ++ops_;
+  }
+  // `count` ops that append_op() made.
+  void add_encoded(std::string_view ops, uint32_t count) {
+    bytes_ += ops;
+    ops_ += count;
   }
 
   uint32_t ops() const { return ops_; }

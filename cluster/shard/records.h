@@ -205,12 +205,14 @@ struct GroupRecord {
   QueueState returned;  // taken first
   QueueState fresh;
   uint32_t members = 0;
+  uint32_t online = 0;  // of them
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(1, self.returned);
     f(2, self.fresh);
     f(3, self.members);
+    f(4, self.online);
   }
 };
 
