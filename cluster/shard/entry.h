@@ -99,12 +99,14 @@ struct PublishOp {
   bool store_retained = false;  // this shard is the topic's, and RETAIN is set
   // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
   std::vector<std::string_view> groups;
+  bool only_groups = false;  // nothing else here wants it
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(2, self.message);
     f(3, self.store_retained);
     f(4, self.groups);
+    f(5, self.only_groups);
   }
 };
 
@@ -168,6 +170,7 @@ struct OutboxInOp {
   bool store_retained = false;
   OutboxItem item;
   std::vector<std::string_view> groups;  // of a message, as PublishOp has them
+  bool only_groups = false;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -177,6 +180,7 @@ struct OutboxInOp {
     f(5, self.store_retained);
     f(6, self.item);
     f(7, self.groups);
+    f(8, self.only_groups);
   }
 };
 

@@ -8,22 +8,21 @@ namespace shoal::shard {
 
 Effects::Outcome ShardState::Core::on(const PublishOp& op) {
   if (op.message.topic.empty()) return skip(SkipReason::kMalformed);
-  publish(op.message, op.store_retained, op.groups);
+  publish(op);
   return Effects::Outcome::kApplied;
 }
 
-void ShardState::Core::publish(const MessageSpec& message, bool is_to_store,
-                               const std::vector<std::string_view>& groups) {
-  const Body body = body_of(message);
+void ShardState::Core::publish(const PublishOp& op) {
+  const Body body = body_of(op.message);
   const BodyId id = ++meta.last_body;
   uint32_t references = 0;
   if (!is_expired(body.expires_at)) {
-    if (body.qos != Qos::k0) references += queue_for_all(id, body);
-    for (const std::string_view group : groups) {
+    if (body.qos != Qos::k0 && !op.only_groups) references += queue_for_all(id, body);
+    for (const std::string_view group : op.groups) {
       references += queue_for_group(group, entry_of(id, body, body.qos, body.retain)) ? 1 : 0;
     }
   }
-  if (is_to_store) references += store_retained(id, body);
+  if (op.store_retained) references += store_retained(id, body);
   if (references != 0) store_body(id, body, references);
 }
 

@@ -125,8 +125,7 @@ struct ShardState::Core {
   void drop_unsent(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops,
                    DropReason reason);
   void note_drop(std::string_view owner, std::vector<uint64_t>* drops, DropReason reason);
-  void publish(const MessageSpec& message, bool store_retained,
-               const std::vector<std::string_view>& groups);
+  void publish(const PublishOp& op);
 
   // ---- window.cc
   Queue queue_of(OpenSession& session);

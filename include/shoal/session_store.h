@@ -140,18 +140,44 @@ struct SessionRelease {
   uint16_t packet_id = 0;
 };
 
-// A message for all these shards, as routes of Place{kShards, shard} asked for it. Done when all have
-// it. Numbered.
+// A shared subscription of which the place Place{kShards, shard} was picked.
+struct ShardGroup {
+  uint32_t shard = 0;
+  std::string filter;  // "$share/NAME/FILTER"
+};
+
+// The shards that a message goes to: those whose routes match it, and those that were picked for
+// groups. Groups are at every QoS; `matching` is empty at QoS 0.
+struct ShardTargets {
+  uint64_t matching = 0;  // a bit each
+  std::vector<ShardGroup> groups;
+  bool empty() const { return matching == 0 && groups.empty(); }
+};
+
+// Done when all have it. Numbered.
 struct ShardPublish {
   uint64_t number = 0;
-  uint64_t shards = 0;  // a bit each
+  ShardTargets targets;
   MessageRef message;
+};
+
+// Who is to have the message of an OutboxPublish. In the order of those.
+struct OutboxTargets {
+  uint32_t shard = 0;
+  uint64_t outbox_number = 0;
+  ShardTargets targets;
+};
+
+// And all live sessions that want it have accepted it.
+struct OutboxPublished {
+  uint32_t shard = 0;
+  uint64_t outbox_number = 0;
 };
 
 using ToStore =
     std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,
                  SessionUnsubscribe, SessionAck, SessionRoom, SessionReceive, SessionRelease,
-                 ShardPublish>;
+                 ShardPublish, OutboxTargets, OutboxPublished>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -188,8 +214,8 @@ struct SessionDone {
 
 // A message for the client, under packet identifier `number % 65,535 + 1`.
 struct SessionMessage {
-  uint64_t number = 0;  // 0: at QoS 0, nothing is kept of it
-  Qos qos = Qos::k1;
+  uint64_t number = 0;
+  Qos qos = Qos::k1;  // 0: acknowledged (PUBACK) once it is sent; with `dup` without being sent
   bool retain = false;
   bool dup = false;       // possibly sent on an earlier connection
   bool released = false;  // PUBREC came on an earlier connection: send PUBREL, there is no message
@@ -205,6 +231,18 @@ struct SessionMessages {
   std::vector<SessionMessage> messages;
 };
 
-using FromStore = std::variant<SessionAttached, SessionEvict, SessionDone, SessionMessages>;
+// A message of this shard's outbox, which the node leads: a will, or one that a durable session
+// published at QoS 2. It goes the way of every PUBLISH, but that forwards carry (shard, outbox
+// number), numbers ascend in a shard, and each worker that delivers drops those that are not above the
+// highest that it had of the shard: after a change of leader they come again. Answered by
+// OutboxTargets at once, by OutboxPublished in the end.
+struct OutboxPublish {
+  uint32_t shard = 0;
+  uint64_t outbox_number = 0;
+  MessageRef message;
+};
+
+using FromStore =
+    std::variant<SessionAttached, SessionEvict, SessionDone, SessionMessages, OutboxPublish>;
 
 }  // namespace shoal

@@ -269,6 +269,15 @@ TEST_F(SharedTest, AMessageThatDidNotPickTheGroupIsNotQueuedForIt) {
   EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
 }
 
+TEST_F(SharedTest, WhatIsForAGroupAloneIsNotMatched) {
+  join("m");
+  s.connect("plain");
+  s.subscribe("plain", "jobs/#");
+  s.apply(PublishOp{.message = message("jobs/x", "1"), .groups = {kGroup}, .only_groups = true});
+  EXPECT_EQ(waiting(), 1u);
+  EXPECT_THAT(s.payloads("plain"), IsEmpty());
+}
+
 TEST_F(SharedTest, RoutesCountMembersByWhetherTheyAreAttached) {
   const auto route = [](uint32_t online, uint32_t offline) {
     return ElementsAre(Effects::RouteChange{std::string(kGroup), online, offline});
