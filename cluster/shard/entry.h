@@ -34,6 +34,9 @@ struct ConnectOp {
   uint32_t expiry_s = 0;
   bool clean_start = false;
   std::optional<WillSpec> will;
+  // Stamp of the connection's claim (shoal/types.h): an older one comes too late.
+  uint64_t claim_counter = 0;
+  NodeId claim_node;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -46,6 +49,8 @@ struct ConnectOp {
     f(8, self.expiry_s);
     f(9, self.clean_start);
     f(10, self.will);
+    f(11, self.claim_counter);
+    f(12, self.claim_node);
   }
 };
 

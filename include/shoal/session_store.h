@@ -47,6 +47,7 @@ struct SessionWill {
 struct SessionConnect {
   ConnId conn;
   std::string client_id;
+  Stamp claim;       // of two CONNECTs of one id the later claim wins, whichever is committed first
   std::string user;  // authenticated; empty: anonymous
   uint16_t receive_maximum = 0;  // the lower of the client's and ours
   uint32_t expiry_s = 0;

@@ -304,6 +304,18 @@ TEST(Source, NumbersAreAppliedOnceAndInOrder) {
   EXPECT_EQ(shard.state->source_mark(kNodeA, 3, 2), 0u);
 }
 
+TEST(Session, AConnectOfAnOlderClaimComesTooLate) {
+  TestShard shard;
+  ConnectOp late = connect_op("c"), won = connect_op("c");
+  late.claim_counter = 7;
+  won.claim_counter = 8;
+  const OpPlace epoch = shard.connect(won);
+  const Effects effects = shard.submit(late, {kNodeB, 1, 0, 1});
+  EXPECT_THAT(effects.evicted, IsEmpty());
+  EXPECT_EQ(effects.done.at(0).outcome, Effects::Outcome::kStaleEpoch);
+  EXPECT_EQ(shard.epoch("c"), epoch);
+}
+
 TEST(Source, AConnectThatComesAgainFindsItsAnswerInTheSession) {
   TestShard shard;
   shard.connect("c");
