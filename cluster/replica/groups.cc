@@ -11,8 +11,6 @@ namespace shoal::replica {
 namespace {
 
 constexpr size_t kBatchEntries = 64;
-// Kept in the log behind a durable state, for followers that lag a little.
-constexpr unsigned kTrailing = 1024;
 
 }  // namespace
 
@@ -73,7 +71,7 @@ void Groups::on_applied(uint32_t shard, raft::Index index, Instant now) {
 void Groups::on_flushed(uint32_t shard, raft::Index index, Instant now) {
   Group* const group = find_group(shard);
   if (group == nullptr || index <= group->raft->snapshot().index) return;
-  group->raft->step(now, raft::SnapshotTaken{index, kTrailing}, effects_.raft);
+  group->raft->step(now, raft::SnapshotTaken{index, options_.trailing}, effects_.raft);
 }
 
 void Groups::on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries,

@@ -24,6 +24,8 @@ class Groups {
     uint64_t seed = 0;  // another one for each start
     uint32_t election_timeout_ms = 600;
     uint32_t heartbeat_ms = 100;
+    // Kept in the log behind a durable state, for followers that lag a little.
+    unsigned trailing = 4096;
   };
   // `store` outlives this.
   Groups(const Options& options, raft::LogReader& store);

@@ -57,6 +57,7 @@ class ShardRoutes {
   bool is_known(uint32_t shard, uint64_t term) const;
   // The peer has all that answers went out for.
   bool has_peer_all(NodeId peer) const;
+  size_t held(uint32_t shard) const { return led_[shard].held.size(); }
   uint64_t count() const;
   uint64_t digest() const;
 

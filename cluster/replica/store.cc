@@ -17,7 +17,7 @@ bool parse(std::span<const uint8_t> bytes, Message& message) {
 
 Store::Store(const Options& options, Surroundings surroundings, raft::LogReader& log)
     : options_(options),
-      groups_({.self = options.self, .seed = options.seed}, log),
+      groups_({.self = options.self, .seed = options.seed, .trailing = options.trailing}, log),
       client_({.self = options.self,
                .incarnation = options.incarnation,
                .shards = options.shards,

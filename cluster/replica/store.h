@@ -70,6 +70,7 @@ class Store {
     uint32_t shards = 1;
     uint64_t cluster_seed = 0;
     int workers = 1;
+    unsigned trailing = Groups::Options().trailing;
   };
   // What of the hub it needs; see ShardRoutes.
   struct Surroundings {

@@ -331,6 +331,21 @@ void Devices::ack_was_done(Subscriber& of, uint64_t message) {
 
 // ---- what was promised --------------------------------------------------------------------------
 
+// In the end it is connected, and the shard has nothing more for it.
+void Devices::check_connection(const Subscriber& of) {
+  if (!of.is_attached) return cluster_.violations.push_back(of.id + " is not connected in the end");
+  for (uint32_t shard = 0; shard < 2; ++shard) {
+    const auto session = cluster_.server(of.node, shard).state().session(of.id);
+    if (!session || session->queue.queued == 0) continue;
+    cluster_.violations.push_back(of.id + " has " + std::to_string(session->queue.queued) +
+                                  " messages waiting from " + std::to_string(session->queue.head) +
+                                  " to " + std::to_string(session->queue.window_end) +
+                                  ", got " + std::to_string(of.last_number) + " last, epoch " +
+                                  std::to_string(of.epoch) + " of " +
+                                  std::to_string(session->epoch));
+  }
+}
+
 void Devices::check() {
   for (const Subscriber& each : subscribers_) {
     if (!each.wants) {
@@ -341,6 +356,7 @@ void Devices::check() {
       if (numbers_.at(payload) < each.first || each.seen.contains(payload)) continue;
       cluster_.violations.push_back(each.id + " misses " + payload);
     }
+    check_connection(each);
     std::map<std::string, uint64_t> last;
     for (const std::string& payload : each.received) {
       uint64_t& before = last[source_of(payload)];

@@ -77,6 +77,7 @@ class Devices {
   void on_crash(int node);
   void receive(Subscriber& to, SessionMessage& message);
   void got(Subscriber& to, const std::string& payload);
+  void check_connection(const Subscriber& of);
   void acknowledge(Subscriber& of, uint64_t message, SessionAckKind kind);
   void ack_was_done(Subscriber& of, uint64_t message);
   ConnId next_conn() { return {++conns_, 1}; }

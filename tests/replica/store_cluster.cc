@@ -72,6 +72,7 @@ void StoreCluster::start(int at) {
   options.shards = shards_;
   options.cluster_seed = kClusterSeed;
   options.workers = 1;
+  options.trailing = 100'000;
   process.store = std::make_unique<Store>(
       options,
       Store::Surroundings{.tell_workers =
@@ -113,6 +114,8 @@ void StoreCluster::crash(int at) {
 }
 
 void StoreCluster::freeze(int node, Duration for_so_long) {
+  // Not longer than it is already: what waits for its end stays in order.
+  if (nodes_[node]->frozen_until > world_.now()) return;
   nodes_[node]->frozen_until = world_.now() + for_so_long;
 }
 
@@ -286,14 +289,39 @@ void StoreCluster::flush(int at) {
 
 void StoreCluster::check_replicas() {
   for (uint32_t shard = 0; shard < shards_; ++shard) {
+    for (int at = 0; at < nodes(); ++at) {
+      if (!is_up(at)) continue;
+      const auto& led = store(at).client().leader(shard);
+      const auto role = store(at).groups().find(shard)->role();
+      if (led.node && store(at).client().waiting() == 0) continue;
+      violations.push_back("node " + std::to_string(at) + ", shard " + std::to_string(shard) +
+                           ": takes " + std::to_string(led.node.value) + " of term " +
+                           std::to_string(led.term) + " for its leader, " +
+                           std::to_string(store(at).client().waiting()) + " ops wait; leader is " +
+                           std::to_string(leader(shard)) + ", role " +
+                           std::to_string(static_cast<int>(role.role)) + " serving " +
+                           std::to_string(role.serving) + " term " + std::to_string(role.term) +
+                           " entries waiting " +
+                           std::to_string(store(at).groups().waiting(shard)) + " held " +
+                           std::to_string(store(at).routes().held(shard)));
+    }
+  }
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
     std::set<uint64_t> hashes, routes;
+    std::string indexes;
     for (int at = 0; at < nodes(); ++at) {
       if (!is_up(at)) continue;
       server(at, shard).state().check_invariants();
       hashes.insert(server(at, shard).state().hash());
       routes.insert(store(at).routes().digest());
+      const raft::RaftGroup& raft = *store(at).groups().find(shard);
+      indexes += " " + std::to_string(server(at, shard).state().applied()) + "/" +
+                 std::to_string(raft.commit()) + "/" + std::to_string(raft.last());
     }
-    if (hashes.size() > 1) violations.push_back("replicas differ in the end");
+    if (hashes.size() > 1) {
+      violations.push_back("replicas of shard " + std::to_string(shard) +
+                           " are not alike in the end; applied/commit/last:" + indexes);
+    }
     if (routes.size() > 1) violations.push_back("shard routes differ in the end");
   }
 }
