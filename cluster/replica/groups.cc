@@ -51,6 +51,10 @@ void Groups::on_message(NodeId from, std::span<const uint8_t> bytes, Instant now
   if (!message || message->from != from || message->to != options_.self) return;
   Group* const group = find_group(message->group.shard);
   if (group == nullptr || group->id != message->group) return;
+  // Its data must be here. They are used once.
+  if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message->body)) {
+    if (std::exchange(group->staged, 0) != install->meta.index) return;
+  }
   group->raft->step(now, raft::Received{std::move(*message)}, effects_.raft);
   submit(*group, now);
 }
@@ -72,6 +76,22 @@ void Groups::on_flushed(uint32_t shard, raft::Index index, Instant now) {
   Group* const group = find_group(shard);
   if (group == nullptr || index <= group->raft->snapshot().index) return;
   group->raft->step(now, raft::SnapshotTaken{index, options_.trailing}, effects_.raft);
+}
+
+void Groups::on_staged(uint32_t shard, raft::Index index) {
+  if (Group* const group = find_group(shard)) group->staged = index;
+}
+
+void Groups::on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
+                          const std::optional<raft::SnapshotMeta>& meta, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return;
+  if (meta) {
+    if (auto message = group->raft->install_message(to, *meta)) {
+      effects_.raft.sends.push_back(std::move(*message));
+    }
+  }
+  group->raft->step(now, raft::SnapshotSent{to, stream}, effects_.raft);
 }
 
 void Groups::on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries,

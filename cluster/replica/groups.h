@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,11 @@ class Groups {
   void on_applied(uint32_t shard, raft::Index index, Instant now);
   // The shard's state is durable as of this applied index.
   void on_flushed(uint32_t shard, raft::Index index, Instant now);
+  // A copy of the state as of this index is here, whole.
+  void on_staged(uint32_t shard, raft::Index index);
+  // A copy for `to` is there, whole (`meta`: of the state), or will not be.
+  void on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
+                    const std::optional<raft::SnapshotMeta>& meta, Instant now);
   // By the leader of this term; of another it is dropped.
   void on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries, Instant now);
   void on_tick(Instant now);
@@ -71,6 +77,7 @@ class Groups {
     raft::GroupId id;
     std::deque<raft::Payload> waiting;
     raft::Term waiting_term = 0;
+    raft::Index staged = 0;
   };
   Group* find_group(uint32_t shard);
   void submit(Group& group, Instant now);

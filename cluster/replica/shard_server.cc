@@ -38,7 +38,7 @@ void ShardServer::on_committed(std::span<const raft::Entry> entries) {
       if (serving_ && entry.term == term_) ++entries_applied_;
       if (serving_) carry_out();
     }
-    effects_.applied = entry.index;
+    effects_.applied = applied_index_ = entry.index;
   }
 }
 

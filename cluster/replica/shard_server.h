@@ -72,6 +72,8 @@ class ShardServer {
 
   ServerEffects& end_turn();
 
+  // Of the last entry that was given, command or not; 0: none yet.
+  raft::Index applied_index() const { return applied_index_; }
   bool is_serving() const { return serving_; }
   uint64_t term() const { return term_; }
   const shard::ShardState& state() const { return state_; }
@@ -97,6 +99,7 @@ class ShardServer {
   const Options options_;
   shard::ShardState state_;
   bool is_too_new_ = false;
+  raft::Index applied_index_ = 0;
   shard::Effects applied_;  // of the entry that is carried out
   ServerEffects effects_;
 

@@ -109,6 +109,12 @@ void Store::on_peer_end(NodeId peer, Now now) {
     const StoreClient::Leader leader = client_.leader(shard);
     if (leader.node == peer) client_.on_no_leader(shard, leader.term);
   }
+  for (auto it = copies_.begin(); it != copies_.end();) {
+    const auto [shard, to] = it->first;
+    if (to == peer) groups_.on_copy_sent(shard, to, it->second.stream, std::nullopt, now.mono);
+    it = to == peer ? copies_.erase(it) : std::next(it);
+  }
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) to_server(shard, PeerLost{peer});
   routes_.on_peer_end(peer);
 }
 
@@ -177,14 +183,74 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       return with(proto::ShareWant(), [&](proto::ShareWant& m) {
         to_server(m.shard(), MemberWants{m.group(), m.client_id(), m.room()});
       });
+    case StoreFrame::kCopyPortion:
+      return with(proto::CopyPortion(), [&](proto::CopyPortion& m) {
+        const uint32_t shard = m.shard();
+        if (!installing_.contains(shard)) to_server(shard, CopyCame{from, std::move(m)});
+      });
+    case StoreFrame::kCopyAck:
+      return with(proto::CopyAck(), [&](proto::CopyAck& m) {
+        to_server(m.shard(), CopyAcked{from, m.stream(), m.number()});
+      });
   }
   return true;
 }
 
 // ---- servers and disks --------------------------------------------------------------------------
 
-void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects, Now now) {
+void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   now_ = now;
+  on_server(shard, effects.term, std::move(effects.server));
+  for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
+  for (const HostEffects::Portion& each : effects.portions) {
+    send(each.to, StoreFrame::kCopyPortion, each.message);
+  }
+  if (effects.staged != 0) groups_.on_staged(shard, effects.staged);
+  for (const HostEffects::Acked& each : effects.acks) {
+    send(each.to, StoreFrame::kCopyAck, each.message);
+  }
+  for (const HostEffects::Done& each : effects.done) on_copied(shard, each);
+  if (!effects.is_installed) return;
+  // What waited behind it may go, up to the next of its kind.
+  std::deque<raft::Effects::Persist> waiting = std::move(installing_[shard]);
+  installing_.erase(shard);
+  effects_.raft.persists.push_back(std::move(waiting.front()));
+  waiting.pop_front();
+  for (raft::Effects::Persist& each : waiting) write(std::move(each));
+}
+
+// ---- copies of states
+
+void Store::on_begun(uint32_t shard, const HostEffects::Begun& begun) {
+  const raft::RaftGroup* const group = groups_.find(shard);
+  const auto meta = begun.index == 0 ? std::nullopt : group->meta_at(begun.index);
+  if (meta && meta->index == begun.index && peers_.contains(begun.to)) {
+    copies_[{shard, begun.to}] = {begun.stream, *meta};
+    return;
+  }
+  to_server(shard, PeerLost{begun.to});
+  groups_.on_copy_sent(shard, begun.to, begun.stream, std::nullopt, now_.mono);
+}
+
+void Store::on_copied(uint32_t shard, const HostEffects::Done& done) {
+  const auto it = copies_.find({shard, done.to});
+  if (it == copies_.end() || it->second.stream != done.stream) return;
+  groups_.on_copy_sent(shard, done.to, done.stream, it->second.meta, now_.mono);
+  copies_.erase(it);
+}
+
+// The state goes first: a log that is empty behind it must find it there.
+void Store::write(raft::Effects::Persist&& persist) {
+  const uint32_t shard = persist.group.shard;
+  const auto waiting = installing_.find(shard);
+  if (waiting != installing_.end()) return waiting->second.push_back(std::move(persist));
+  if (!persist.install) return effects_.raft.persists.push_back(std::move(persist));
+  to_server(shard, InstallCopy{persist.install->index});
+  installing_[shard].push_back(std::move(persist));
+}
+
+void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
+  const Now now = now_;
   if (effects.applied != 0) groups_.on_applied(shard, effects.applied, now.mono);
   const bool leads = leads_[shard].serves && leads_[shard].term == term;
   if (!leads) return;
@@ -299,9 +365,14 @@ StoreEffects& Store::end_turn() {
     effects_.frames.push_back(
         {each.to, StoreFrame::kRaft, std::string(each.bytes.begin(), each.bytes.end())});
   }
-  groups.raft.applies.clear();
-  groups.raft.roles.clear();
-  effects_.raft = std::move(groups.raft);
+  for (raft::Effects::Persist& each : groups.raft.persists) write(std::move(each));
+  for (const raft::Effects::SendSnapshot& each : groups.raft.snapshots) {
+    to_server(each.group.shard, CopyWanted{each.to, each.stream, each.least});
+  }
+  std::move(groups.raft.cuts.begin(), groups.raft.cuts.end(),
+            std::back_inserter(effects_.raft.cuts));
+  std::move(groups.raft.configurations.begin(), groups.raft.configurations.end(),
+            std::back_inserter(effects_.raft.configurations));
   groups.clear();
   ClientEffects& client = client_.end_turn();
   for (ClientEffects::Request& each : client.requests) {

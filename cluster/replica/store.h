@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "cluster/replica/groups.h"
+#include "cluster/replica/shard_host.h"
 #include "cluster/replica/shard_routes.h"
 #include "cluster/replica/store_client.h"
 #include "cluster/replica/to_server.h"
@@ -32,8 +34,10 @@ enum class StoreFrame : uint8_t {
   kOps,
   kOutboxAnswer,
   kWant,
+  kCopyPortion,  // on the bulk lane
+  kCopyAck,
 };
-constexpr uint8_t kStoreFrames = 9;
+constexpr uint8_t kStoreFrames = 11;
 
 struct StoreEffects {
   struct Frame {
@@ -48,7 +52,7 @@ struct StoreEffects {
   std::vector<Frame> frames;
   std::vector<ToShard> servers;  // of this node
   std::vector<ClientEffects::Mail> mails;
-  // Writes, cuts, snapshots and configurations; applies and roles are among `servers` already.
+  // Writes, cuts and configurations; the others are among `servers` already.
   raft::Effects raft;
   // Messages dropped by a configured limit, of shards that this node leads.
   std::vector<shard::Effects::Drop> drops;
@@ -96,7 +100,7 @@ class Store {
   bool on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> bytes, Now now);
 
   // ---- this node's servers and disks
-  void on_server(uint32_t shard, uint64_t term, ServerEffects&& effects, Now now);
+  void on_host(uint32_t shard, HostEffects&& effects, Now now);
   void on_retained(uint32_t shard, RetainedFound&& found);
   void on_persisted(raft::GroupId group, uint64_t number, Now now);
   void on_flushed(uint32_t shard, raft::Index index, Now now);
@@ -119,7 +123,11 @@ class Store {
   void to_server(uint32_t shard, ToServer mail);
   void to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::MessageLite& message,
                  ToServer own);
+  void on_server(uint32_t shard, uint64_t term, ServerEffects&& effects);
   void on_role(const raft::Effects::RoleChange& role);
+  void on_begun(uint32_t shard, const HostEffects::Begun& begun);
+  void on_copied(uint32_t shard, const HostEffects::Done& done);
+  void write(raft::Effects::Persist&& persist);
   void tell_leader(uint32_t shard, NodeId peer);
   void learn_leader(uint32_t shard, NodeId node, uint64_t term);
   void deliver_reply(NodeId to, proto::StoreReply&& reply);
@@ -137,6 +145,13 @@ class Store {
     uint64_t term = 0;
   };
   std::vector<Lead> leads_;  // of this node
+  // Writes of a shard behind one that makes a copy the state, which has to be done first.
+  std::map<uint32_t, std::deque<raft::Effects::Persist>> installing_;
+  struct Copy {
+    uint64_t stream = 0;
+    raft::SnapshotMeta meta;
+  };
+  std::map<std::pair<uint32_t, NodeId>, Copy> copies_;  // that this node sends
 };
 
 }  // namespace shoal::replica

@@ -36,6 +36,7 @@ void give(ShardServer& server, ToServer&& mail, Now now) {
             for (const MessageRef& each : m.messages) specs.push_back(spec_of(*each, now));
             server.on_retained(m.query, specs, m.after, m.done);
           },
+          [](auto&) {},
       },
       mail);
 }

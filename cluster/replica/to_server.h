@@ -66,12 +66,36 @@ struct RetainedFound {
   bool done = false;
 };
 
+// Copies of states (shard_host.h).
+struct CopyWanted {
+  NodeId to;
+  uint64_t stream = 0;
+  raft::Index least = 0;  // as of which it must be
+};
+struct CopyAcked {
+  NodeId from;
+  uint64_t stream = 0;
+  uint64_t number = 0;
+};
+struct CopyCame {
+  NodeId from;
+  proto::CopyPortion portion;
+};
+// The copy that is here whole, as of this index, becomes the state.
+struct InstallCopy {
+  raft::Index index = 0;
+};
+// The session with it is over: so are copies to it, and from it.
+struct PeerLost {
+  NodeId peer;
+};
+
 using ToServer = std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published,
                               OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants,
-                              RetainedFound>;
+                              RetainedFound, CopyWanted, CopyAcked, CopyCame, InstallCopy, PeerLost>;
 
 class ShardServer;
-// Carries it to the server.
+// Carries it to the server; not what is of copies.
 void give(ShardServer& server, ToServer&& mail, Now now);
 
 }  // namespace shoal::replica

@@ -133,11 +133,4 @@ class ShardState {
   std::unique_ptr<Core> core_;
 };
 
-// Keys behind `after` with their values, for a copy of the state: at least one, until there are none.
-struct StatePortion {
-  std::vector<std::pair<std::string, std::string>> items;
-  bool done = false;
-};
-StatePortion read_portion(const KeyValues& values, std::string_view after, size_t bytes_max);
-
 }  // namespace shoal::shard

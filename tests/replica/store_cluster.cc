@@ -17,8 +17,8 @@ raft::Configuration all_voters(int nodes) {
 
 }  // namespace
 
-StoreCluster::StoreCluster(uint64_t seed, int nodes, uint32_t shards)
-    : world_(seed), shards_(shards) {
+StoreCluster::StoreCluster(uint64_t seed, int nodes, uint32_t shards, unsigned trailing)
+    : world_(seed), shards_(shards), trailing_(trailing) {
   for (int i = 0; i < nodes; ++i) {
     nodes_.push_back(std::make_unique<Node>());
     nodes_.back()->id = NodeId{static_cast<uint64_t>(i) + 1};
@@ -56,14 +56,14 @@ void StoreCluster::start(int at) {
   node.process = std::make_unique<Process>();
   Process& process = *node.process;
   for (uint32_t shard = 0; shard < shards_; ++shard) {
-    process.values.push_back(std::make_unique<shard::MemoryKeyValues>(node.flushed[shard]));
-    process.servers.push_back(std::make_unique<ShardServer>(
+    process.disks.push_back(std::make_unique<MemoryDisk>(node.flushed[shard]));
+    process.hosts.push_back(std::make_unique<ShardHost>(
         ShardServer::Options{.shard = shard,
                              .shards = shards_,
                              .cluster_seed = kClusterSeed,
                              .router_seed = world_.random().next(),
                              .unread_bytes = 300},
-        *process.values.back()));
+        *process.disks.back()));
   }
   Store::Options options;
   options.self = node.id;
@@ -72,7 +72,7 @@ void StoreCluster::start(int at) {
   options.shards = shards_;
   options.cluster_seed = kClusterSeed;
   options.workers = 1;
-  options.trailing = 100'000;
+  options.trailing = trailing_;
   process.store = std::make_unique<Store>(
       options,
       Store::Surroundings{.tell_workers =
@@ -137,7 +137,7 @@ void StoreCluster::tick(int at) {
     store(at).on_tick(now());
     for (uint32_t shard = 0; shard < shards_; ++shard) {
       Process& process = *nodes_[at]->process;
-      process.servers[shard]->on_tick(now().wall_ms);
+      process.hosts[shard]->on_tick(now());
     }
     if (world_.random().one_in(40)) flush(at);
     tick(at);
@@ -198,10 +198,9 @@ void StoreCluster::ask(int node, ToStore mail) {
 void StoreCluster::turn(int at) {
   Node& node = *nodes_[at];
   for (uint32_t shard = 0; shard < shards_; ++shard) {
-    ShardServer& server = *node.process->servers[shard];
-    ServerEffects effects = std::move(server.end_turn());
-    server.end_turn().clear();
-    node.process->store->on_server(shard, server.term(), std::move(effects), now());
+    HostEffects effects = node.process->hosts[shard]->end_turn();
+    if (effects.is_installed) ++installed_;
+    node.process->store->on_host(shard, std::move(effects), now());
   }
   StoreEffects effects = std::move(node.process->store->end_turn());
   node.process->store->end_turn().clear();
@@ -228,7 +227,14 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   for (StoreEffects::ToShard& each : effects.servers) {
     to_server(at, each.shard, std::move(each.mail));
   }
-  for (raft::Effects::Persist& each : effects.raft.persists) node.disk.write(std::move(each));
+  for (raft::Effects::Persist& each : effects.raft.persists) {
+    if (each.install) {
+      const uint32_t shard = each.group.shard;
+      node.disk.staged(each.group)[each.install->index] = {
+          *each.install, server(at, shard).state().hash()};
+    }
+    node.disk.write(std::move(each));
+  }
   if (node.disk.is_idle() && node.disk.has_waiting()) write(at);
   for (const raft::Effects::Cut& each : effects.raft.cuts) node.disk.cut(each);
   for (ClientEffects::Mail& each : effects.mails) on_mail(at, std::move(each.mail));
@@ -246,8 +252,9 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
 void StoreCluster::to_server(int at, uint32_t shard, ToServer mail) {
   auto shared = std::make_shared<ToServer>(std::move(mail));
   later(at, micros(50), [this, at, shard, shared] {
-    ShardServer& server = *nodes_[at]->process->servers[shard];
-    give(server, std::move(*shared), now());
+    ShardHost& host = *nodes_[at]->process->hosts[shard];
+    host.on(std::move(*shared), now());
+    const ShardServer& server = host.server();
     const auto [it, is_new] =
         hashes_.try_emplace({shard, server.state().applied()}, server.state().hash());
     if (it->second != server.state().hash()) {
@@ -275,13 +282,13 @@ void StoreCluster::write(int at) {
 void StoreCluster::flush(int at) {
   Node& node = *nodes_[at];
   for (uint32_t shard = 0; shard < shards_; ++shard) {
-    const ShardServer& server = *node.process->servers[shard];
+    const ShardServer& server = this->server(at, shard);
     const raft::RaftGroup& raft = *node.process->store->groups().find(shard);
     // Entries without a command do not show in the state.
     const raft::Index index = std::min(raft.applied(), raft.commit());
     const auto meta = raft.meta_at(index);
     if (!meta || meta->index != index || server.state().applied() > index) continue;
-    node.flushed[shard] = *node.process->values[shard];
+    node.process->disks[shard]->flush();
     node.disk.flush(group(shard), {*meta, server.state().hash()});
     store(at).on_flushed(shard, index, now());
   }

@@ -12,10 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/replica/shard_server.h"
+#include "cluster/replica/shard_host.h"
 #include "cluster/replica/store.h"
 #include "cluster/shard/key_values.h"
 #include "tests/raft/sim_disk.h"
+#include "tests/replica/memory_disk.h"
 #include "tests/sim/world.h"
 
 namespace shoal::replica::test {
@@ -24,7 +25,8 @@ using shoal::sim::World;
 
 class StoreCluster {
  public:
-  StoreCluster(uint64_t seed, int nodes, uint32_t shards);
+  // `trailing`: see Groups::Options. A short one makes nodes that were away need copies.
+  StoreCluster(uint64_t seed, int nodes, uint32_t shards, unsigned trailing);
 
   World& world() { return world_; }
   Now now() const { return {world_.now(), kWallStart + world_.now().ns / 1'000'000}; }
@@ -33,7 +35,7 @@ class StoreCluster {
   uint64_t incarnation(int node) const { return nodes_[node]->incarnation; }
   Store& store(int node) { return *nodes_[node]->process->store; }
   const ShardServer& server(int node, uint32_t shard) {
-    return *nodes_[node]->process->servers[shard];
+    return nodes_[node]->process->hosts[shard]->server();
   }
   // The node whose replica serves, -1: none.
   int leader(uint32_t shard) const;
@@ -52,6 +54,9 @@ class StoreCluster {
   // A node's process ended.
   std::function<void(int node)> on_crash;
 
+  // Copies of states that took the place of a node's own.
+  uint64_t installed() const { return installed_; }
+
   // Violations so far, for people.
   std::vector<std::string> violations;
   // Of the same applied index, on every replica.
@@ -63,8 +68,8 @@ class StoreCluster {
 
   struct Process {
     std::unique_ptr<Store> store;
-    std::vector<std::unique_ptr<shard::MemoryKeyValues>> values;
-    std::vector<std::unique_ptr<ShardServer>> servers;
+    std::vector<std::unique_ptr<MemoryDisk>> disks;
+    std::vector<std::unique_ptr<ShardHost>> hosts;
     uint64_t told = 0;
     std::set<NodeId> peers;
   };
@@ -94,6 +99,8 @@ class StoreCluster {
 
   World world_;
   const uint32_t shards_;
+  const unsigned trailing_;
+  uint64_t installed_ = 0;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<PairKey> cuts_;
   std::map<PairKey, uint64_t> sessions_;  // open ones

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/shard/shard_disk.h"
 #include "tests/shard/shard_fixture.h"
 
 namespace shoal::shard {
