@@ -47,14 +47,15 @@ struct SessionWill {
 struct SessionConnect {
   ConnId conn;
   std::string client_id;
-  std::string user;  // authenticated; empty: anonymous
+  std::string user;              // authenticated; empty: anonymous
   uint16_t receive_maximum = 0;  // the lower of the client's and ours
   uint32_t expiry_s = 0;
   bool clean_start = false;
   std::optional<SessionWill> will;
 };
 
-// The connection that SessionConnect was for is gone before its answer.
+// The connection that SessionConnect was for is gone before its answer: none is needed any more. One
+// that attaches nevertheless, being on its way, is answered by SessionDetach.
 struct SessionWithdraw {
   ConnId conn;
   std::string client_id;
@@ -145,13 +146,15 @@ struct SessionRelease {
 struct ShardPublish {
   uint64_t number = 0;
   uint64_t shards = 0;  // a bit each
+  // "$share/NAME/FILTER": for the members of that one alone, of whose places the one shard was picked;
+  // at QoS 0 too. Empty: for all plain subscriptions.
+  std::string shared;
   MessageRef message;
 };
 
-using ToStore =
-    std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,
-                 SessionUnsubscribe, SessionAck, SessionRoom, SessionReceive, SessionRelease,
-                 ShardPublish>;
+using ToStore = std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,
+                             SessionUnsubscribe, SessionAck, SessionRoom, SessionReceive,
+                             SessionRelease, ShardPublish>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
