@@ -49,15 +49,15 @@ void Core::deliver(Publication& p, const Match& match, const LocalTarget& matche
     target = match.own_target(matched.session);
     if (!target) return;
   }
-  if (s.access && !s.access->may_receive(p.view.topic)) return drop(DropReason::kNotAllowed);
-  if (s.replaying && p.view.retain) s.extra->seen_live.emplace(p.view.topic);
   Outgoing how;
   how.qos = std::min(p.view.qos, target->qos);
+  if (s.replaying && p.view.retain) s.extra->seen_live.emplace(p.view.topic);
+  if (how.qos != Qos::k0 && s.is_stored()) return;  // its shard has the message too
+  if (s.access && !s.access->may_receive(p.view.topic)) return drop(DropReason::kNotAllowed);
   how.retain = target->retain_as_published &&
                p.view.retain;  // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
   if (target->identifiers_count > 0) how.identifiers = match.identifiers(*target);
   if (how.qos == Qos::k0) return send_unreliable(s, p, how);
-  if (s.is_stored()) return;  // its shard has the message too
   send_reliable(s, p, how, nullptr);
 }
 

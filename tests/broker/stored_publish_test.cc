@@ -1,0 +1,479 @@
+// PUBLISH where durable sessions want the message, or are the publisher; wills of durable sessions.
+#include <bit>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/broker/durable_fixture.h"
+
+namespace shoal::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr auto k3 = ProtocolVersion::kMqtt311;
+constexpr auto k5 = ProtocolVersion::kMqtt5;
+
+// ---- to shards ------------------------------------------------------------------------------------------
+
+// One copy for each shard that wants it, in one mail; none at QoS 0.
+TEST(StoredPublish, GoesToTheShardsThatWantIt) {
+  TestCluster cluster(with_store(2, 1, 8));
+  TestClient& publisher = cluster.connect(0, "publisher");
+  uint64_t shards = 0;
+  for (int i = 0; i < 5; ++i) {
+    const std::string id = "c" + std::to_string(i);
+    cluster.subscribe(cluster.connect(1, durable(id)), "t", Qos::k1);
+    shards |= uint64_t{1} << cluster.store().shard_of(id);
+  }
+  ASSERT_GT(std::popcount(shards), 1);
+  cluster.publish(publisher, "t", "zero", Qos::k0);
+  EXPECT_THAT(cluster.store().publishes, IsEmpty());
+  cluster.publish(publisher, "t", "one", Qos::k1, 1);
+  ASSERT_EQ(cluster.store().publishes.size(), 1u);
+  EXPECT_EQ(cluster.store().publishes[0].shards, shards);
+  EXPECT_EQ(cluster.store().publishes[0].shared, "");
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+}
+
+TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
+  for (const auto version : {k3, k5}) {
+    for (const Qos qos : {Qos::k1, Qos::k2}) {
+      TestCluster cluster(with_store());
+      TestClient& publisher = cluster.connect(0, {.client_id = "publisher", .version = version});
+      TestClient& subscriber = cluster.connect(0, durable("c"));
+      cluster.subscribe(subscriber, "t", Qos::k2);
+      cluster.store().holds_commits = true;
+      cluster.publish(publisher, "t", "x", qos, 1);
+      EXPECT_THAT(publisher.take(), IsEmpty());
+      EXPECT_EQ(cluster.counters(0).tickets_now, 1u);
+      cluster.commit();
+      EXPECT_THAT(publisher.take(), ElementsAre(qos == Qos::k1 ? "PUBACK 1" : "PUBREC 1"));
+      EXPECT_EQ(cluster.counters(0).tickets_now, 0u);
+    }
+  }
+}
+
+// Withheld, never refused; after a time the publisher is sent elsewhere.
+TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
+  for (const bool durable_publisher : {false, true}) {
+    for (const Qos qos : {Qos::k1, Qos::k2}) {
+      TestCluster cluster(with_store());
+      TestClient& publisher =
+          durable_publisher ? cluster.connect(0, durable("p")) : cluster.connect(0, "p");
+      TestClient& subscriber = cluster.connect(0, durable("c"));
+      cluster.subscribe(subscriber, "t", Qos::k2);
+      cluster.store().holds_commits = true;
+      cluster.publish(publisher, "t", "x", qos, 1);
+      cluster.advance(Limits{}.publish_timeout - Duration::seconds(1));
+      EXPECT_FALSE(publisher.closed);
+      cluster.advance(Duration::seconds(2));
+      EXPECT_THAT(publisher.take(), ElementsAre("DISCONNECT 0x89"));
+      cluster.commit();
+      EXPECT_EQ(cluster.counters(0).tickets_now, 0u);
+      EXPECT_EQ(cluster.counters(0).sessions_now, 1u);
+    }
+  }
+}
+
+TEST(StoredPublish, OverTheQuotaIsRefused) {
+  for (const auto version : {k3, k5}) {
+    for (const bool durable_publisher : {false, true}) {
+      TestCluster cluster(with_store());
+      ConnectOptions options = durable("p", version);
+      options.clean_start = !durable_publisher;
+      if (!durable_publisher) options.edit = nullptr;
+      TestClient& publisher = cluster.connect(0, options);
+      TestClient& subscriber = cluster.connect(0, durable("c"));
+      cluster.subscribe(subscriber, "t", Qos::k2);
+      cluster.store().is_full = true;
+      cluster.publish(publisher, "t", "x", Qos::k1, 1);
+      cluster.publish(publisher, "t", "x", Qos::k2, 2);
+      if (version == k5) {
+        EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1 0x97", "PUBREC 2 0x97"));
+      } else {
+        EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBREC 2"));
+      }
+      cluster.store().is_full = false;
+      cluster.publish(publisher, "t", "y", Qos::k2, 2);  // new again [MQTT5-4.3.3-9]
+      EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 2"));
+    }
+  }
+}
+
+// The publisher's order, on both paths.
+TEST(StoredPublish, KeepsTheOrder) {
+  TestCluster cluster(with_store(2));
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  TestClient& subscriber = cluster.connect(1, durable("c"));
+  cluster.subscribe(subscriber, "t", Qos::k2);
+  subscriber.take();
+  cluster.store().holds_commits = true;
+  for (uint16_t i = 1; i <= 5; ++i) {
+    cluster.publish(publisher, "t", std::to_string(i), Qos::k1, i);
+  }
+  cluster.commit();
+  EXPECT_THAT(take(subscriber), ElementsAre("PUBLISH t 1 q1", "PUBLISH t 2 q1", "PUBLISH t 3 q1",
+                                            "PUBLISH t 4 q1", "PUBLISH t 5 q1"));
+  EXPECT_THAT(publisher.take(),
+              ElementsAre("PUBACK 1", "PUBACK 2", "PUBACK 3", "PUBACK 4", "PUBACK 5"));
+}
+
+TEST(StoredPublish, WaitsForTheLeaseAsEver) {
+  for (const Qos qos : {Qos::k1, Qos::k2}) {
+    TestCluster cluster(with_store());
+    TestClient& publisher = cluster.connect(0, durable("p"));
+    cluster.set_lease(false);
+    cluster.publish(publisher, "t", "x", qos, 1);
+    EXPECT_EQ(cluster.store().seen["receive"], 0u);
+    EXPECT_THAT(publisher.take(), IsEmpty());
+    cluster.set_lease(true);
+    EXPECT_THAT(publisher.take(), ElementsAre(qos == Qos::k1 ? "PUBACK 1" : "PUBREC 1"));
+    EXPECT_EQ(cluster.store().seen["receive"], qos == Qos::k1 ? 0u : 1u);
+  }
+}
+
+// ---- QoS 2 of a durable publisher -------------------------------------------------------------------------
+
+// [MQTT5-4.3.3-10] [MQTT311-4.3.3-2], on whatever node the repeat comes.
+TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
+  for (const auto version : {k3, k5}) {
+    TestCluster cluster(with_store(3));
+    TestClient& live = cluster.connect(2, "live");
+    TestClient& stored = cluster.connect(2, durable("stored"));
+    cluster.subscribe(live, "t", Qos::k2);
+    cluster.subscribe(stored, "t", Qos::k2);
+    live.take();
+    stored.take();
+    TestClient& first = cluster.connect(0, durable("p", version));
+    cluster.publish(first, "t", "x", Qos::k2, 7);
+    EXPECT_THAT(first.take(), ElementsAre("PUBREC 7"));
+    EXPECT_TRUE(cluster.store().has_received("p", 7));
+    cluster.lose(first);
+    TestClient& again = cluster.connect(1, durable("p", version));
+    cluster.publish(again, "t", "x", Qos::k2, 7, [](Publish& p) { p.dup = true; });
+    cluster.ack(again, PacketType::kPubRel, 7);
+    EXPECT_THAT(again.take(), ElementsAre("PUBREC 7", "PUBCOMP 7"));
+    EXPECT_FALSE(cluster.store().has_received("p", 7));
+    EXPECT_THAT(take(live), ElementsAre("PUBLISH t x q2"));
+    EXPECT_THAT(take(stored), ElementsAre("PUBLISH t x q2"));
+    cluster.publish(again, "t", "y", Qos::k2, 7);  // new again [MQTT5-4.3.3-12]
+    EXPECT_THAT(take(live), ElementsAre("PUBLISH t y q2"));
+    EXPECT_THAT(take(stored), ElementsAre("PUBLISH t y q2"));
+    EXPECT_EQ(cluster.store().publishes.size(), 0u);  // from the outbox, not from the worker
+  }
+}
+
+// Of two with the same identifier in a row each is answered, and one is delivered.
+TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
+  for (const bool at_once : {true, false}) {
+    TestCluster cluster(with_store());
+    TestClient& live = cluster.connect(0, "live");
+    cluster.subscribe(live, "t", Qos::k2);
+    live.take();
+    TestClient& publisher = cluster.connect(0, durable("p", k3));
+    cluster.store().holds_commits = !at_once;
+    cluster.publish(publisher, "t", "x", Qos::k2, 7);
+    cluster.publish(publisher, "t", "x", Qos::k2, 7, [](Publish& p) { p.dup = true; });
+    cluster.commit();
+    EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 7", "PUBREC 7"));
+    EXPECT_THAT(take(live), ElementsAre("PUBLISH t x q2"));
+  }
+}
+
+TEST(StoredReceive, PubrecAndPubcompWaitUntilTheyAreDurable) {
+  TestCluster cluster(with_store());
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  cluster.store().holds_commits = true;
+  cluster.publish(publisher, "t", "x", Qos::k2, 7);
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  cluster.commit();
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 7"));
+  cluster.store().holds_commits = true;
+  cluster.ack(publisher, PacketType::kPubRel, 7);
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  EXPECT_TRUE(cluster.store().has_received("p", 7));
+  cluster.commit();
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBCOMP 7"));
+  EXPECT_FALSE(cluster.store().has_received("p", 7));
+}
+
+TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
+  TestCluster::Options options = with_store();
+  options.config.limits.receive_maximum = 2;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  for (uint16_t i = 1; i <= 10; ++i) {  // finished ones count no more
+    cluster.publish(publisher, "t", "x", Qos::k2, i);
+    cluster.ack(publisher, PacketType::kPubRel, i);
+  }
+  cluster.publish(publisher, "t", "x", Qos::k2, 11);
+  cluster.publish(publisher, "t", "x", Qos::k1, 12);
+  cluster.publish(publisher, "t", "x", Qos::k2, 13);
+  publisher.take();
+  EXPECT_FALSE(publisher.closed);
+  cluster.publish(publisher, "t", "x", Qos::k2, 14);
+  EXPECT_THAT(publisher.take(), ElementsAre("DISCONNECT 0x93"));
+}
+
+// Its retained message is written before PUBREC.
+TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
+  TestCluster cluster(with_store());
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  cluster.hold_retained = true;
+  cluster.publish(publisher, "t", "x", Qos::k2, 1, [](Publish& p) { p.retain = true; });
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  EXPECT_TRUE(cluster.retained.contains("t"));
+  cluster.mail(0, RetainDone{1});
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+}
+
+TEST(StoredReceive, ALargeOneIsHeldAsEver) {
+  TestCluster::Options options = with_store();
+  options.config.limits.large_payload = 1000;
+  TestCluster cluster(options);
+  TestClient& live = cluster.connect(0, "live");
+  cluster.subscribe(live, "t", Qos::k1);
+  live.take();
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  cluster.store().holds_commits = true;
+  const std::string payload = payload_of(2000);
+  cluster.publish(publisher, "t", payload, Qos::k2, 1);
+  EXPECT_TRUE(publisher.paused);
+  cluster.commit();
+  EXPECT_FALSE(publisher.paused);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+  EXPECT_EQ(live.take().size(), 1u);
+}
+
+// A batch from a shard is answered: what is not accepted stays in the outbox.
+TEST(StoredReceive, TheOutboxWaitsForLiveSubscribers) {
+  TestCluster::Options options = with_store(2);
+  options.config.limits.queued_max = 1;
+  options.config.limits.inflight_max = 1;
+  TestCluster cluster(options);
+  TestClient& live = cluster.connect(1, "live");
+  cluster.subscribe(live, "t", Qos::k1);
+  live.take();
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  for (uint16_t i = 1; i <= 3; ++i) cluster.publish(publisher, "t", "x", Qos::k2, i);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1", "PUBREC 2", "PUBREC 3"));
+  EXPECT_EQ(cluster.store().outbox(), 1u);  // one sent, one queued
+  cluster.ack(live, PacketType::kPubAck, 1);
+  EXPECT_EQ(cluster.store().outbox(), 0u);
+}
+
+// ---- shared subscriptions ---------------------------------------------------------------------------------
+
+TEST(StoredShared, DurableMembersGetTheirShareAtEveryQos) {
+  for (const Qos qos : {Qos::k0, Qos::k1, Qos::k2}) {
+    TestCluster cluster(with_store(2));
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& stored = cluster.connect(1, durable("stored"));
+    TestClient& live = cluster.connect(1, "live");
+    cluster.subscribe(stored, "$share/g/t", Qos::k2, 1, nullptr, 5);
+    cluster.subscribe(live, "$share/g/t", Qos::k2);
+    stored.take();
+    live.take();
+    for (uint16_t i = 1; i <= 40; ++i) {
+      cluster.publish(publisher, "t", std::to_string(i), qos, qos == Qos::k0 ? 0 : i);
+    }
+    const size_t to_stored = stored.take().size(), to_live = live.take().size();
+    EXPECT_GT(to_stored, 5u);
+    EXPECT_GT(to_live, 5u);
+    EXPECT_EQ(to_stored + to_live, 40u) << static_cast<int>(qos);
+    EXPECT_EQ(cluster.store().publishes.size(), to_stored);
+    EXPECT_EQ(cluster.store().publishes[0].shared, "$share/g/t");
+  }
+}
+
+TEST(StoredShared, AMessageForAnAbsentMemberWaits) {
+  TestCluster cluster(with_store(2));
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& member = cluster.connect(1, durable("c"));
+  cluster.subscribe(member, "$share/g/t", Qos::k1, 1, nullptr, 5);
+  member.take();
+  cluster.publish(publisher, "t", "now", Qos::k1, 1);
+  EXPECT_THAT(take(member), ElementsAre("PUBLISH t now q1 sub=5"));
+  cluster.publish(publisher, "t", "live", Qos::k0);
+  EXPECT_THAT(take(member), ElementsAre("PUBLISH t live sub=5"));
+  cluster.lose(member);
+  cluster.publish(publisher, "t", "later", Qos::k1, 2);
+  cluster.publish(publisher, "t", "lost", Qos::k0);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 2"));
+  TestClient& again = cluster.open(0, durable("c"));
+  EXPECT_THAT(take(again), ElementsAre("CONNACK 0x00 present", "PUBLISH t now q1 dup sub=5",
+                                       "PUBLISH t later q1 sub=5"));
+}
+
+// A live member that goes before it acknowledged: the next place may be a shard.
+TEST(StoredShared, APickIsMadeAgain) {
+  TestCluster cluster(with_store(2));
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& live = cluster.connect(1, "live");
+  cluster.subscribe(live, "$share/g/t", Qos::k1);
+  live.take();
+  cluster.publish(publisher, "t", "x", Qos::k1, 1);
+  EXPECT_EQ(live.take().size(), 1u);
+  TestClient& stored = cluster.connect(0, durable("stored"));
+  cluster.subscribe(stored, "$share/g/t", Qos::k1);
+  stored.take();
+  cluster.store().holds_commits = true;
+  cluster.lose(live);
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  cluster.commit();
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1"));
+  EXPECT_THAT(take(stored), ElementsAre("PUBLISH t x q1"));
+}
+
+// ---- wills ------------------------------------------------------------------------------------------------
+
+std::function<void(Connect&)> will(uint32_t delay_s, Qos qos = Qos::k1, bool retain = false) {
+  return [=](Connect& c) {
+    c.will.emplace().topic = "will";
+    c.will->payload = bytes_of("gone");
+    c.will->qos = qos;
+    c.will->retain = retain;
+    if (delay_s) c.will->delay_s = delay_s;
+  };
+}
+
+TEST(StoredWill, IsPublishedByTheStoreToLiveAndDurable) {
+  for (const Qos qos : {Qos::k0, Qos::k1, Qos::k2}) {
+    for (const bool outlives : {true, false}) {
+      TestCluster cluster(with_store(2));
+      TestClient& live = cluster.connect(1, "live");
+      TestClient& stored = cluster.connect(1, durable("stored"));
+      cluster.subscribe(live, "will", Qos::k1);
+      cluster.subscribe(stored, "will", Qos::k1);
+      live.take();
+      stored.take();
+      TestClient& client = outlives ? cluster.connect(0, durable("c", k5, will(0, qos)))
+                                    : cluster.connect(0, {.client_id = "c", .edit = will(0, qos)});
+      cluster.lose(client);
+      const std::string line = qos == Qos::k0 ? "PUBLISH will gone" : "PUBLISH will gone q1";
+      EXPECT_THAT(take(live), ElementsAre(line));
+      EXPECT_THAT(take(stored), ElementsAre(line));
+      EXPECT_EQ(cluster.counters(0).wills_published, 0u);  // not by the worker
+      EXPECT_EQ(cluster.store().outbox(), 0u);
+    }
+  }
+}
+
+TEST(StoredWill, IsDiscardedByDisconnect) {  // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+  for (const bool normal : {true, false}) {
+    TestCluster cluster(with_store());
+    TestClient& live = cluster.connect(0, "live");
+    cluster.subscribe(live, "will", Qos::k1);
+    live.take();
+    TestClient& client = cluster.connect(0, durable("c", k5, will(0)));
+    Disconnect packet;
+    if (!normal) packet.reason = ReasonCode::kDisconnectWithWillMessage;
+    cluster.send(client, packet);
+    EXPECT_EQ(live.take().size(), normal ? 0u : 1u);
+  }
+}
+
+TEST(StoredWill, WaitsForItsDelay) {  // [MQTT5-3.1.2-8] [MQTT5-3.1.3-9]
+  for (const bool comes_back : {true, false}) {
+    TestCluster cluster(with_store(2));
+    TestClient& live = cluster.connect(0, "live");
+    cluster.subscribe(live, "will", Qos::k1);
+    live.take();
+    TestClient& client = cluster.connect(0, durable("c", k5, will(10)));
+    cluster.lose(client);
+    cluster.advance(Duration::seconds(9));
+    EXPECT_THAT(live.take(), IsEmpty());
+    if (comes_back) cluster.connect(1, durable("c"));
+    cluster.advance(Duration::seconds(2));
+    EXPECT_EQ(live.take().size(), comes_back ? 0u : 1u);
+  }
+}
+
+TEST(StoredWill, OfATakeOver) {
+  for (const uint32_t delay_s : {0u, 10u}) {
+    for (const size_t next : {0u, 1u}) {
+      TestCluster cluster(with_store(2));
+      TestClient& live = cluster.connect(0, "live");
+      cluster.subscribe(live, "will", Qos::k1);
+      live.take();
+      cluster.connect(0, durable("c", k5, will(delay_s)));
+      cluster.connect(next, durable("c"));
+      cluster.advance(Duration::seconds(20));
+      EXPECT_EQ(live.take().size(), delay_s == 0 ? 1u : 0u);
+    }
+  }
+}
+
+TEST(StoredWill, ComesWhenTheNodeIsLost) {
+  TestCluster cluster(with_store(2));
+  TestClient& live = cluster.connect(0, "live");
+  cluster.subscribe(live, "will", Qos::k1);
+  live.take();
+  cluster.connect(1, durable("c", k5, will(0)));
+  cluster.connect(1, {.client_id = "d", .edit = will(0)});
+  cluster.store().lose_node(1);
+  cluster.settle();
+  EXPECT_EQ(live.take().size(), 2u);
+}
+
+// All but the will is the connection's: nothing is submitted for it.
+TEST(StoredWill, AloneLeavesTheSessionLive) {
+  TestCluster cluster(with_store());
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& client = cluster.connect(0, {.client_id = "c", .edit = will(0)});
+  cluster.subscribe(client, "t", Qos::k2);
+  cluster.subscribe(client, "$share/g/s", Qos::k2, 2);
+  EXPECT_THAT(client.take(), ElementsAre("SUBACK 1 0x02", "SUBACK 2 0x02"));
+  cluster.publish(publisher, "t", "x", Qos::k2, 1);
+  cluster.publish(publisher, "s", "x", Qos::k2, 2);
+  EXPECT_THAT(client.take(), ElementsAre("PUBLISH t x q2 id1", "PUBLISH s x q2 id2"));
+  cluster.publish(client, "u", "x", Qos::k2, 1);
+  cluster.ack(client, PacketType::kPubRel, 1);
+  EXPECT_THAT(client.take(), ElementsAre("PUBREC 1", "PUBCOMP 1"));
+  cluster.unsubscribe(client, "t", 3);
+  EXPECT_THAT(client.take(), ElementsAre("UNSUBACK 3 0x00"));
+  for (const char* each : {"subscribe", "unsubscribe", "ack", "receive", "release", "publish"}) {
+    EXPECT_EQ(cluster.store().seen[each], 0u) << each;
+  }
+  cluster.lose(client);
+  EXPECT_EQ(cluster.store().seen["detach"], 1u);
+  EXPECT_FALSE(cluster.store().session("c"));
+}
+
+TEST(StoredWill, IsTheStoresWithAllThatItSays) {
+  TestCluster cluster(with_store());
+  cluster.connect(0, durable("c", k5, [](Connect& c) {
+                    will(3, Qos::k2, true)(c);
+                    c.will->message_expiry_s = 60;
+                  }));
+  const auto& stored = cluster.store().connects.at(0).will;
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->delay_s, 3u);
+  EXPECT_EQ(stored->expiry_s, 60u);
+  EXPECT_EQ(stored->message->topic(), "will");
+  EXPECT_EQ(stored->message->qos(), Qos::k2);
+  EXPECT_TRUE(stored->message->retain());
+  EXPECT_EQ(stored->message->expires_at(), Instant::never());
+}
+
+TEST(StoredWill, ThatItsClientMayNotPublishIsNotStored) {
+  struct Nothing : Access {
+    bool may_publish(std::string_view) const override { return false; }
+    bool may_subscribe(std::string_view) const override { return true; }
+    bool may_receive(std::string_view) const override { return true; }
+  };
+  TestCluster cluster(with_store());
+  cluster.credentials = [](const CredentialCheck&) {
+    CredentialAnswer answer;
+    answer.access = std::make_shared<Nothing>();
+    return answer;
+  };
+  cluster.connect(0, durable("c", k5, will(0)));
+  EXPECT_FALSE(cluster.store().connects.at(0).will);
+  EXPECT_EQ(cluster.counters(0).dropped[static_cast<size_t>(DropReason::kNotAllowed)], 1u);
+}
+
+}  // namespace
+}  // namespace shoal::test
