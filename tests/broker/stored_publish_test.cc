@@ -102,6 +102,21 @@ TEST(StoredPublish, OverTheQuotaIsRefused) {
   }
 }
 
+// They count no more towards Receive Maximum [MQTT5-3.3.4-7].
+TEST(StoredPublish, WhatIsOverTheQuotaIsNotOpen) {
+  TestCluster::Options options = with_store();
+  options.config.limits.receive_maximum = 2;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  cluster.subscribe(cluster.connect(0, durable("c")), "t", Qos::k2);
+  cluster.store().is_full = true;
+  for (uint16_t i = 1; i <= 6; ++i) {
+    cluster.publish(publisher, "t", "x", i % 2 ? Qos::k1 : Qos::k2, i);
+  }
+  EXPECT_EQ(publisher.take().size(), 6u);
+  EXPECT_FALSE(publisher.closed);
+}
+
 // The publisher's order, on both paths.
 TEST(StoredPublish, KeepsTheOrder) {
   TestCluster cluster(with_store(2));
@@ -167,15 +182,18 @@ TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
 
 // Of two with the same identifier in a row each is answered, and one is delivered.
 TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
-  for (const bool at_once : {true, false}) {
+  enum class Waits { kNot, kForTheStore, kForTheLease };
+  for (const Waits waits : {Waits::kNot, Waits::kForTheStore, Waits::kForTheLease}) {
     TestCluster cluster(with_store());
     TestClient& live = cluster.connect(0, "live");
     cluster.subscribe(live, "t", Qos::k2);
     live.take();
     TestClient& publisher = cluster.connect(0, durable("p", k3));
-    cluster.store().holds_commits = !at_once;
+    cluster.store().holds_commits = waits == Waits::kForTheStore;
+    cluster.set_lease(waits != Waits::kForTheLease);
     cluster.publish(publisher, "t", "x", Qos::k2, 7);
     cluster.publish(publisher, "t", "x", Qos::k2, 7, [](Publish& p) { p.dup = true; });
+    cluster.set_lease(true);
     cluster.commit();
     EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 7", "PUBREC 7"));
     EXPECT_THAT(take(live), ElementsAre("PUBLISH t x q2"));

@@ -202,6 +202,18 @@ void keep(TestCluster& cluster, TestClient& publisher, const char* topic, Qos qo
   publisher.take();
 }
 
+TEST(StoredSubscribe, WhatIsUnsubscribedInTheMeantimeIsNotReplayed) {
+  TestCluster cluster(with_store());
+  TestClient& publisher = cluster.connect(0, "publisher");
+  keep(cluster, publisher, "r", Qos::k0);
+  TestClient& client = cluster.connect(0, durable("c"));
+  cluster.store().holds_commits = true;
+  cluster.subscribe(client, "r", Qos::k1, 1);
+  cluster.unsubscribe(client, "r", 2);
+  cluster.commit();
+  EXPECT_THAT(client.take(), ElementsAre("SUBACK 1 0x01", "UNSUBACK 2 0x00"));
+}
+
 // At QoS 0 by the worker, the others by the store; each once.
 TEST(StoredSubscribe, RetainedMessagesComeByBothPaths) {  // [MQTT5-3.3.1-9]
   TestCluster cluster(with_store());
