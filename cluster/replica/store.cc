@@ -68,21 +68,7 @@ void Store::to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::M
 
 void Store::on_worker(WorkerIndex from, ToStore&& mail, Now now) {
   now_ = now;
-  if (auto* const targets = std::get_if<OutboxTargets>(&mail)) {
-    return on_targets(std::move(*targets));
-  }
-  if (auto* const published = std::get_if<OutboxPublished>(&mail)) {
-    return to_server(published->shard, Published{published->outbox_number});
-  }
   client_.on_worker(from, std::move(mail), now);
-}
-
-void Store::on_targets(OutboxTargets&& mail) {
-  Targets targets{mail.outbox_number, mail.targets.matching, {}};
-  for (ShardGroup& each : mail.targets.groups) {
-    targets.groups.emplace_back(each.shard, std::move(each.filter));
-  }
-  to_server(mail.shard, std::move(targets));
 }
 
 void Store::check_routes(Now now) {
@@ -264,10 +250,7 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   }
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
-    // All of a shard by one worker: so they stay in order.
-    const auto worker = static_cast<WorkerIndex>(shard % options_.workers);
-    effects_.mails.push_back(
-        {worker, OutboxPublish{shard, each.number, message_of(each.message, now)}});
+    effects_.publishes.push_back({shard, each.number, message_of(each.message, now)});
   }
   for (ServerEffects::ToShard& each : effects.to_shards) {
     proto::ShardOps message;

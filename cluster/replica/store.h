@@ -61,6 +61,14 @@ struct StoreEffects {
     ServerEffects::RetainedQuery query;
   };
   std::vector<RetainedQuery> retained_queries;
+  // Messages of the outbox of shards that this node leads: to be matched with all routes, and given to
+  // live sessions, of which each takes a number of a shard once.
+  struct Publish {
+    uint32_t shard = 0;
+    uint64_t number = 0;
+    MessageRef message;
+  };
+  std::vector<Publish> publishes;
 
   void clear() { *this = StoreEffects(); }
 };
@@ -91,6 +99,10 @@ class Store {
   void on_worker(WorkerIndex from, ToStore&& mail, Now now);
   // They have applied routes, or others are waited for.
   void check_routes(Now now);
+
+  // ---- the outbox (StoreEffects::publishes), in the order of a shard's numbers
+  void on_targets(uint32_t shard, Targets&& targets) { to_server(shard, std::move(targets)); }
+  void on_published(uint32_t shard, uint64_t number) { to_server(shard, Published{number}); }
 
   // ---- peers
   void on_peer(NodeId peer, uint64_t incarnation, Now now);  // a session begins
@@ -131,7 +143,6 @@ class Store {
   void tell_leader(uint32_t shard, NodeId peer);
   void learn_leader(uint32_t shard, NodeId node, uint64_t term);
   void deliver_reply(NodeId to, proto::StoreReply&& reply);
-  void on_targets(OutboxTargets&& mail);
 
   const Options options_;
   Now now_;

@@ -198,24 +198,21 @@ void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
 }
 
 void StoreClient::on(WorkerIndex from, ShardPublish&& mail) {
-  std::map<uint32_t, shard::PublishOp> ops;
-  const shard::MessageSpec message = spec_of(*mail.message, now_);
-  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    if (mail.targets.matching >> shard & 1) ops[shard].message = message;
+  shard::PublishOp op{.message = spec_of(*mail.message, now_)};
+  if (!mail.shared.empty()) {
+    op.groups.push_back(mail.shared);
+    op.only_groups = true;
   }
-  for (const ShardGroup& each : mail.targets.groups) {
-    if (each.shard >= options_.shards) continue;
-    const auto [it, is_new] = ops.try_emplace(each.shard);
-    if (is_new) it->second.only_groups = true;
-    it->second.message = message;
-    it->second.groups.push_back(each.filter);
+  std::vector<Op*> ops;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    if ((mail.shards >> shard & 1) == 0) continue;
+    submit(shard, from, mail.number, op);
+    ops.push_back(&shards_[shard].lanes[from].ops.back());
   }
   SHOAL_ASSERT(!ops.empty());
-  if (ops.size() > 1) shared_[{from, mail.number}].left = static_cast<int>(ops.size());
-  for (const auto& [shard, op] : ops) {
-    submit(shard, from, mail.number, op);
-    shards_[shard].lanes[from].ops.back().is_shared = ops.size() > 1;
-  }
+  if (ops.size() == 1) return;
+  shared_[{from, mail.number}].left = static_cast<int>(ops.size());
+  for (Op* const each : ops) each->is_shared = true;
 }
 
 // ---- leaders ------------------------------------------------------------------------------------

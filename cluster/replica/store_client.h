@@ -54,7 +54,6 @@ class StoreClient {
   };
   explicit StoreClient(const Options& options);
 
-  // Not OutboxTargets and OutboxPublished, which are for the node's own servers.
   void on_worker(WorkerIndex from, ToStore&& mail, Now now);
   // The shard is led by `node` since `term` began. Also when a session with that node begins anew.
   void on_leader(uint32_t shard, NodeId node, uint64_t term);
@@ -122,8 +121,6 @@ class StoreClient {
   void on(WorkerIndex from, SessionReceive&& mail);
   void on(WorkerIndex from, SessionRelease&& mail);
   void on(WorkerIndex from, ShardPublish&& mail);
-  void on(WorkerIndex, OutboxTargets&&) {}
-  void on(WorkerIndex, OutboxPublished&&) {}
 
   template <class AnyOp>
   uint64_t submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number, const AnyOp& op,

@@ -93,6 +93,7 @@ bool ShardState::Core::queue_for_group(std::string_view group, QueueEntry entry)
     note_drop(group, nullptr, DropReason::kGroupEnded);
     return false;
   }
+  if (entry.qos == Qos::k0 && record.online == 0) return false;  // nothing waits at QoS 0
   Queue queue = group_queue(group, record, false);
   const bool has_room = make_room(queue, group, nullptr, entry.size);
   if (has_room) {

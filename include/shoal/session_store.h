@@ -55,7 +55,8 @@ struct SessionConnect {
   std::optional<SessionWill> will;
 };
 
-// The connection that SessionConnect was for is gone before its answer.
+// The connection that SessionConnect was for is gone before its answer: none is needed any more. One
+// that attaches nevertheless, being on its way, is answered by SessionDetach.
 struct SessionWithdraw {
   ConnId conn;
   std::string client_id;
@@ -141,44 +142,20 @@ struct SessionRelease {
   uint16_t packet_id = 0;
 };
 
-// A shared subscription of which the place Place{kShards, shard} was picked.
-struct ShardGroup {
-  uint32_t shard = 0;
-  std::string filter;  // "$share/NAME/FILTER"
-};
-
-// The shards that a message goes to: those whose routes match it, and those that were picked for
-// groups. Groups are at every QoS; `matching` is empty at QoS 0.
-struct ShardTargets {
-  uint64_t matching = 0;  // a bit each
-  std::vector<ShardGroup> groups;
-  bool empty() const { return matching == 0 && groups.empty(); }
-};
-
-// Done when all have it. Numbered.
+// A message for all these shards, as routes of Place{kShards, shard} asked for it. Done when all have
+// it. Numbered.
 struct ShardPublish {
   uint64_t number = 0;
-  ShardTargets targets;
+  uint64_t shards = 0;  // a bit each
+  // "$share/NAME/FILTER": for the members of that one alone, of whose places the one shard was picked;
+  // at QoS 0 too. Empty: for all plain subscriptions.
+  std::string shared;
   MessageRef message;
 };
 
-// Who is to have the message of an OutboxPublish. In the order of those.
-struct OutboxTargets {
-  uint32_t shard = 0;
-  uint64_t outbox_number = 0;
-  ShardTargets targets;
-};
-
-// And all live sessions that want it have accepted it.
-struct OutboxPublished {
-  uint32_t shard = 0;
-  uint64_t outbox_number = 0;
-};
-
-using ToStore =
-    std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,
-                 SessionUnsubscribe, SessionAck, SessionRoom, SessionReceive, SessionRelease,
-                 ShardPublish, OutboxTargets, OutboxPublished>;
+using ToStore = std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,
+                             SessionUnsubscribe, SessionAck, SessionRoom, SessionReceive,
+                             SessionRelease, ShardPublish>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -232,18 +209,6 @@ struct SessionMessages {
   std::vector<SessionMessage> messages;
 };
 
-// A message of this shard's outbox, which the node leads: a will, or one that a durable session
-// published at QoS 2. It goes the way of every PUBLISH, but that forwards carry (shard, outbox
-// number), numbers ascend in a shard, and each worker that delivers drops those that are not above the
-// highest that it had of the shard: after a change of leader they come again. Answered by
-// OutboxTargets at once, by OutboxPublished in the end.
-struct OutboxPublish {
-  uint32_t shard = 0;
-  uint64_t outbox_number = 0;
-  MessageRef message;
-};
-
-using FromStore =
-    std::variant<SessionAttached, SessionEvict, SessionDone, SessionMessages, OutboxPublish>;
+using FromStore = std::variant<SessionAttached, SessionEvict, SessionDone, SessionMessages>;
 
 }  // namespace shoal

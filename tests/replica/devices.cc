@@ -152,9 +152,7 @@ void Devices::publish_live(int node) {
   numbers_[payload] = messages_;
   const uint64_t number = next_number(node);
   live_[node].publishing[number] = payload;
-  ShardPublish publish{number, {}, message_of(payload, Qos::k2)};
-  publish.targets.matching = 0b11;
-  cluster_.ask(node, std::move(publish));
+  cluster_.ask(node, ShardPublish{number, 0b11, {}, message_of(payload, Qos::k2)});
 }
 
 // QoS 2 of a durable session: PUBLISH again on each connection until PUBREC, PUBREL until PUBCOMP.
@@ -271,14 +269,6 @@ void Devices::on(int node, SessionMessages& mail) {
     }
     cluster_.ask(node, SessionRoom{each.id, each.epoch, each.last_number});
   }
-}
-
-// To all shards, and nobody live.
-void Devices::on(int node, OutboxPublish& mail) {
-  OutboxTargets targets{mail.shard, mail.outbox_number, {}};
-  targets.targets.matching = 0b11;
-  cluster_.ask(node, std::move(targets));
-  cluster_.ask(node, OutboxPublished{mail.shard, mail.outbox_number});
 }
 
 // ---- receiving ----------------------------------------------------------------------------------

@@ -73,7 +73,6 @@ class Devices {
   void on(int node, SessionEvict& mail);
   void on(int node, SessionDone& mail);
   void on(int node, SessionMessages& mail);
-  void on(int node, OutboxPublish& mail);
   void on_crash(int node);
   void receive(Subscriber& to, SessionMessage& message);
   void got(Subscriber& to, const std::string& payload);

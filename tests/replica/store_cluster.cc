@@ -238,6 +238,13 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   if (node.disk.is_idle() && node.disk.has_waiting()) write(at);
   for (const raft::Effects::Cut& each : effects.raft.cuts) node.disk.cut(each);
   for (ClientEffects::Mail& each : effects.mails) on_mail(at, std::move(each.mail));
+  // To all shards, and nobody live.
+  for (StoreEffects::Publish& each : effects.publishes) {
+    later(at, micros(100), [this, at, shard = each.shard, number = each.number] {
+      store(at).on_targets(shard, {number, (uint64_t{1} << shards_) - 1, {}});
+      store(at).on_published(shard, number);
+    });
+  }
   for (StoreEffects::RetainedQuery& each : effects.retained_queries) {
     RetainedFound found;
     found.query = std::move(each.query);

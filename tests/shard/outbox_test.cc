@@ -301,6 +301,10 @@ TEST_F(SharedTest, AtQos0AMessageIsFinishedByThatItWasSent) {
   EXPECT_EQ(got.qos, Qos::k0);
   p.ack("m", got.number);
   EXPECT_EQ(p.state->meta().bodies, 0u);
+  p.detach("m");
+  settle();
+  publish("nobody is there", Qos::k0);
+  EXPECT_EQ(waiting(), 0u);
 }
 
 TEST_F(SharedTest, ExpiredOnesAreNotTaken) {
