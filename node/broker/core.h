@@ -295,7 +295,6 @@ class Core {
   void flush_subacks();
   void send_suback(Connection& c, const PendingSubAck& pending);
   void forget_replays_to_come(const Connection& c, std::string_view filter);
-  static void forget_replays(PendingSubAck& pending, std::string_view filter);
   void announce_routes();
   void on_route_update(RouteUpdate&& update);
 
@@ -309,7 +308,6 @@ class Core {
   void on_stored_subscribed(Session& s, const SessionDone& done);
   void refuse_change(Session& s, const StoredChange& change);
   bool unsubscribe_stored(Session& s, std::string_view filter);
-  void outdate_changes(Session& s, std::string_view filter);
   void send_unsuback(Connection& c, uint16_t packet_id, const std::vector<ReasonCode>& reasons);
 
   // retained.cc

@@ -39,6 +39,8 @@ struct Durable {
   // Its shared subscriptions, which the worker's router does not have.
   absl::btree_map<std::string, SubscriptionOptions, std::less<>> shared;
   Ring<PendingSubAck> subacks;  // for the store; in the order of their numbers
+  // Filters of SUBSCRIBEs that wait: the number of the last one that has it.
+  absl::btree_map<std::string, uint64_t, std::less<>> changing;
 };
 
 // ---- who waits for a SessionDone ----------------------------------------------------------------------

@@ -20,7 +20,7 @@ struct StoredChange {
   std::optional<SubscriptionOptions> before;
   size_t position = 0;  // in the SUBACK
   bool shared = false;
-  bool outdated = false;  // a later packet of the client's decides about the filter
+  bool replay = false;  // retained messages are owed by the store
 };
 
 // Until all places have the routes and, for a durable session, the store the subscriptions.

@@ -22,7 +22,6 @@ bool Core::has_subscription(const Session& s, std::string_view filter) const {
 bool Core::subscribe_stored(Session& s, std::string_view filter, bool is_shared,
                             const SubscriptionOptions& options, PendingSubAck& pending) {
   Durable& durable = *s.durable;
-  outdate_changes(s, filter);
   StoredChange change;
   change.filter = std::string(filter);
   change.options = options;
@@ -49,33 +48,41 @@ void Core::ask_store_for(Session& s, PendingSubAck pending) {
   out.epoch = s.durable->epoch;
   for (const StoredChange& change : pending.changes) {
     const SubscriptionOptions& options = change.options;
-    const bool replay =
-        options.qos != Qos::k0 &&
-        std::any_of(pending.replays.begin(), pending.replays.end(),
-                    [&](const Replay& each) { return each.filter == change.filter; });
     out.filters.push_back({change.filter, options.qos, options.no_local,
-                           options.retain_as_published, options.identifier, replay});
+                           options.retain_as_published, options.identifier, change.replay});
   }
   const ConnId conn = pending.conn;
   pending.number = submit(std::move(out));
   store_numbers_.expect(pending.number, {conn, WaitingSubAck{}});
+  for (const StoredChange& change : pending.changes) {
+    s.durable->changing.insert_or_assign(change.filter, pending.number);
+  }
   s.durable->subacks.push_back(std::move(pending));
 }
 
 void Core::on_stored_subscribed(Session& s, const SessionDone& done) {
   PendingSubAck pending = s.durable->subacks.pop_front();
   SHOAL_ASSERT(pending.number == done.number);
+  s.durable->subacks.release_if_empty();
   const bool refused = done.outcome == SessionDone::Outcome::kQuota;
+  auto& changing = s.durable->changing;
+  // What was unsubscribed meanwhile is owed nothing any more.
+  std::erase_if(pending.replays,
+                [&](const Replay& replay) { return refused || !changing.contains(replay.filter); });
   for (const StoredChange& change : pending.changes) {
     if (refused) pending.reasons[change.position] = ReasonCode::kQuotaExceeded;
-    if (change.outdated) continue;
+    const auto last = changing.find(change.filter);
+    if (last == changing.end() || last->second != done.number) continue;  // a later packet decides
     if (refused) {
       refuse_change(s, change);
     } else if (!change.shared) {
       router_.subscribe(s.index, change.filter, change.options);
     }
   }
-  if (refused) pending.replays.clear();
+  for (const StoredChange& change : pending.changes) {
+    const auto last = changing.find(change.filter);
+    if (last != changing.end() && last->second == done.number) changing.erase(last);
+  }
   subacks_.push_back(std::move(pending));
   flush_subacks();
 }
@@ -95,19 +102,8 @@ void Core::refuse_change(Session& s, const StoredChange& change) {
 }
 
 bool Core::unsubscribe_stored(Session& s, std::string_view filter) {
-  outdate_changes(s, filter);
-  Ring<PendingSubAck>& subacks = s.durable->subacks;
-  for (uint32_t i = 0; i < subacks.size(); ++i) forget_replays(subacks[i], filter);
+  s.durable->changing.erase(filter);
   return s.durable->shared.erase(filter) != 0 || router_.unsubscribe(s.index, filter);
-}
-
-void Core::outdate_changes(Session& s, std::string_view filter) {
-  Ring<PendingSubAck>& subacks = s.durable->subacks;
-  for (uint32_t i = 0; i < subacks.size(); ++i) {
-    for (StoredChange& change : subacks[i].changes) {
-      if (change.filter == filter) change.outdated = true;
-    }
-  }
 }
 
 }  // namespace shoal

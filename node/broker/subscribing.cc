@@ -66,6 +66,7 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
     replay.options = options;
     replay.system = request.filter.starts_with("$SYS");
     pending.replays.push_back(std::move(replay));
+    if (s.is_stored()) pending.changes.back().replay = options.qos != Qos::k0;
   }
   return static_cast<ReasonCode>(options.qos);  // [MQTT5-3.8.4-7]
 }
@@ -147,12 +148,9 @@ void Core::send_unsuback(Connection& c, uint16_t packet_id,
 // Those of a SUBACK that waits: UNSUBACK may overtake it.
 void Core::forget_replays_to_come(const Connection& c, std::string_view filter) {
   for (PendingSubAck& pending : subacks_) {
-    if (pending.conn == c.id) forget_replays(pending, filter);
+    if (pending.conn != c.id) continue;
+    std::erase_if(pending.replays, [&](const Replay& replay) { return replay.filter == filter; });
   }
-}
-
-void Core::forget_replays(PendingSubAck& pending, std::string_view filter) {
-  std::erase_if(pending.replays, [&](const Replay& replay) { return replay.filter == filter; });
 }
 
 void Core::on_route_update(RouteUpdate&& update) {

@@ -194,6 +194,27 @@ TEST(StoredSubscribe, AnAnswerDoesNotUndoWhatCameLater) {
   EXPECT_THAT(client.take(), ElementsAre("PUBLISH t x"));
 }
 
+// One packet that names a filter twice: as if each had come alone [MQTT5-3.8.4-5].
+TEST(StoredSubscribe, AFilterTwiceInOnePacket) {
+  TestCluster cluster(with_store());
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& client = cluster.connect(0, durable("c"));
+  std::vector<uint8_t> list;
+  for (const Qos qos : {Qos::k0, Qos::k2}) {
+    SubscriptionRequest request;
+    request.filter = "t";
+    request.qos = qos;
+    append_subscription(request, list);
+  }
+  Subscribe packet;
+  packet.packet_id = 1;
+  packet.subscriptions = SubscriptionList::of_valid(list);
+  cluster.send(client, packet);
+  EXPECT_THAT(client.take(), ElementsAre("SUBACK 1 0x00 0x02"));
+  cluster.publish(publisher, "t", "x", Qos::k2, 1);
+  EXPECT_THAT(take(client), ElementsAre("PUBLISH t x q2"));
+}
+
 // ---- retained messages ------------------------------------------------------------------------------------
 
 void keep(TestCluster& cluster, TestClient& publisher, const char* topic, Qos qos) {
