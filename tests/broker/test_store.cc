@@ -13,7 +13,6 @@ namespace {
 
 using shard::Effects;
 constexpr uint64_t kSeed = 3;
-// Of what is put into a group's queue for a publisher that picked it: no shard has this number.
 
 const char* name_of(const ToStore& mail) {
   static constexpr const char* kNames[] = {"connect",     "withdraw", "detach", "subscribe",
