@@ -133,6 +133,8 @@ void HubCore::on_mail(WorkerIndex from, AllClosed&&) {
   if (closing_ == 0) on_all_closed();
 }
 
+void HubCore::on_mail(WorkerIndex, ToStore&&) { SHOAL_ASSERT(false); }  // no worker is told to
+
 // ---- frames -------------------------------------------------------------------------------------
 
 void HubCore::on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now now) {

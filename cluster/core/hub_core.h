@@ -70,6 +70,7 @@ class HubCore {
   void on_mail(WorkerIndex from, RetainWrite&& mail);
   void on_mail(WorkerIndex from, RetainedQuery&& mail);
   void on_mail(WorkerIndex from, AllClosed&& mail);
+  void on_mail(WorkerIndex from, ToStore&& mail);
   bool on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame);
   bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
   bool on_control(Pair& pair, const ParsedFrame& frame);

@@ -64,10 +64,13 @@ struct Effects {
     DropReason reason = DropReason::kExpired;
     bool operator==(const Drop&) const = default;
   };
-  // The filter is wanted, or not any more, by this shard.
+  // The filter is wanted, or not any more, by this shard; of a shared subscription, whose filter is
+  // the whole "$share/NAME/FILTER", how many members are attached and how many are not.
   struct RouteChange {
     std::string filter;
-    bool wanted = false;
+    uint32_t online = 0;
+    uint32_t offline = 0;
+    bool wanted() const { return online != 0 || offline != 0; }
     bool operator==(const RouteChange&) const = default;
   };
   struct ReplayWanted {

@@ -34,6 +34,9 @@ struct ConnectOp {
   uint32_t expiry_s = 0;
   bool clean_start = false;
   std::optional<WillSpec> will;
+  // Stamp of the connection's claim (shoal/types.h): an older one comes too late.
+  uint64_t claim_counter = 0;
+  NodeId claim_node;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -46,6 +49,8 @@ struct ConnectOp {
     f(8, self.expiry_s);
     f(9, self.clean_start);
     f(10, self.will);
+    f(11, self.claim_counter);
+    f(12, self.claim_node);
   }
 };
 
@@ -97,11 +102,16 @@ struct PublishOp {
   static constexpr uint32_t kKind = 5;
   MessageSpec message;
   bool store_retained = false;  // this shard is the topic's, and RETAIN is set
+  // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
+  std::vector<std::string_view> groups;
+  bool only_groups = false;  // nothing else here wants it
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(2, self.message);
     f(3, self.store_retained);
+    f(4, self.groups);
+    f(5, self.only_groups);
   }
 };
 
@@ -164,6 +174,8 @@ struct OutboxInOp {
   uint64_t previous = 0;  // the item before it that went here and is not answered; 0: none
   bool store_retained = false;
   OutboxItem item;
+  std::vector<std::string_view> groups;  // of a message, as PublishOp has them
+  bool only_groups = false;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -172,6 +184,8 @@ struct OutboxInOp {
     f(4, self.previous);
     f(5, self.store_retained);
     f(6, self.item);
+    f(7, self.groups);
+    f(8, self.only_groups);
   }
 };
 
@@ -267,19 +281,30 @@ using Op = std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, Unsubs
                         AckOp, ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp,
                         TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp>;
 
+// As it stands in an entry.
+template <class AnyOp>
+void append_op(const AnyOp& op, const std::optional<Source>& source, std::string& out) {
+  std::string fields;
+  FieldWriter writer(fields);
+  writer(1, source);
+  AnyOp::visit(op, writer);
+  append_varint(AnyOp::kKind, out);
+  append_sized(fields, out);
+}
+
 class EntryBuilder {
  public:
   explicit EntryBuilder(uint64_t stamp);
 
   template <class AnyOp>
   void add(const AnyOp& op, const std::optional<Source>& source = std::nullopt) {
-    std::string fields;
-    FieldWriter writer(fields);
-    writer(1, source);
-    AnyOp::visit(op, writer);
-    append_varint(AnyOp::kKind, bytes_);
-    append_sized(fields, bytes_);
+    append_op(op, source, bytes_);
     ++ops_;
+  }
+  // `count` ops that append_op() made.
+  void add_encoded(std::string_view ops, uint32_t count) {
+    bytes_ += ops;
+    ops_ += count;
   }
 
   uint32_t ops() const { return ops_; }

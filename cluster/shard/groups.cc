@@ -1,5 +1,6 @@
 // Shared subscriptions with durable members, in the shard of "$share/NAME/FILTER": a queue of its own,
-// from which members take (5.0: 4.8.2).
+// from which members take (5.0: 4.8.2). A message comes into it when the publisher's node picked this
+// shard for the group: beside it, workers may have members whose sessions are not durable.
 #include <algorithm>
 
 #include "cluster/shard/shard_core.h"
@@ -10,9 +11,6 @@ namespace {
 // The two lanes of a group's queue, in their keys; a session has one, without a number.
 constexpr uint8_t kReturnedLane = 0;
 constexpr uint8_t kFreshLane = 1;
-
-// The members' own QoS counts when they take. Retain As Published too: so here it is on.
-constexpr SubscriptionRecord kGroupSubscription{Qos::k2, false, true, 0};
 }  // namespace
 
 Queue ShardState::Core::group_queue(std::string_view group, GroupRecord& record, bool returned) {
@@ -23,8 +21,14 @@ Queue ShardState::Core::group_queue(std::string_view group, GroupRecord& record,
 GroupRecord ShardState::Core::begin_group(std::string_view group) {
   GroupRecord record;
   record.returned = record.fresh = QueueState::starting_at(place);
-  route(owner_of(group, true), parse_shared(group)->filter, kGroupSubscription);
+  groups.emplace(group);
   return record;
+}
+
+// Its members, or those that are attached, are others than before.
+void ShardState::Core::put_group(std::string_view group, const GroupRecord& record) {
+  tables.put(key(KeyKind::kGroup, group), record);
+  effects->routes.push_back({std::string(group), record.online, record.members - record.online});
 }
 
 void ShardState::Core::on_membership(const OutboxItem& item) {
@@ -34,19 +38,20 @@ void ShardState::Core::on_membership(const OutboxItem& item) {
   const bool existed = tables.get(where, member);
   if (existed && member.version > item.version) return;
   GroupRecord group;
-  const std::string group_where = key(KeyKind::kGroup, item.group);
-  const bool has_group = tables.get(group_where, group);
+  const bool has_group = tables.get(key(KeyKind::kGroup, item.group), group);
+  if (existed && member.online) --group.online;
   if (!item.present) {
     if (!existed) return;
     tables.remove(where);
     if (--group.members == 0) return end_group(item.group, group);
-    return tables.put(group_where, group);
+    return put_group(item.group, group);
   }
   if (!has_group) group = begin_group(item.group);
   if (!existed) ++group.members;
+  if (item.online) ++group.online;
   tables.put(where, MemberRecord{item.version, item.online, item.retain_as_published, item.qos,
                                  item.identifier});
-  tables.put(group_where, group);
+  put_group(item.group, group);
   if (item.online && group.returned.queued + group.fresh.queued != 0) {
     effects->groups_filled.emplace_back(item.group);
   }
@@ -62,8 +67,9 @@ void ShardState::Core::end_group(std::string_view group, GroupRecord& record) {
     });
     queue.flush();
   }
-  unroute(owner_of(group, true), parse_shared(group)->filter, kGroupSubscription.qos);
+  groups.erase(std::string(group));
   tables.remove(key(KeyKind::kGroup, group));
+  effects->routes.push_back({std::string(group), 0, 0});
 }
 
 void ShardState::Core::on_return(const OutboxItem& item) {

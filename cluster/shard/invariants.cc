@@ -76,7 +76,8 @@ struct ShardState::Inspection {
       Queue queue = core.group_queue(name, record, returned);
       check_queue(queue, census);
     }
-    SHOAL_ASSERT(record.members != 0 && core.groups_routed.contains(name));
+    SHOAL_ASSERT(record.members != 0 && core.groups.contains(std::string(name)));
+    SHOAL_ASSERT(record.online <= record.members);
   }
 
   void on_key(std::string_view key, std::string_view value) {

@@ -42,11 +42,11 @@ void ShardState::Core::load_slot(Slot slot) {
                        SubscriptionRecord record;
                        SHOAL_ASSERT(read_record(value, record) || !tables.values().is_healthy());
                        if (!parse_shared(parts.rest()))
-                         route(owner_of(client_id, false), parts.rest(), record);
+                         route(owner_of(client_id), parts.rest(), record);
                        return true;
                      });
   tables.scan_prefix(Key(slot, KeyKind::kGroup), [&](std::string_view key, std::string_view) {
-    begin_group(KeyParts(key).name());
+    groups.emplace(KeyParts(key).name());
     return true;
   });
   tables.scan_prefix(Key(slot, KeyKind::kReplay), [&](std::string_view key, std::string_view) {

@@ -8,16 +8,21 @@ namespace shoal::shard {
 
 Effects::Outcome ShardState::Core::on(const PublishOp& op) {
   if (op.message.topic.empty()) return skip(SkipReason::kMalformed);
-  publish(op.message, op.store_retained);
+  publish(op);
   return Effects::Outcome::kApplied;
 }
 
-void ShardState::Core::publish(const MessageSpec& message, bool is_to_store) {
-  const Body body = body_of(message);
+void ShardState::Core::publish(const PublishOp& op) {
+  const Body body = body_of(op.message);
   const BodyId id = ++meta.last_body;
   uint32_t references = 0;
-  if (body.qos != Qos::k0 && !is_expired(body.expires_at)) references += queue_for_all(id, body);
-  if (is_to_store) references += store_retained(id, body);
+  if (!is_expired(body.expires_at)) {
+    if (body.qos != Qos::k0 && !op.only_groups) references += queue_for_all(id, body);
+    for (const std::string_view group : op.groups) {
+      references += queue_for_group(group, entry_of(id, body, body.qos, body.retain)) ? 1 : 0;
+    }
+  }
+  if (op.store_retained) references += store_retained(id, body);
   if (references != 0) store_body(id, body, references);
 }
 
@@ -29,7 +34,7 @@ uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
   std::vector<const LocalTarget*> targets;
   for (const LocalTarget& target : match.targets()) targets.push_back(&target);
   std::sort(targets.begin(), targets.end(), [this](const LocalTarget* a, const LocalTarget* b) {
-    return owners[a->session].name < owners[b->session].name;
+    return owners[a->session].client_id < owners[b->session].client_id;
   });
   for (const LocalTarget* target : targets) {
     const QueueOwner& owner = owners[target->session];
@@ -44,7 +49,7 @@ uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
     const std::span<const uint32_t> identifiers = match.identifiers(*target);
     entry.identifiers.assign(identifiers.begin(), identifiers.end());
     std::sort(entry.identifiers.begin(), entry.identifiers.end());
-    references += queue_for(owner, std::move(entry), body) ? 1 : 0;
+    references += queue_live(owner.client_id, std::move(entry), body) ? 1 : 0;
   }
   return references;
 }
@@ -57,11 +62,6 @@ QueueEntry ShardState::Core::entry_of(BodyId id, const Body& body, Qos qos, bool
   entry.qos = qos;
   entry.retain = retain;
   return entry;
-}
-
-bool ShardState::Core::queue_for(const QueueOwner& owner, QueueEntry entry, const Body& body) {
-  if (owner.is_group) return queue_for_group(owner.name, std::move(entry));
-  return queue_live(owner.name, std::move(entry), body);
 }
 
 bool ShardState::Core::queue_live(std::string_view client_id, QueueEntry entry, const Body& body) {
@@ -88,7 +88,12 @@ void ShardState::Core::append(OpenSession& session, Queue& queue, QueueEntry ent
 
 bool ShardState::Core::queue_for_group(std::string_view group, QueueEntry entry) {
   const std::string where = key(KeyKind::kGroup, group);
-  GroupRecord record = tables.need<GroupRecord>(where);
+  GroupRecord record;
+  if (!tables.get(where, record)) {  // its last member went since it was picked
+    note_drop(group, nullptr, DropReason::kGroupEnded);
+    return false;
+  }
+  if (entry.qos == Qos::k0 && record.online == 0) return false;  // nothing waits at QoS 0
   Queue queue = group_queue(group, record, false);
   const bool has_room = make_room(queue, group, nullptr, entry.size);
   if (has_room) {

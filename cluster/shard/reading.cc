@@ -132,17 +132,17 @@ RetainedPortion ShardState::retained(std::string_view filter, std::string_view a
   return portion;
 }
 
-std::vector<AttachedSession> ShardState::attached(NodeId node, uint64_t incarnation,
-                                                  std::string_view after, size_t items_max) const {
+std::vector<AttachedSession> ShardState::attached(NodeId node, uint64_t before) const {
   std::vector<AttachedSession> out;
-  const Key prefix = core_->shard_key(KeyKind::kAttached).number(node.value).number(incarnation);
+  const Key prefix = core_->shard_key(KeyKind::kAttached).number(node.value);
   std::vector<std::string> ids;
-  const std::string begin =
-      Key(prefix).text(after).bytes() + (after.empty() ? "" : std::string(1, '\0'));
-  core_->tables.values().scan(begin, end_of_prefix(prefix.bytes()),
+  core_->tables.values().scan(prefix.bytes(), Key(prefix).number(before).bytes(),
                               [&](std::string_view key, std::string_view) {
-                                ids.emplace_back(key.substr(prefix.bytes().size()));
-                                return ids.size() < items_max;
+                                KeyParts parts(key);
+                                parts.number();
+                                parts.number();
+                                ids.emplace_back(parts.rest());
+                                return true;
                               });
   for (const std::string& id : ids) out.push_back({id, core_->open(id)->record.epoch});
   return out;
@@ -161,9 +161,7 @@ std::optional<ReplayRecord> ShardState::replay(std::string_view client_id,
 }
 
 std::vector<std::string> ShardState::groups() const {
-  std::vector<std::string> out;
-  for (const auto& [group, index] : core_->groups_routed) out.push_back(group);
-  return out;
+  return {core_->groups.begin(), core_->groups.end()};
 }
 
 std::optional<GroupRecord> ShardState::group(std::string_view group) const {
@@ -176,9 +174,13 @@ std::optional<MemberRecord> ShardState::member(std::string_view group,
                                  core_->key(KeyKind::kGroupMember, group).name(client_id));
 }
 
-std::vector<std::string> ShardState::wanted_filters() const {
-  std::vector<std::string> out;
-  for (const auto& [filter, subscriptions] : core_->wanted) out.push_back(filter);
+std::vector<Effects::RouteChange> ShardState::routes() const {
+  std::vector<Effects::RouteChange> out;
+  for (const auto& [filter, subscriptions] : core_->wanted) out.push_back({filter, 1});
+  for (const std::string& group : core_->groups) {
+    const auto record = core_->tables.need<GroupRecord>(core_->key(KeyKind::kGroup, group));
+    out.push_back({group, record.online, record.members - record.online});
+  }
   return out;
 }
 

@@ -135,6 +135,10 @@ struct SessionRecord {
   uint32_t replays = 0;
   uint32_t received = 0;        // QoS 2 identifiers
   std::vector<uint64_t> drops;  // by DropReason; empty: none yet
+  uint64_t claim_counter = 0;   // of its last Connect
+  NodeId claim_node;
+
+  Stamp claim() const { return {claim_counter, claim_node}; }
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -159,6 +163,8 @@ struct SessionRecord {
     f(19, self.replays);
     f(20, self.received);
     f(21, self.drops);
+    f(22, self.claim_counter);
+    f(23, self.claim_node);
   }
 };
 
@@ -205,12 +211,14 @@ struct GroupRecord {
   QueueState returned;  // taken first
   QueueState fresh;
   uint32_t members = 0;
+  uint32_t online = 0;  // of them
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(1, self.returned);
     f(2, self.fresh);
     f(3, self.members);
+    f(4, self.online);
   }
 };
 

@@ -45,6 +45,8 @@ Effects::Outcome ShardState::Core::on(const ConnectOp& op) {
     end_session(*session);
     session.reset();
   }
+  const Stamp claim{op.claim_counter, op.claim_node};
+  if (session && claim < session->record.claim()) return skip(SkipReason::kStaleEpoch);
   if (session && session->record.user != op.user) return Effects::Outcome::kRefusedUser;
   uint64_t first_number = place;
   if (session) {
@@ -95,6 +97,8 @@ void ShardState::Core::attach(OpenSession& session, const ConnectOp& op) {
   record.receive_maximum = op.receive_maximum;
   record.expiry_s = op.expiry_s;
   record.connect_number = source_number;
+  record.claim_counter = op.claim_counter;
+  record.claim_node = op.claim_node;
   record.will_at = record.expires_at = 0;
   if (op.will) {
     MessageSpec message = op.will->message;

@@ -22,11 +22,10 @@
 
 namespace shoal::shard {
 
-// Who stands behind a session index of the router.
+// The session behind a session index of the router.
 struct QueueOwner {
-  bool is_group = false;
-  std::string name;   // client id, or "$share/NAME/FILTER"
-  uint64_t hash = 0;  // of a client id
+  std::string client_id;
+  uint64_t hash = 0;  // of it
   uint32_t subscriptions = 0;
 };
 
@@ -107,7 +106,7 @@ struct ShardState::Core {
   void assert_memberships(const OpenSession& session);
   void begin_replay(OpenSession& session, const FilterSpec& spec);
   void end_replay(OpenSession& session, std::string_view filter);
-  SessionIndex owner_of(std::string_view name, bool is_group);
+  SessionIndex owner_of(std::string_view client_id);
   void route(SessionIndex owner, std::string_view filter, const SubscriptionRecord& record);
   void unroute(SessionIndex owner, std::string_view filter, Qos qos);
   void want(std::string_view filter, bool wanted);
@@ -115,7 +114,6 @@ struct ShardState::Core {
   // ---- publishing.cc
   // Queues it for all who want it, and gives the references that this took.
   uint32_t queue_for_all(BodyId id, const Body& body);
-  bool queue_for(const QueueOwner& owner, QueueEntry entry, const Body& body);
   bool queue_live(std::string_view client_id, QueueEntry entry, const Body& body);
   void append(OpenSession& session, Queue& queue, QueueEntry entry);
   bool queue_for_group(std::string_view group, QueueEntry entry);
@@ -127,7 +125,7 @@ struct ShardState::Core {
   void drop_unsent(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops,
                    DropReason reason);
   void note_drop(std::string_view owner, std::vector<uint64_t>* drops, DropReason reason);
-  void publish(const MessageSpec& message, bool store_retained);
+  void publish(const PublishOp& op);
 
   // ---- window.cc
   Queue queue_of(OpenSession& session);
@@ -154,6 +152,7 @@ struct ShardState::Core {
   void end_group(std::string_view group, GroupRecord& record);
   uint32_t take(Queue& queue, const TakeOp& op, const MemberRecord& member, uint32_t count);
   GroupRecord begin_group(std::string_view group);
+  void put_group(std::string_view group, const GroupRecord& record);
   Queue group_queue(std::string_view group, GroupRecord& record, bool returned);
 
   // ---- retained.cc
@@ -183,10 +182,10 @@ struct ShardState::Core {
 
   // Made from the keys.
   Router router;
-  std::vector<QueueOwner> owners;  // by SessionIndex; a free one has no name
+  std::vector<QueueOwner> owners;  // by SessionIndex; a free one has no client id
   std::vector<SessionIndex> free_owners;
   absl::btree_map<std::string, SessionIndex, std::less<>> sessions_routed;
-  absl::btree_map<std::string, SessionIndex, std::less<>> groups_routed;
+  absl::btree_set<std::string> groups;  // shared subscriptions
   absl::btree_map<std::string, uint32_t, std::less<>> wanted;  // filter: subscriptions at QoS > 0
   absl::btree_set<std::string, LevelOrder> retained_topics;
   std::set<std::pair<std::string, std::string>> open_replays;  // client id, filter

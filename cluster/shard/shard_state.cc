@@ -1,6 +1,7 @@
 #include "cluster/shard/shard_state.h"
 
 #include "cluster/shard/shard_core.h"
+#include "cluster/shard/shard_disk.h"
 
 namespace shoal::shard {
 namespace {

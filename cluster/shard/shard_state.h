@@ -112,17 +112,16 @@ class ShardState {
   // state's stamp, none.
   RetainedPortion retained(std::string_view filter, std::string_view after,
                            const PortionLimits& limits) const;
-  // Attached to this node in this life of it, behind `after` (a client id).
-  std::vector<AttachedSession> attached(NodeId node, uint64_t incarnation, std::string_view after,
-                                        size_t items_max) const;
+  // Attached to this node in an incarnation of it before this one.
+  std::vector<AttachedSession> attached(NodeId node, uint64_t before) const;
   std::vector<OpenReplay> replays() const;
   std::optional<ReplayRecord> replay(std::string_view client_id, std::string_view filter) const;
   // Shared subscriptions of this shard, and their members.
   std::vector<std::string> groups() const;
   std::optional<GroupRecord> group(std::string_view group) const;
   std::optional<MemberRecord> member(std::string_view group, std::string_view client_id) const;
-  // The filters that publishes are to be sent here for.
-  std::vector<std::string> wanted_filters() const;
+  // What publishes are to be sent here for.
+  std::vector<Effects::RouteChange> routes() const;
 
   // Walks everything: for tests, and for a copy that was installed.
   uint64_t hash_anew() const;
@@ -133,12 +132,5 @@ class ShardState {
   struct Inspection;
   std::unique_ptr<Core> core_;
 };
-
-// Keys behind `after` with their values, for a copy of the state: at least one, until there are none.
-struct StatePortion {
-  std::vector<std::pair<std::string, std::string>> items;
-  bool done = false;
-};
-StatePortion read_portion(const KeyValues& values, std::string_view after, size_t bytes_max);
 
 }  // namespace shoal::shard

@@ -38,11 +38,8 @@ void ShardState::Core::subscribe(OpenSession& session, const FilterSpec& spec) {
   }
   const SubscriptionRecord now{spec.qos, spec.no_local, spec.retain_as_published, spec.identifier};
   tables.put(where, now);
-  if (is_shared) {
-    // At QoS 0 the live path serves it.
-    return assert_membership(session, spec.filter, now.qos == Qos::k0 ? nullptr : &now);
-  }
-  route(owner_of(session.client_id, false), spec.filter, now);
+  if (is_shared) return assert_membership(session, spec.filter, &now);
+  route(owner_of(session.client_id), spec.filter, now);
   // Behind the new one, so that a filter is not withdrawn in between.
   if (old.qos != Qos::k0) want(spec.filter, false);
   if (spec.replay && now.qos != Qos::k0) begin_replay(session, spec);
@@ -67,7 +64,7 @@ void ShardState::Core::remove_subscription(OpenSession& session, std::string_vie
     return;
   }
   end_replay(session, filter);
-  unroute(owner_of(session.client_id, false), filter, record.qos);
+  unroute(owner_of(session.client_id), filter, record.qos);
 }
 
 void ShardState::Core::drop_subscriptions(OpenSession& session) {
@@ -103,15 +100,16 @@ void ShardState::Core::assert_memberships(const OpenSession& session) {
     const std::string filter = each.substr(prefix.bytes().size());
     if (!parse_shared(filter)) continue;
     const SubscriptionRecord record = tables.need<SubscriptionRecord>(each);
-    if (record.qos != Qos::k0) assert_membership(session, filter, &record);
+    assert_membership(session, filter, &record);
   }
 }
 
 // ---- the router
 
-SessionIndex ShardState::Core::owner_of(std::string_view name, bool is_group) {
-  auto& known = is_group ? groups_routed : sessions_routed;
-  if (const auto found = known.find(name); found != known.end()) return found->second;
+SessionIndex ShardState::Core::owner_of(std::string_view client_id) {
+  if (const auto found = sessions_routed.find(client_id); found != sessions_routed.end()) {
+    return found->second;
+  }
   SessionIndex index = static_cast<SessionIndex>(owners.size());
   if (free_owners.empty()) {
     owners.emplace_back();
@@ -119,8 +117,8 @@ SessionIndex ShardState::Core::owner_of(std::string_view name, bool is_group) {
     index = free_owners.back();
     free_owners.pop_back();
   }
-  owners[index] = {is_group, std::string(name), is_group ? 0 : client_id_hash(name, 0), 0};
-  known.emplace(name, index);
+  owners[index] = {std::string(client_id), client_id_hash(client_id, 0), 0};
+  sessions_routed.emplace(client_id, index);
   return index;
 }
 
@@ -137,8 +135,7 @@ void ShardState::Core::unroute(SessionIndex owner, std::string_view filter, Qos 
   if (qos != Qos::k0) want(filter, false);
   if (--owners[owner].subscriptions != 0) return;
   router.drop_session(owner);
-  auto& known = owners[owner].is_group ? groups_routed : sessions_routed;
-  known.erase(owners[owner].name);
+  sessions_routed.erase(owners[owner].client_id);
   owners[owner] = {};
   free_owners.push_back(owner);
 }
@@ -148,7 +145,7 @@ void ShardState::Core::want(std::string_view filter, bool is_wanted) {
   subscriptions += is_wanted ? 1 : -1;
   const bool changed = subscriptions == (is_wanted ? 1 : 0);
   if (subscriptions == 0) wanted.erase(std::string(filter));
-  if (changed && effects) effects->routes.push_back({std::string(filter), is_wanted});
+  if (changed && effects) effects->routes.push_back({std::string(filter), is_wanted ? 1u : 0u});
 }
 
 // ---- retained messages

@@ -62,7 +62,7 @@ bool ShardState::Core::acknowledge(Queue& queue, uint64_t number, AckKind kind) 
   if (!entry) return false;
   switch (kind) {
     case AckKind::kPuback:
-      if (entry->qos != Qos::k1) return false;
+      if (entry->qos == Qos::k2) return false;
       break;
     case AckKind::kPubrec:
       if (entry->qos != Qos::k2 || entry->released) return false;

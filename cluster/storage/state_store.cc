@@ -102,6 +102,18 @@ class StagedInstall : public StateInstall {
   bool finished_ = false;
 };
 
+class DiskOfShard : public shard::ShardDisk {
+ public:
+  DiskOfShard(StateStore& store, uint32_t shard) : store_(store), shard_(shard) {}
+  std::unique_ptr<ShardKeys> keys() override { return store_.keys(shard_); }
+  std::unique_ptr<StateReader> reader() override { return store_.reader(shard_); }
+  std::unique_ptr<StateInstall> install() override { return store_.install(shard_); }
+
+ private:
+  StateStore& store_;
+  const uint32_t shard_;
+};
+
 }  // namespace
 
 StateStore::StateStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -126,6 +138,10 @@ std::unique_ptr<StateReader> StateStore::reader(uint32_t shard) {
 
 std::unique_ptr<StateInstall> StateStore::install(uint32_t shard) {
   return std::make_unique<StagedInstall>(*database_, shard);
+}
+
+std::unique_ptr<shard::ShardDisk> StateStore::disk(uint32_t shard) {
+  return std::make_unique<DiskOfShard>(*this, shard);
 }
 
 absl::Status StateStore::remove(uint32_t shard) {

@@ -21,35 +21,13 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-#include "cluster/shard/key_values.h"
-#include "cluster/shard/shard_state.h"
+#include "cluster/shard/shard_disk.h"
 
 namespace shoal::storage {
 
-// A shard's keys as apply sees them: what was put is here at once, and in the store after commit().
-// Void when the shard's generation changes. One thread.
-class ShardKeys : public shard::KeyValues {
- public:
-  // After each entry, or some: all or nothing of it is kept.
-  virtual absl::Status commit() = 0;
-};
-
-// A shard's keys as they were when this was made, whatever is committed since.
-class StateReader {
- public:
-  virtual ~StateReader() = default;
-  // Keys behind `after`, which may be one that an earlier reader gave.
-  virtual absl::StatusOr<shard::StatePortion> portion(std::string_view after, size_t bytes_max) = 0;
-};
-
-// A copy that is written in portions. Given up, it leaves nothing.
-class StateInstall {
- public:
-  virtual ~StateInstall() = default;
-  virtual absl::Status add(const shard::StatePortion& portion) = 0;
-  // Durable, and in the place of what the shard had.
-  virtual absl::Status finish() = 0;
-};
+using shard::ShardKeys;
+using shard::StateInstall;
+using shard::StateReader;
 
 struct StateStoreOptions {
   size_t write_buffer_bytes = size_t{64} * 1024 * 1024;
@@ -70,6 +48,7 @@ class StateStore {
   std::unique_ptr<ShardKeys> keys(uint32_t shard);
   std::unique_ptr<StateReader> reader(uint32_t shard);
   std::unique_ptr<StateInstall> install(uint32_t shard);
+  std::unique_ptr<shard::ShardDisk> disk(uint32_t shard);
   absl::Status remove(uint32_t shard);
 
   // All that was committed before is durable; then the log may be cut there.

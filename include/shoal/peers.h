@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "shoal/message.h"
+#include "shoal/session_store.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -158,9 +159,9 @@ struct RetainedQuery {
 // All that AllClose asked for is done.
 struct AllClosed {};
 
-using ToHub =
-    std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease, EvictDone,
-                 ForwardOut, AcceptOut, ForwardConsumed, RetainWrite, RetainedQuery, AllClosed>;
+using ToHub = std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease,
+                           EvictDone, ForwardOut, AcceptOut, ForwardConsumed, RetainWrite,
+                           RetainedQuery, AllClosed, ToStore>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -221,7 +222,9 @@ struct PeerCongested {
 };
 
 struct ForwardIn {
-  NodeSlot node = 0;  // where it comes from; kSelf: another worker of this node
+  // Where it comes from; kSelf: another worker of this node; kShards: the outbox of the shard that
+  // `origin_worker` is, which takes its answers, but no ForwardConsumed.
+  NodeSlot node = 0;
   ForwardBatchRef batch;
 };
 
@@ -258,8 +261,8 @@ struct Drain {
   double per_second = 0;
 };
 
-using ToWorker =
-    std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown, PeerCongested,
-                 ForwardIn, AcceptIn, RetainDone, RetainedPortion, AckUntil, AllClose, Drain>;
+using ToWorker = std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown,
+                              PeerCongested, ForwardIn, AcceptIn, RetainDone, RetainedPortion,
+                              AckUntil, AllClose, Drain, FromStore>;
 
 }  // namespace shoal

@@ -56,9 +56,12 @@ struct NodeId {
 // by the hub of one process and mean nothing to another.
 using NodeSlot = uint16_t;
 constexpr NodeSlot kSelf = 0;
+// Of routes that lead to shards, wherever these are: Place{kShards, shard}.
+constexpr NodeSlot kShards = UINT16_MAX;
 
 using WorkerIndex = uint8_t;
 constexpr int kWorkersMax = 64;  // a set of workers is one 64-bit mask
+constexpr int kShardsMax = 64;   // likewise
 
 // Where messages can be sent: a worker of some node. Whether it is the next core or the next
 // machine is known only to the code that carries the effect.

@@ -47,6 +47,8 @@ struct BrokerConfig {
   // What an absent session does with a message above its queue's limit.
   enum class QueuePolicy : uint8_t { kDropOldest, kRejectNew };
   QueuePolicy queue_policy = QueuePolicy::kDropOldest;
+  // Whether the hub answers ToStore: then sessions that outlive their connection are its shards'.
+  bool has_store = false;
   AuthMethods* auth_methods = nullptr;  // null: no enhanced authentication
   ByteBudget* arriving = nullptr;       // for packets still arriving; null: one of its own
 };

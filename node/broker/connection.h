@@ -28,6 +28,8 @@ enum class Phase : uint8_t {
   kAuthenticating,   // enhanced: the client's AUTH is to come [MQTT5-3.1.2-30]
   kWaitClaim,        // a ClaimRequest is out
   kWaitQuiet,        // claimed; what the client's earlier connection published is unfinished
+  kWaitStore,        // a SessionConnect is out; the session here has this as its successor
+  kWaitRoutes,       // attached; not all places know of its subscriptions yet
   kConnected,
   kClosing,  // a Close was asked for
 };

@@ -77,7 +77,7 @@ void Core::on_closed(ConnId conn, Now now) {
     if (c->phase == Phase::kConnected) {
       log(LogEvent::Kind::kDisconnected, *c, ReasonCode::kUnspecifiedError, "network closed");
     }
-    withdraw_claim(*c);
+    withdraw(*c);
     leave_session(*c, Ending::kOther);
   }
   if (c->timer != kNoTimer) timers_.cancel(c->timer);
@@ -118,6 +118,7 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                  [this](RoutesSynced& m) {
                    routes_synced_ = std::max(routes_synced_, m.number);
                    flush_subacks();
+                   flush_connacks();
                  },
                  [this](ClaimAnswer& m) { on_claim_answer(m); },
                  [this](Evict& m) { on_evict(m); },
@@ -138,9 +139,11 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                    ack_until_ = m.until;
                    unpark();
                    flush_subacks();
+                   flush_connacks();
                  },
                  [this](AllClose&) { on_all_close(); },
                  [this](Drain& m) { on_drain(m); },
+                 [this](FromStore& m) { on_store_mail(m); },
              },
              mail);
   settle();
@@ -180,6 +183,7 @@ Output& Core::output(ConnId conn) {
 Effects& Core::end_turn(Now now) {
   begin(now);
   announce_routes();
+  flush_news();
   flush_lanes();
   flush_acceptances();
   report_pauses();
@@ -353,7 +357,7 @@ void Core::destroy_session(Session& s) {
 
 void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit) {
   sessions_.for_each([&](Session& s) {
-    if (s.ended) return;
+    if (s.ended || s.opening) return;
     SessionInfo info;
     info.client_id = s.client_id;
     if (s.extra) info.user = s.extra->user;
@@ -361,9 +365,9 @@ void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit
       info.address = s.connection->address;
       info.conn = s.connection->id;
     }
-    info.subscriptions = router_.subscription_count(s.index);
-    info.queued = s.queue.size();
-    info.inflight = s.inflight.open();
+    info.subscriptions = subscription_count(s);
+    info.queued = s.is_stored() ? s.durable->window.waiting() : s.queue.size();
+    info.inflight = s.is_stored() ? s.durable->window.open() : s.inflight.open();
     visit(info);
   });
 }
@@ -371,11 +375,13 @@ void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit
 void Core::for_each_subscription(std::string_view client_id,
                                  const Broker::SubscriptionVisit& visit) {
   const auto visit_those_of = [&](const Session& s) {
-    if (s.ended) return;
-    router_.for_each_subscription(s.index,
-                                  [&](std::string_view filter, const SubscriptionOptions& options) {
-                                    visit(s.client_id, filter, options);
-                                  });
+    if (s.ended || s.opening) return;
+    const auto visit_one = [&](std::string_view filter, const SubscriptionOptions& options) {
+      visit(s.client_id, filter, options);
+    };
+    router_.for_each_subscription(s.index, visit_one);
+    if (!s.durable) return;
+    for (const auto& [filter, options] : s.durable->shared) visit_one(filter, options);
   };
   if (client_id.empty()) return sessions_.for_each(visit_those_of);
   if (const Session* const s = find_session(client_id)) visit_those_of(*s);

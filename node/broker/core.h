@@ -18,16 +18,19 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
-#include <absl/hash/hash.h>
 
 #include "node/broker/acceptance_book.h"
 #include "node/broker/broker.h"
 #include "node/broker/chunk_pool.h"
 #include "node/broker/connection.h"
+#include "node/broker/dismissal.h"
+#include "node/broker/durable.h"
 #include "node/broker/header_cache.h"
 #include "node/broker/lane.h"
+#include "node/broker/pending_suback.h"
 #include "node/broker/publication.h"
 #include "node/broker/session.h"
+#include "node/broker/session_lookup.h"
 #include "node/broker/slot_table.h"
 #include "node/broker/tickets.h"
 #include "node/codec/decode.h"
@@ -38,31 +41,6 @@
 #include "shoal/random.h"
 
 namespace shoal {
-
-// A SUBACK that waits until all places have the routes.
-struct PendingSubAck {
-  ConnId conn;
-  uint16_t packet_id = 0;
-  uint64_t batch = 0;  // RouteBatch that must be synced
-  std::vector<ReasonCode> reasons;
-  std::vector<Replay> replays;
-};
-
-// Sessions by their client id, without a copy of it.
-struct HashClientId {
-  using is_transparent = void;
-  size_t operator()(std::string_view client_id) const { return absl::HashOf(client_id); }
-  size_t operator()(const Session* s) const { return (*this)(s->client_id); }
-};
-struct EqualClientId {
-  using is_transparent = void;
-  static std::string_view id_of(std::string_view client_id) { return client_id; }
-  static std::string_view id_of(const Session* s) { return s->client_id; }
-  template <class A, class B>
-  bool operator()(const A& a, const B& b) const {
-    return id_of(a) == id_of(b);
-  }
-};
 
 enum class TimerKind : uint8_t { kConnection, kSession };
 struct TimerData {
@@ -76,14 +54,6 @@ enum class Ending : uint8_t {
   kByClient,   // DISCONNECT 0x00: the will is discarded [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
   kOther,      // everything else: it is due
   kTakenOver,  // by a connection that continues the session: only a will without delay is due
-};
-
-// A connection that is to end, and what its session is owed before that.
-struct Dismissal {
-  ConnId conn;
-  Instant deadline;
-  uint64_t queue_end = 0;                // accepted until then: before this position
-  std::optional<uint64_t> inflight_end;  // known when all of those are sent: they are before it
 };
 
 class Core {
@@ -130,14 +100,27 @@ class Core {
   void authenticate(Connection& c, const Connect& in);
   void on_authenticated(Connection& c, const CredentialAnswer& answer);
   void on_claim_answer(const ClaimAnswer& answer);
-  void withdraw_claim(const Connection& c);
+  void withdraw(Connection& c);
   void hand_over(Connection& c, WorkerIndex worker);
   void admit(Connection& c);
-  void attach(Connection& c, Session* existing);
+  void begin_session(Connection& c);
+  void attach(Connection& c, Session& s, bool session_present);
+  uint32_t session_expiry_of(const Connect& in) const;
+  uint16_t window_of(const Connect& in) const;
   void take_parameters(Connection& c, const Connect& in);
   void send_connack(Connection& c, const Connect& in, bool session_present);
   void refuse_connect(Connection& c, ReasonCode reason, std::string_view detail = {});
   Connect connect_of(const Opening& opening) const;
+
+  // attaching.cc: durable sessions, from the store's answer on and until they leave it
+  void ask_store(Connection& c, Session& s);
+  std::optional<SessionWill> will_for_store(const Opening& opening, const Connect& in, Session& s);
+  void on_session_attached(SessionAttached& answer);
+  void resume_stored(Connection& c, Session& s, SessionAttached& answer);
+  void flush_connacks();
+  void withdraw_from_store(Connection& c);
+  void detach(Session& s, bool discards_will);
+  void on_session_evict(const SessionEvict& evict);
 
   // authentication.cc: AUTH [MQTT5-4.12]
   CredentialCheck check_of(const Connection& c) const;
@@ -194,6 +177,24 @@ class Core {
   void acknowledge(Connection& c, Qos qos, uint16_t packet_id);
   void on_pubrel(Connection& c, const Frame& frame);
   bool has_lease() const { return now_.mono <= ack_until_; }
+
+  void hold_large(Publication& p);
+  void refuse_over_quota(Connection& c, Qos qos, uint16_t packet_id);
+
+  // storing.cc: what is submitted to the store, and its answers
+  void on_store_mail(FromStore& mail);
+  void on_session_done(const SessionDone& done);
+  void finish_wait(StoreWait& wait, const SessionDone& done);
+  void publish_to_shards(Publication& p, uint64_t shards, std::string_view shared);
+  void receive_stored(Publication& p);
+  void release_stored(Connection& c, uint16_t packet_id);
+  template <class Mail>
+  uint64_t submit(Mail mail) {
+    mail.number = store_numbers_.next();
+    const uint64_t number = mail.number;
+    current_.to_hub.emplace_back(ToStore(std::move(mail)));
+    return number;
+  }
 
   // routing.cc: one message to all that want it
   void route(Publication& p);
@@ -257,6 +258,23 @@ class Core {
   Instant retry(Session& s);
   void resend(Session& s, uint32_t position);
 
+  // stored_delivering.cc: what the store has for a session
+  void on_session_messages(SessionMessages& mail);
+  void send_stored(Session& s);
+  bool has_room_for(const Session& s, const SessionMessage& message);
+  void send_stored_one(Session& s, SessionMessage message);
+  bool write_stored(Session& s, const SessionMessage& message);
+  void acknowledge_stored(Session& s, uint64_t message, SessionAckKind kind);
+  void on_stored_puback(Session& s, uint16_t packet_id);
+  void on_stored_pubrec(Connection& c, const Ack& in);
+  void on_stored_pubcomp(Session& s, uint16_t packet_id);
+  void release_deliveries(Connection& c, const std::vector<uint64_t>& messages);
+  Instant retry_stored(Session& s);
+  void resend_stored(Session& s, StoredDelivery& delivery);
+  void list_news(Session& s);
+  void tell_news(Session& s);
+  void flush_news();
+
   // draining.cc: sending clients away
   void on_drain(const Drain& drain);
   void drain_some();
@@ -281,6 +299,18 @@ class Core {
   void announce_routes();
   void on_route_update(RouteUpdate&& update);
 
+  size_t subscription_count(const Session& s) const;
+  bool has_subscription(const Session& s, std::string_view filter) const;
+
+  // stored_subscribing.cc: the same for a durable session
+  bool subscribe_stored(Session& s, std::string_view filter, bool is_shared,
+                        const SubscriptionOptions& options, PendingSubAck& pending);
+  void ask_store_for(Session& s, PendingSubAck pending);
+  void on_stored_subscribed(Session& s, const SessionDone& done);
+  void refuse_change(Session& s, const StoredChange& change);
+  bool unsubscribe_stored(Session& s, std::string_view filter);
+  void send_unsuback(Connection& c, uint16_t packet_id, const std::vector<ReasonCode>& reasons);
+
   // retained.cc
   void start_replays(Session& s, std::vector<Replay>& replays);
   void ask_for_portion(Session& s, Replay& replay);
@@ -294,6 +324,7 @@ class Core {
   // invariants.cc
   void check_connection(Connection& c);
   void check_session(Session& s);
+  void check_stored(Session& s);
   void check_tickets();
 
   // core.cc: common
@@ -356,6 +387,9 @@ class Core {
   uint64_t route_batch_ = 0;  // number of the last one sent
   uint64_t routes_synced_ = 0;
   std::deque<PendingSubAck> subacks_;
+  std::deque<PendingConnAck> connacks_;
+  StoreNumbers store_numbers_;
+  std::vector<std::pair<uint32_t, uint32_t>> news_;  // sessions with something to tell the store
   uint64_t retain_number_ = 0;
   absl::flat_hash_map<uint64_t, Ticket*> retain_waits_;
   uint64_t query_number_ = 0;
@@ -384,42 +418,6 @@ class Core {
   BrokerCounters counters_;
 };
 
-// A Reason String for people, if the client wants such [MQTT5-3.1.2-29] and its packet does not grow
-// too large by it. User Properties of our own are never sent, which settles what the standard says of
-// them [MQTT5-3.2.2-20] [MQTT5-3.4.2-3] [MQTT5-3.5.2-3] [MQTT5-3.6.2-3] [MQTT5-3.7.2-3]
-// [MQTT5-3.9.2-2] [MQTT5-3.11.2-2] [MQTT5-3.14.2-4] [MQTT5-3.15.2-3]; PUBREL, PUBCOMP, UNSUBACK and
-// AUTH never carry a Reason String either [MQTT5-3.6.2-2] [MQTT5-3.7.2-2] [MQTT5-3.11.2-1]
-// [MQTT5-3.15.2-2].
-template <class Packet>
-void Core::explain(const Connection& c, Packet& packet, std::string_view why) {
-  if (!c.problem_information || c.version != ProtocolVersion::kMqtt5) return;
-  packet.reason_string = why;
-  if (encoded_size(packet, c.version) > c.packet_size_max) packet.reason_string.reset();
-}
-
-// CONNACK or DISCONNECT of 5.0: why, and where else to go if that is configured; less of it where the
-// packet would grow too large for the client [MQTT5-3.2.2-19] [MQTT5-3.14.2-3]. False: it is too large
-// without it, and may not be sent [MQTT5-3.1.2-24].
-template <class Packet>
-bool Core::complete_refusal(const Connection& c, Packet& packet, ReasonCode reason,
-                            std::string_view detail) const {
-  const auto fits = [&] { return encoded_size(packet, c.version) <= c.packet_size_max; };
-  if (!detail.empty()) packet.reason_string = detail;
-  if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
-    packet.server_reference = config_.server_reference;
-  }
-  if (!fits()) packet.reason_string.reset();
-  if (!fits()) packet.server_reference.reset();
-  return fits();
-}
-
-template <class Packet>
-uint8_t* Core::write(Connection& c, const Packet& packet) {
-  const size_t size = encoded_size(packet, c.version);
-  uint8_t* const out = c.output.append(size);
-  encode(packet, c.version, out);
-  count_out(c, size);
-  return out;
-}
-
 }  // namespace shoal
+
+#include "node/broker/core_writing.h"  // the bodies of its templates

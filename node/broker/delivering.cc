@@ -183,6 +183,7 @@ void Core::pump(Session& s) {
   while (resend_one(s)) {
   }
   if (!s.queue.empty()) send_queued(s);
+  if (s.durable) send_stored(s);
   if (s.replaying && s.queue.empty()) pump_replays(s);
   release_withheld(s);
 }
@@ -261,6 +262,7 @@ void Core::on_puback(Connection& c, const Frame& frame) {
     return protocol_error(c, status);
   }
   Session& s = *c.session;
+  if (s.is_stored()) return on_stored_puback(s, in.packet_id);
   const uint32_t position = s.inflight.find(in.packet_id);
   if (position == Inflight::kNone) return;
   const Delivery& delivery = s.inflight[position];
@@ -275,6 +277,7 @@ void Core::on_pubrec(Connection& c, const Frame& frame) {
     return protocol_error(c, status);
   }
   Session& s = *c.session;
+  if (s.is_stored()) return on_stored_pubrec(c, in);
   const uint32_t position = s.inflight.find(in.packet_id);
   const bool known = position != Inflight::kNone && s.inflight[position].qos == Qos::k2;
   if (!known) {
@@ -302,6 +305,7 @@ void Core::on_pubcomp(Connection& c, const Frame& frame) {
     return protocol_error(c, status);
   }
   Session& s = *c.session;
+  if (s.is_stored()) return on_stored_pubcomp(s, in.packet_id);
   const uint32_t position = s.inflight.find(in.packet_id);
   if (position == Inflight::kNone) return;
   if (s.inflight[position].state != DeliveryState::kReleased) return;
@@ -338,6 +342,7 @@ void Core::send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, boo
 // 3.x while connected: what was not acknowledged for retry_interval is sent again. Returns when to
 // look again; 5.0 sends again on a new connection only [MQTT5-4.4.0-1].
 Instant Core::retry(Session& s) {
+  if (s.is_stored()) return retry_stored(s);
   const bool is_5 = s.connection->version == ProtocolVersion::kMqtt5;
   if (is_5 || s.inflight.empty()) {
     s.timer = kNoTimer;

@@ -46,6 +46,8 @@ void Core::dismiss(Connection& c) {
 
 // Whether something that was accepted before the dismissal is not confirmed by the client.
 bool Core::owes(const Session& s, Dismissal& dismissal) const {
+  // What it was not sent yet, the store keeps for it.
+  if (s.is_stored()) return s.durable->window.open() > 0;
   if (s.queue_begin < dismissal.queue_end) return true;
   if (!dismissal.inflight_end) dismissal.inflight_end = s.inflight.next_number();
   return s.inflight.first_number() < *dismissal.inflight_end;

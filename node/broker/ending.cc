@@ -29,7 +29,7 @@ void Core::close(Connection& c, ReasonCode reason, std::string_view detail, Endi
 void Core::close_silently(Connection& c, bool after_flush) {
   if (c.phase == Phase::kClosing) return;
   if (c.session) leave_session(c, Ending::kOther);
-  withdraw_claim(c);
+  withdraw(c);
   c.phase = Phase::kClosing;
   c.extra.reset();
   current_.closes.push_back({c.id, after_flush});
@@ -89,6 +89,8 @@ void Core::leave_session(Connection& c, Ending ending) {
   s->dismissed = false;
   cancel_replays(*s);
   router_.set_online(s->index, false);
+  if (s->durable) detach(*s, ending == Ending::kByClient);
+  if (config_.has_store) return end_session(*s);  // what goes on is the store's
   if (is_will_discarded(*s, ending)) s->extra->will.reset();
   if (s->expiry_s == 0) return end_session(*s);  // [MQTT5-4.1.0-2]
   will_is_due(*s);
@@ -176,7 +178,7 @@ void Core::check_quiet(Session& s) {
 // Nothing that the session's last connection published is unfinished.
 void Core::on_quiet(Session& s) {
   s.quiet_listed = false;
-  if (s.open_tickets > 0) return;
+  if (s.open_tickets > 0 || (s.opening && !s.ended)) return;
   bool claimed = true;
   if (s.extra) {
     for (const Stamp& evicted : std::exchange(s.extra->evicted_claims, {})) {
@@ -185,12 +187,12 @@ void Core::on_quiet(Session& s) {
     }
   }
   Connection* const next = find(s.successor);
-  if (next && !s.ended) return attach(*next, &s);
+  if (next && !s.ended) return attach(*next, s, true);
   if (!s.ended) return;
   // The claim goes on with the successor; one that was evicted is not ours any more.
   if (!next && claimed) current_.to_hub.push_back(ClaimRelease{s.client_id, s.claim});
   destroy_session(s);
-  if (next) attach(*next, nullptr);
+  if (next) begin_session(*next);
 }
 
 // Another place has the client id from now on.
@@ -221,6 +223,9 @@ void Core::on_evict(const Evict& evict) {
 void Core::on_all_close() {
   connections_.for_each([this](Connection& c) {
     if (c.phase == Phase::kConnected) close(c, ReasonCode::kServerBusy, "this node was cut off");
+    if (c.phase == Phase::kWaitStore || c.phase == Phase::kWaitRoutes) {
+      refuse_connect(c, ReasonCode::kServerUnavailable, "this node was cut off");
+    }
   });
   sessions_.for_each([this](Session& s) {
     if (!s.ended) end_session(s);

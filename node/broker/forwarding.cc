@@ -90,7 +90,7 @@ void Core::on_forward_in(const ForwardIn& in) {
   ForwardRecord record;
   while (reader.next(record)) on_record(in, record);
   SHOAL_ASSERT(reader.ok());  // the hub has checked what comes from another node
-  if (in.node != kSelf) lane_of(in.node).consumed += in.batch->bytes();
+  if (in.node != kSelf && in.node != kShards) lane_of(in.node).consumed += in.batch->bytes();
 }
 
 void Core::on_record(const ForwardIn& in, ForwardRecord& record) {

@@ -42,7 +42,9 @@ void Core::check_session(Session& s) {
   SHOAL_ASSERT(sessions_.find(s.index, s.generation) == &s);
   SHOAL_ASSERT(!s.ended || (!s.connection && s.queue.empty() && s.inflight.empty()));
   SHOAL_ASSERT(!s.ended || (router_.subscription_count(s.index) == 0 && s.open_tickets > 0));
-  SHOAL_ASSERT(s.connection || s.ended || s.expiry_s > 0);
+  SHOAL_ASSERT(s.connection || s.ended || s.opening || (s.expiry_s > 0 && !config_.has_store));
+  SHOAL_ASSERT(!s.opening || s.ended || find(s.successor));
+  if (s.durable) check_stored(s);
   SHOAL_ASSERT(!s.ended || s.timer == kNoTimer);
   SHOAL_ASSERT(!s.connection || s.quota_used <= s.connection->window);  // [MQTT5-4.9.0-2]
   SHOAL_ASSERT(s.resend_next <= s.inflight.span());
@@ -63,7 +65,32 @@ void Core::check_session(Session& s) {
   SHOAL_ASSERT(s.replaying == (s.extra && !s.extra->replays.empty()));
 }
 
-// Whoever is waited for is counted once: in a lane, a session, the retained writes, or a list of work.
+void Core::check_stored(Session& s) {
+  SHOAL_ASSERT(!s.ended && s.durable->epoch != 0);
+  SHOAL_ASSERT(!s.durable->news_listed && s.durable->acks.empty());
+  if (!s.is_stored()) return;
+  SHOAL_ASSERT(s.queue.empty() && s.inflight.empty() && !s.received);
+  const StoredWindow& window = s.durable->window;
+  SHOAL_ASSERT(!s.connection || window.quota_used() <= s.connection->window);  // [MQTT5-4.9.0-2]
+  size_t in_quota = 0, open = 0, held = 0;
+  uint64_t last = 0;
+  for (uint32_t i = 0; i < window.span(); ++i) {
+    const StoredDelivery& delivery = window[i];
+    SHOAL_ASSERT(delivery.number > last);
+    last = delivery.number;
+    if (delivery.state == StoredDelivery::State::kFinished) continue;
+    ++open;
+    if (delivery.in_quota) ++in_quota;
+    if (delivery.message) held += delivery.message->bytes();
+  }
+  SHOAL_ASSERT(last <= s.durable->passed);
+  SHOAL_ASSERT(in_quota == window.quota_used());
+  SHOAL_ASSERT(open == window.open());
+  SHOAL_ASSERT(held == window.held_bytes());
+}
+
+// Whoever is waited for is counted once: in a lane, a session, the retained writes, the
+// store, or a list of work.
 void Core::check_tickets() {
   absl::flat_hash_map<const Ticket*, uint32_t> waits;
   for (const auto& lane : lanes_) {
@@ -72,6 +99,11 @@ void Core::check_tickets() {
     }
   }
   for (const auto& [number, ticket] : retain_waits_) ++waits[ticket];
+  store_numbers_.for_each([&](const StoreWait& wait) {
+    if (const auto* const publish = std::get_if<WaitingTicket>(&wait.what)) {
+      ++waits[publish->ticket];
+    }
+  });
   absl::flat_hash_map<const Session*, uint32_t> open;
   sessions_.for_each([&](Session& s) {
     const auto count = [&](const Delivery& d) {

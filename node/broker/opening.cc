@@ -28,13 +28,6 @@ ReasonCode nearest_3x(ReasonCode reason) {
   return reason == ReasonCode::kBanned ? ReasonCode::kNotAuthorized : reason;
 }
 
-uint32_t session_expiry_of(const Connect& in, uint32_t expiry_max_s) {
-  if (in.version == ProtocolVersion::kMqtt5) {
-    return std::min(in.session_expiry_s.value_or(0), expiry_max_s);
-  }
-  return in.clean_start ? 0 : expiry_max_s;  // [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]
-}
-
 uint16_t keep_alive_of(const Connect& in, uint32_t keepalive_max_s) {
   if (keepalive_max_s == 0 || in.version != ProtocolVersion::kMqtt5) return in.keep_alive_s;
   const bool above = in.keep_alive_s == 0 || in.keep_alive_s > keepalive_max_s;
@@ -138,7 +131,9 @@ void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
   c.paused |= kPauseOpening;
   c.phase = Phase::kWaitClaim;
   set_connection_timer(c, now_.mono + config_.limits.publish_timeout);
-  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, connect_of(opening).clean_start});
+  // With a store no session is another worker's, to whom the connection would be handed over.
+  const bool nothing_to_keep = config_.has_store || connect_of(opening).clean_start;
+  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, nothing_to_keep});
 }
 
 // ---- the claim ------------------------------------------------------------------------------------
@@ -167,9 +162,12 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
 }
 
 // The connection ends before the answer.
-void Core::withdraw_claim(const Connection& c) {
-  if (c.phase != Phase::kWaitClaim) return;
-  current_.to_hub.push_back(ClaimWithdraw{c.id, c.extra->opening->client_id});
+void Core::withdraw(Connection& c) {
+  if (c.phase == Phase::kWaitClaim) {
+    current_.to_hub.push_back(ClaimWithdraw{c.id, c.extra->opening->client_id});
+  } else if (c.phase == Phase::kWaitStore || c.phase == Phase::kWaitRoutes) {
+    withdraw_from_store(c);
+  }
 }
 
 void Core::hand_over(Connection& c, WorkerIndex worker) {
@@ -196,7 +194,7 @@ void Core::hand_over(Connection& c, WorkerIndex worker) {
 void Core::admit(Connection& c) {
   Opening& opening = *c.extra->opening;
   Session* const s = find_session(opening.client_id);
-  if (!s) return attach(c, nullptr);
+  if (!s) return begin_session(c);
   c.phase = Phase::kWaitQuiet;
   if (Connection* const other = find(s->successor)) {
     refuse_connect(*other, ReasonCode::kSessionTakenOver);
@@ -214,14 +212,21 @@ void Core::admit(Connection& c) {
   check_quiet(*s);
 }
 
-// `existing`: the session to resume [MQTT5-3.1.2-5]; else a new one [MQTT5-3.1.2-6], known by its
-// client id [MQTT5-3.1.3-2] [MQTT311-3.1.3-2].
-void Core::attach(Connection& c, Session* existing) {
+// Nothing of the client's is here.
+void Core::begin_session(Connection& c) {
+  Session& s = create_session(c.extra->opening->client_id);
+  if (config_.has_store) return ask_store(c, s);
+  attach(c, s, false);
+}
+
+// To a session that is resumed [MQTT5-3.1.2-5], or a new one [MQTT5-3.1.2-6], known by its client id
+// [MQTT5-3.1.3-2] [MQTT311-3.1.3-2].
+void Core::attach(Connection& c, Session& s, bool session_present) {
   const Opening& opening = *c.extra->opening;
   const Connect in = connect_of(opening);
-  Session& s = existing ? *existing : create_session(opening.client_id);
   SHOAL_ASSERT(!s.connection);
   s.successor = ConnId{};
+  s.opening = false;
   s.claim = opening.claim;
   s.connection = &c;
   c.session = &s;
@@ -229,9 +234,11 @@ void Core::attach(Connection& c, Session* existing) {
   take_parameters(c, in);
   set_rights(s, opening.credentials);
   if (s.extra) s.extra->will.reset();  // the client came back in time [MQTT5-3.1.3-9]
-  if (auto will = will_of(in, s)) s.need_extra().will = std::move(will);
+  if (!config_.has_store) {
+    if (auto will = will_of(in, s)) s.need_extra().will = std::move(will);
+  }
   set_session_timer(s);
-  send_connack(c, in, existing != nullptr);
+  send_connack(c, in, session_present);
   if (!c.open()) return;
   c.extra->opening.reset();
   router_.set_online(s.index, true);
@@ -250,15 +257,29 @@ void Core::attach(Connection& c, Session* existing) {
   drop_extra_if_idle(c);
 }
 
+uint32_t Core::session_expiry_of(const Connect& in) const {
+  const uint32_t expiry_max_s = config_.limits.session_expiry_max_s;
+  if (in.version == ProtocolVersion::kMqtt5) {
+    return std::min(in.session_expiry_s.value_or(0), expiry_max_s);
+  }
+  return in.clean_start ? 0 : expiry_max_s;  // [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]
+}
+
+// [MQTT5-4.9.0-1]
+uint16_t Core::window_of(const Connect& in) const {
+  return std::min(in.receive_maximum.value_or(0xFFFF), config_.limits.inflight_max);
+}
+
 void Core::take_parameters(Connection& c, const Connect& in) {
   const Limits& limits = config_.limits;
   Session& s = *c.session;
-  s.expiry_s = session_expiry_of(in, limits.session_expiry_max_s);
+  s.expiry_s = session_expiry_of(in);
   c.asked_to_stay = in.session_expiry_s.value_or(0) > 0;
   const bool is_5 = c.version == ProtocolVersion::kMqtt5;
-  s.keeps_copies = s.expiry_s > 0 || (!is_5 && limits.retry_interval.ns > 0);
+  const bool outlives = s.expiry_s > 0 && !config_.has_store;
+  s.keeps_copies = outlives || (!is_5 && limits.retry_interval.ns > 0);
   c.keep_alive_s = keep_alive_of(in, limits.keepalive_max_s);
-  c.window = std::min(in.receive_maximum.value_or(0xFFFF), limits.inflight_max);  // [MQTT5-4.9.0-1]
+  c.window = window_of(in);
   const uint16_t aliases = std::min(in.topic_alias_maximum.value_or(0), limits.topic_alias_max);
   // None at all when the client takes none [MQTT5-3.1.2-27].
   if (aliases > 0) c.need_extra().aliases_out = std::make_unique<AliasTable>(aliases);

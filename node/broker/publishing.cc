@@ -106,9 +106,19 @@ void Core::refuse_publish(Connection& c, const Publish& in, ReasonCode reason) {
   write(c, out);
 }
 
+// A message that the store did not take for a limit that is configured. 3.x has no name for that.
+void Core::refuse_over_quota(Connection& c, Qos qos, uint16_t packet_id) {
+  if (c.open_in > 0) --c.open_in;
+  Publish in;
+  in.qos = qos;
+  in.packet_id = packet_id;
+  refuse_publish(c, in, ReasonCode::kQuotaExceeded);
+}
+
 // A QoS 2 message that came before is acknowledged again, and goes nowhere [MQTT5-4.3.3-10]
 // [MQTT311-4.3.3-2]; it is known by its identifier [MQTT311-2.3.1-3].
 bool Core::is_repeat(Connection& c, const Publish& in) {
+  if (c.session->is_stored()) return false;  // for the store to tell
   const Parked* const parked = find_parked(c, in.packet_id);
   const bool parked_2 = parked && parked->message->qos() == Qos::k2;
   if (parked_2 && in.qos == Qos::k2) return true;
@@ -221,6 +231,7 @@ void Core::unpark(Connection& c) {
 // ---- on its way ---------------------------------------------------------------------------------------
 
 void Core::work_on(Connection& c, Publication& p) {
+  if (p.view.qos == Qos::k2 && c.session->is_stored()) return receive_stored(p);
   if (p.view.qos == Qos::k2) {
     auto& received = c.session->received;
     if (!received) received = std::make_unique<absl::flat_hash_map<uint16_t, Ticket*>>();
@@ -249,6 +260,7 @@ void Core::on_pubrel(Connection& c, const Frame& frame) {
   if (const DecodeStatus status = decode_ack(frame, c.version, Sender::kClient, in); !status.ok()) {
     return protocol_error(c, status);  // [MQTT5-3.6.1-1] [MQTT311-3.6.1-1]
   }
+  if (c.session->is_stored()) return release_stored(c, in.packet_id);
   auto* const received = c.session->received.get();
   const auto found = received ? received->find(in.packet_id) : decltype(received->find(0))();
   const bool known = received && found != received->end();

@@ -72,6 +72,10 @@ bool Core::replay_one(Session& s, Replay& replay) {
   p.view = p.message->view();
   Outgoing how;
   how.qos = std::min(p.view.qos, replay.options.qos);
+  if (how.qos != Qos::k0 && s.is_stored()) {  // owed by the store
+    ++replay.next;
+    return true;
+  }
   how.retain = true;  // [MQTT311-3.3.1-8]
   if (replay.options.identifier) how.identifiers = {&replay.options.identifier, 1};
   const bool has_room = how.qos != Qos::k0

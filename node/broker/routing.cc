@@ -17,23 +17,33 @@ constexpr int kRepickRoundsMax = 8;
 void Core::route(Publication& p) {
   p.headers = &headers_[0];
   p.headers->reset();
-  if (is_large(p)) {  // its publisher is not read until everyone has it
-    Ticket* const ticket = ticket_of(p);
-    ticket->large_bytes = p.view.payload.size();
-    budget_.charge(ticket->large_bytes);
-    if (Connection* const c = find(p.conn)) pause(*c, kPauseLarge);
-  }
+  hold_large(p);
   if (p.view.retain) write_retained(p);  // else left alone [MQTT5-3.3.1-8] [MQTT311-3.3.1-12]
   if (p.view.expires_at > now_.mono) {
     const Match& match = router_.match(p.view.topic);
     turn_deliveries_ += static_cast<uint32_t>(match.targets().size());
-    for (const RemoteTarget& target : match.remotes()) forward(p, target);
+    for (const RemoteTarget& target : match.remotes()) {
+      if (target.node != kShards) {
+        forward(p, target);
+      } else if (p.view.qos != Qos::k0) {  // which the live path alone carries
+        publish_to_shards(p, target.worker_mask, {});
+      }
+    }
     for (SharedGroup* const group : match.groups()) route_shared(p, *group);
     for (const LocalTarget& target : match.targets()) deliver(p, match, target);
   } else {
     drop(DropReason::kExpired);
   }
   finish_routing(p);
+}
+
+// The publisher of a large payload is not read until everyone has it.
+void Core::hold_large(Publication& p) {
+  if (!is_large(p)) return;
+  Ticket* const ticket = ticket_of(p);
+  ticket->large_bytes = p.view.payload.size();
+  budget_.charge(ticket->large_bytes);
+  if (Connection* const c = find(p.conn)) pause(*c, kPauseLarge);
 }
 
 // One copy [MQTT5-3.3.4-2] [MQTT5-3.3.4-4] [MQTT5-3.3.4-5] [MQTT5-3.8.4-8] [MQTT311-3.3.5-1] [MQTT311-3.8.4-6]
@@ -44,10 +54,11 @@ void Core::deliver(Publication& p, const Match& match, const LocalTarget& matche
     target = match.own_target(matched.session);
     if (!target) return;
   }
-  if (s.access && !s.access->may_receive(p.view.topic)) return drop(DropReason::kNotAllowed);
-  if (s.replaying && p.view.retain) s.extra->seen_live.emplace(p.view.topic);
   Outgoing how;
   how.qos = std::min(p.view.qos, target->qos);
+  if (s.replaying && p.view.retain) s.extra->seen_live.emplace(p.view.topic);
+  if (how.qos != Qos::k0 && s.is_stored()) return;  // its shard has the message too
+  if (s.access && !s.access->may_receive(p.view.topic)) return drop(DropReason::kNotAllowed);
   how.retain = target->retain_as_published &&
                p.view.retain;  // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
   if (target->identifiers_count > 0) how.identifiers = match.identifiers(*target);
@@ -63,6 +74,9 @@ void Core::route_shared(Publication& p, SharedGroup& group) {
   if (*place == Place{kSelf, config_.worker}) {
     if (!deliver_shared(p, group, group.filter())) drop(DropReason::kNoMember);
     return;
+  }
+  if (place->node == kShards) {
+    return publish_to_shards(p, uint64_t{1} << place->worker, group.filter());
   }
   auto attempt = std::make_unique<SharedAttempt>();
   attempt->filter = std::string(group.filter());
@@ -133,6 +147,10 @@ void Core::repick(Repick pick) {
       drop(DropReason::kNoMember);
       break;
     }
+    if (place->node == kShards) {
+      publish_to_shards(p, uint64_t{1} << place->worker, attempt.filter);
+      break;
+    }
     if (*place != here) {
       send_to_place(p, *place, std::move(pick.attempt));
       break;
@@ -175,7 +193,9 @@ Ticket* Core::ticket_of(Publication& p) {
   ticket->session = p.publisher;
   ticket->counted = true;
   ++p.publisher->open_tickets;
-  if (p.view.qos == Qos::k2) (*p.publisher->received)[p.packet_id] = ticket;
+  if (p.view.qos == Qos::k2 && !p.publisher->is_stored()) {
+    (*p.publisher->received)[p.packet_id] = ticket;
+  }
   waits_more(*p.publisher->connection);
   return ticket;
 }
@@ -199,14 +219,19 @@ void Core::complete(Ticket* ticket) {
     acceptances_.add(ticket->origin, ticket->number,
                      ticket->not_placed ? Acceptance::kNotPlaced : Acceptance::kAccepted);
   } else if (ticket->owner == Ticket::For::kClient) {
-    if (ticket->session && ticket->qos == Qos::k2) {
+    if (ticket->session && ticket->session->received && ticket->qos == Qos::k2) {
       const auto found = ticket->session->received->find(ticket->packet_id);
       SHOAL_ASSERT(found != ticket->session->received->end());
       found->second = nullptr;
+      if (ticket->over_quota) ticket->session->received->erase(found);
     }
     Connection* const c = find(ticket->conn);
     if (c && c->phase == Phase::kConnected) {
-      acknowledge(*c, ticket->qos, ticket->packet_id);
+      if (ticket->over_quota) {
+        refuse_over_quota(*c, ticket->qos, ticket->packet_id);
+      } else {
+        acknowledge(*c, ticket->qos, ticket->packet_id);
+      }
       waits_less(*c);
       if (ticket->large_bytes > 0) unpause(*c, kPauseLarge);
     }
@@ -221,7 +246,7 @@ void Core::drop_ticket(Ticket* ticket) {
   if (!ticket->counted) return;
   ticket->counted = false;
   Session& s = *ticket->session;
-  if (ticket->qos != Qos::k2) ticket->session = nullptr;
+  if (ticket->qos != Qos::k2 || !s.received) ticket->session = nullptr;
   SHOAL_ASSERT(s.open_tickets > 0);
   --s.open_tickets;
   check_quiet(s);

@@ -10,7 +10,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include "node/broker/durable.h"
 #include "node/broker/inflight.h"
+#include "node/broker/replay.h"
 #include "node/broker/ring.h"
 #include "node/broker/tickets.h"
 #include "node/rules/subscription.h"
@@ -34,18 +36,6 @@ struct Withheld {
   uint64_t position = 0;  // of the message in the queue, counted since the session began
   Ticket* ticket = nullptr;
   Instant since;
-};
-
-// The retained messages for one new subscription, on their way to the client.
-struct Replay {
-  uint64_t query = 0;
-  std::string filter;
-  SubscriptionOptions options;
-  std::vector<MessageRef> portion;
-  size_t next = 0;      // in portion
-  bool asked = false;   // the next portion is on its way
-  bool done = false;    // portion is the last one
-  bool system = false;  // of this worker's own $SYS messages
 };
 
 struct SessionExtra {
@@ -88,6 +78,7 @@ struct Session {
   uint32_t expiry_s = 0;      // 0: it ends with its connection
   uint32_t open_tickets = 0;  // of what it published
   TimerId timer = kNoTimer;   // connected: retry; absent: will delay and expiry
+  bool opening = false;       // its first connection waits for the store, and may yet be refused
   bool ended = false;         // only waits for its tickets
   bool quiet_listed = false;
   bool keeps_copies = false;  // of what was sent: they can be needed again
@@ -97,7 +88,10 @@ struct Session {
   const Access* access = nullptr;  // extra->access
   ConnId successor;                // waits for open_tickets to be 0
   std::unique_ptr<SessionExtra> extra;
+  std::unique_ptr<Durable> durable;  // while the store has it attached
 
+  // Its subscriptions and messages are the store's.
+  bool is_stored() const { return durable && durable->stored; }
   SessionExtra& need_extra() {
     if (!extra) extra = std::make_unique<SessionExtra>();
     return *extra;

@@ -1,5 +1,6 @@
 // SUBSCRIBE and UNSUBSCRIBE. A subscription works at this worker at once; SUBACK leaves when every
-// other place knows of it, so that whoever acts on SUBACK misses nothing.
+// other place knows of it, so that whoever acts on SUBACK misses nothing; of a durable session also when
+// the store has it.
 #include <algorithm>
 
 #include "node/broker/core.h"
@@ -25,6 +26,7 @@ void Core::on_subscribe(Connection& c, const Frame& frame) {
     pending.reasons.push_back(subscribe(c, request, identifier, pending));
   }
   waits_more(c);
+  if (!pending.changes.empty()) return ask_store_for(*c.session, std::move(pending));
   subacks_.push_back(std::move(pending));
   flush_subacks();
 }
@@ -35,8 +37,8 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
   const auto shared = parse_shared(request.filter);
   const std::string_view plain = shared ? shared->filter : request.filter;
   if (s.access && !s.access->may_subscribe(plain)) return ReasonCode::kNotAuthorized;
-  if (router_.subscription_count(s.index) >= config_.limits.subscriptions_max &&
-      !router_.has_subscription(s.index, request.filter)) {
+  if (subscription_count(s) >= config_.limits.subscriptions_max &&
+      !has_subscription(s, request.filter)) {
     return ReasonCode::kQuotaExceeded;
   }
   SubscriptionOptions options;
@@ -46,18 +48,25 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
   options.identifier = identifier;
   // The same filter again replaces the options and nothing else, so that no message is lost
   // [MQTT5-3.8.4-4].
-  const SubscribeResult result = router_.subscribe(s.index, request.filter, options);
-  if (result.announces) pending.batch = route_batch_ + 1;
+  bool existed = false;
+  if (s.is_stored()) {
+    existed = subscribe_stored(s, request.filter, shared.has_value(), options, pending);
+  } else {
+    const SubscribeResult result = router_.subscribe(s.index, request.filter, options);
+    if (result.announces) pending.batch = route_batch_ + 1;
+    existed = result.existed;
+  }
   // Never for a shared subscription (4.8.2). Handling 1: only if it is new [MQTT5-3.3.1-10], 2: not
   // at all [MQTT5-3.3.1-11]; 3.x always [MQTT311-3.3.1-6].
   const bool wanted = request.retain_handling == 0 ||  // [MQTT5-3.3.1-9]
-                      (request.retain_handling == 1 && !result.existed);
+                      (request.retain_handling == 1 && !existed);
   if (wanted && !shared) {
     Replay replay;
     replay.filter = std::string(request.filter);
     replay.options = options;
     replay.system = request.filter.starts_with("$SYS");
     pending.replays.push_back(std::move(replay));
+    if (s.is_stored()) pending.changes.back().replay = options.qos != Qos::k0;
   }
   return static_cast<ReasonCode>(options.qos);  // [MQTT5-3.8.4-7]
 }
@@ -106,15 +115,29 @@ void Core::on_unsubscribe(Connection& c, const Frame& frame) {
   // its way [MQTT5-3.10.4-3] [MQTT311-3.10.4-3].
   Session& s = *c.session;
   std::vector<ReasonCode> reasons;  // [MQTT5-3.11.3-1]
+  SessionUnsubscribe stored;
   for (const std::string_view filter : in.filters) {
     const bool existed =
-        router_.unsubscribe(s.index, filter);  // [MQTT5-3.10.4-1] [MQTT311-3.10.4-1]
+        s.is_stored()
+            ? unsubscribe_stored(s, filter)
+            : router_.unsubscribe(s.index, filter);  // [MQTT5-3.10.4-1] [MQTT311-3.10.4-1]
     if (s.replaying) cancel_replays_of(s, filter);
     forget_replays_to_come(c, filter);
+    if (existed && s.is_stored()) stored.filters.emplace_back(filter);
     reasons.push_back(existed ? ReasonCode::kSuccess : ReasonCode::kNoSubscriptionExisted);
   }
+  if (stored.filters.empty()) return send_unsuback(c, in.packet_id, reasons);
+  stored.client_id = s.client_id;
+  stored.epoch = s.durable->epoch;
+  waits_more(c);
+  const uint64_t number = submit(std::move(stored));
+  store_numbers_.expect(number, {c.id, WaitingUnsubAck{in.packet_id, std::move(reasons)}});
+}
+
+void Core::send_unsuback(Connection& c, uint16_t packet_id,
+                         const std::vector<ReasonCode>& reasons) {
   UnsubAck out;  // [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT311-3.10.4-4] [MQTT311-3.10.4-5]
-  out.packet_id = in.packet_id;  // one for all of them [MQTT5-3.10.4-6] [MQTT311-3.10.4-6]
+  out.packet_id = packet_id;  // one for all of them [MQTT5-3.10.4-6] [MQTT311-3.10.4-6]
   out.reasons = ReasonCodes(std::span<const ReasonCode>(reasons));
   if (encoded_size(out, c.version) > c.packet_size_max) {
     return close(c, ReasonCode::kPacketTooLarge, "UNSUBACK above Maximum Packet Size");

@@ -24,6 +24,7 @@ struct Ticket {
   Qos qos = Qos::k0;
   bool counted = false;     // in session->open_tickets
   bool not_placed = false;  // kRemote: the answer is kNotPlaced
+  bool over_quota = false;  // kClient: the answer is 0x97
   uint16_t packet_id = 0;
   uint32_t pending = 0;    // who has yet to accept
   size_t large_bytes = 0;  // of a large payload: its publisher is not read meanwhile

@@ -67,6 +67,15 @@ bool Router::has_subscription(SessionIndex session, std::string_view filter) con
   return id != kNoIndex && state_->find_subscription(session, id) != kNoIndex;
 }
 
+std::optional<SubscriptionOptions> Router::subscription(SessionIndex session,
+                                                        std::string_view filter) const {
+  const FilterId id = state_->filters.find(filter);
+  if (id == kNoIndex) return std::nullopt;
+  const SubscriptionId found = state_->find_subscription(session, id);
+  if (found == kNoIndex) return std::nullopt;
+  return state_->subscriptions[found].options();
+}
+
 void Router::for_each_subscription(
     SessionIndex session,
     const std::function<void(std::string_view, const SubscriptionOptions&)>& visit) const {

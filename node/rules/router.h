@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -68,6 +69,8 @@ class Router {
   void drop_session(SessionIndex session);
   uint32_t subscription_count(SessionIndex session) const;
   bool has_subscription(SessionIndex session, std::string_view filter) const;
+  std::optional<SubscriptionOptions> subscription(SessionIndex session,
+                                                  std::string_view filter) const;
   // In no particular order. `visit` changes nothing here.
   void for_each_subscription(
       SessionIndex session,

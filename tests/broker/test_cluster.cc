@@ -7,6 +7,7 @@
 
 #include "node/rules/forward_batch.h"
 #include "node/rules/topic.h"
+#include "tests/broker/test_store.h"
 
 namespace shoal::test {
 std::string payload_of(size_t size) { return std::string(size, 'x'); }
@@ -25,9 +26,19 @@ TestCluster::TestCluster(Options options) : workers_per_node_(options.workers) {
       BrokerConfig config = options.config;
       config.worker = worker->index;
       config.node = NodeId{node + 1};
+      config.has_store = options.shards > 0;
       worker->broker = std::make_unique<Broker>(config, 7 + workers_.size());
       workers_.push_back(std::move(worker));
     }
+  }
+  if (options.shards > 0) {
+    TestStore::World world;
+    world.workers = workers_.size();
+    world.workers_per_node = workers_per_node_;
+    world.post = [this](size_t to, ToWorker mail) { post(to, std::move(mail)); };
+    world.now = [this] { return now_; };
+    world.retained = &retained;
+    store_ = std::make_unique<TestStore>(options.shards, std::move(world));
   }
   for (size_t i = 0; i < workers_.size(); ++i) {
     for (size_t node = 0; node < options.nodes; ++node) {
@@ -36,6 +47,8 @@ TestCluster::TestCluster(Options options) : workers_per_node_(options.workers) {
   }
   set_lease(true);
 }
+
+TestCluster::~TestCluster() = default;
 
 NodeSlot TestCluster::slot_of(size_t seen_from, size_t node) const {
   if (node == seen_from) return kSelf;
@@ -169,6 +182,11 @@ void TestCluster::on_broker(size_t broker, const std::function<void(Broker&)>& e
   settle();
 }
 
+void TestCluster::commit() {
+  store_->commit();
+  settle();
+}
+
 void TestCluster::settle() {
   while (!mails_.empty()) {
     Mail mail = std::move(mails_.front());
@@ -253,6 +271,7 @@ void TestCluster::advance(Duration duration) {
       broker(i).on_tick(now_);
       finish_turn(i);
     }
+    if (store_) store_->on_tick();
     settle();
   }
 }

@@ -16,6 +16,8 @@
 
 namespace shoal::test {
 
+class TestStore;
+
 struct ConnectOptions {
   std::string client_id = "c";
   ProtocolVersion version = ProtocolVersion::kMqtt5;
@@ -30,9 +32,11 @@ class TestCluster {
     size_t nodes = 1;
     size_t workers = 1;  // of each node
     BrokerConfig config;
+    size_t shards = 0;  // of a store for durable sessions; 0: there is none
   };
   TestCluster() : TestCluster(Options{}) {}
   explicit TestCluster(Options options);
+  ~TestCluster();
 
   // Connects to worker `broker` (node * workers + worker) and sends CONNECT; nothing is taken from
   // what comes back.
@@ -82,6 +86,9 @@ class TestCluster {
   void on_broker(size_t broker, const std::function<void(Broker&)>& event);
 
   Broker& broker(size_t i) { return *workers_[i]->broker; }
+  TestStore& store() { return *store_; }
+  // What the store held back commits.
+  void commit();
   const BrokerCounters& counters(size_t i) { return broker(i).counters(); }
   Now now() const { return now_; }
 
@@ -139,6 +146,7 @@ class TestCluster {
   void on_query(size_t from, const RetainedQuery& query);
 
   size_t workers_per_node_;
+  std::unique_ptr<TestStore> store_;
   Now now_{Instant{1'000'000'000'000}, 1'700'000'000'000};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::deque<std::unique_ptr<TestClient>> clients_;

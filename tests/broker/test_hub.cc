@@ -8,6 +8,7 @@
 #include "node/rules/forward_batch.h"
 #include "node/rules/topic.h"
 #include "tests/broker/test_cluster.h"
+#include "tests/broker/test_store.h"
 
 namespace shoal::test {
 namespace {
@@ -35,6 +36,7 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                  [&](EvictDone& m) { on_evicted(m); },
                  [&](ForwardOut& m) { on_forward(from, m); },
                  [&](AcceptOut& m) {
+                   if (m.origin.node == kShards) return store_->on_accept(from, m);
                    const size_t node = workers_[from]->node;
                    const size_t target = node_of(node, m.origin.node);
                    const Place place{slot_of(target, node), workers_[from]->index};
@@ -53,6 +55,10 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                  },
                  [&](RetainedQuery& m) { on_query(from, m); },
                  [&](AllClosed&) { ++all_closed; },
+                 [&](ToStore& m) {
+                   ASSERT_TRUE(store_);
+                   store_->on_mail(from, std::move(m));
+                 },
              },
              mail);
 }
@@ -67,6 +73,7 @@ void TestCluster::on_routes(size_t from, RouteBatch& batch) {
     for (const RouteChange& change : batch.changes) update.routes.push_back({place, change});
     post(to, std::move(update));
   }
+  if (store_) store_->on_routes(from, batch);
   if (!hold_routes) post(from, RoutesSynced{batch.number});
 }
 

@@ -129,6 +129,13 @@ struct TwoShards {
   Effects take(std::string_view id, uint32_t count) {
     return s.apply(TakeOp{kGroup, id, s.state->member(kGroup, id)->version, count});
   }
+  // As a publisher's node does that picked the shard for the group.
+  Effects publish(const MessageSpec& spec) {
+    return s.apply(PublishOp{.message = spec, .groups = {kGroup}});
+  }
+  Effects publish(std::string_view payload, Qos qos = Qos::k1) {
+    return publish(message("jobs/x", payload, qos));
+  }
   uint64_t waiting() {
     const GroupRecord group = *s.state->group(kGroup);
     return group.returned.queued + group.fresh.queued;
@@ -141,10 +148,10 @@ class SharedTest : public testing::Test, protected TwoShards {};
 
 TEST_F(SharedTest, AMemberTakesWhatTheGroupHas) {
   join("m");
-  EXPECT_THAT(s.state->wanted_filters(), ElementsAre("jobs/#"));
-  EXPECT_THAT(p.state->wanted_filters(), IsEmpty());
+  EXPECT_THAT(s.state->routes(), ElementsAre(Effects::RouteChange{std::string(kGroup), 1, 0}));
+  EXPECT_THAT(p.state->routes(), IsEmpty());
   for (const char* payload : {"1", "2", "3"}) {
-    EXPECT_THAT(s.publish("jobs/x", payload, Qos::k2).groups_filled,
+    EXPECT_THAT(publish(payload, Qos::k2).groups_filled,
                 ElementsAre(std::string(kGroup)));
   }
   take("m", 2);
@@ -161,7 +168,7 @@ TEST_F(SharedTest, TheLowerQosAndTheMembersOptionsCount) {
   settle();
   MessageSpec spec = message("jobs/x", "1", Qos::k2);
   spec.retain = true;
-  s.apply(PublishOp{spec});
+  publish(spec);
   take("m", 1);
   settle();
   const Delivery got = p.deliveries("m").at(0);
@@ -172,7 +179,7 @@ TEST_F(SharedTest, TheLowerQosAndTheMembersOptionsCount) {
 
 TEST_F(SharedTest, OnlyAMemberOnlineByItsLatestVersionTakes) {
   join("m");
-  s.publish("jobs/x", "1");
+  publish("1");
   const OpPlace old = s.state->member(kGroup, "m")->version;
   p.detach("m");
   settle();
@@ -202,7 +209,7 @@ TEST(Shared, WhatMayHaveArrivedGoesToAnotherAtQos1Only) {  // [MQTT5-4.8.2-4] [M
     TwoShards two;
     two.join("m");
     two.join("n");
-    two.s.publish("jobs/x", "1", row.qos);
+    two.publish("1", row.qos);
     two.take("m", 1);
     if (!row.sent) two.p.detach("m");  // before it comes into the session
     two.settle();
@@ -219,7 +226,7 @@ TEST(Shared, WhatMayHaveArrivedGoesToAnotherAtQos1Only) {  // [MQTT5-4.8.2-4] [M
 TEST_F(SharedTest, WhatComesBackIsTakenFirst) {
   join("m");
   join("n");
-  for (const char* payload : {"1", "2"}) s.publish("jobs/x", payload);
+  for (const char* payload : {"1", "2"}) publish(payload);
   take("m", 1);
   settle();
   p.apply(DetachOp{"m", p.epoch("m"), true, 0});
@@ -234,7 +241,7 @@ TEST_F(SharedTest, WhatComesBackIsTakenFirst) {
 TEST_F(SharedTest, ADeliveryForASessionThatIsNoMemberComesBack) {
   join("m");
   join("n");
-  s.publish("jobs/x", "1", Qos::k2);
+  publish("1", Qos::k2);
   take("m", 1);
   p.apply(UnsubscribeOp{"m", p.epoch("m"), {kGroup}});
   carry(s, kShardS, p);
@@ -245,30 +252,67 @@ TEST_F(SharedTest, ADeliveryForASessionThatIsNoMemberComesBack) {
 
 TEST_F(SharedTest, TheGroupEndsWithItsLastMember) {
   join("m");
-  s.publish("jobs/x", "1");
+  publish("1");
   p.apply(UnsubscribeOp{"m", p.epoch("m"), {kGroup}});
   settle();
   EXPECT_THAT(s.state->groups(), IsEmpty());
-  EXPECT_THAT(s.state->wanted_filters(), IsEmpty());
+  EXPECT_THAT(s.state->routes(), IsEmpty());
   EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
   EXPECT_EQ(s.state->meta().bodies, 0u);
 }
 
-TEST_F(SharedTest, AMembershipAtQos0IsTheLivePaths) {
+TEST_F(SharedTest, AMessageThatDidNotPickTheGroupIsNotQueuedForIt) {
+  join("m");
+  s.publish("jobs/x", "1");
+  EXPECT_EQ(waiting(), 0u);
+  s.apply(PublishOp{.message = message("jobs/x", "2"), .groups = {"$share/no/jobs/#"}});
+  EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
+}
+
+TEST_F(SharedTest, WhatIsForAGroupAloneIsNotMatched) {
+  join("m");
+  s.connect("plain");
+  s.subscribe("plain", "jobs/#");
+  s.apply(PublishOp{.message = message("jobs/x", "1"), .groups = {kGroup}, .only_groups = true});
+  EXPECT_EQ(waiting(), 1u);
+  EXPECT_THAT(s.payloads("plain"), IsEmpty());
+}
+
+TEST_F(SharedTest, RoutesCountMembersByWhetherTheyAreAttached) {
+  const auto route = [](uint32_t online, uint32_t offline) {
+    return ElementsAre(Effects::RouteChange{std::string(kGroup), online, offline});
+  };
+  join("m");
+  join("n", Qos::k0);
+  EXPECT_THAT(s.state->routes(), route(2, 0));
+  p.detach("m");
+  settle();
+  EXPECT_THAT(s.state->routes(), route(1, 1));
+  s.restart();
+  EXPECT_THAT(s.state->routes(), route(1, 1));
+}
+
+TEST_F(SharedTest, AtQos0AMessageIsFinishedByThatItWasSent) {
   join("m", Qos::k0);
-  EXPECT_THAT(s.state->groups(), IsEmpty());
-  join("m", Qos::k1);
-  EXPECT_THAT(s.state->groups(), SizeIs(1));
-  join("m", Qos::k0);
-  EXPECT_THAT(s.state->groups(), IsEmpty());
+  publish("1");
+  take("m", 1);
+  settle();
+  const Delivery got = p.deliveries("m").at(0);
+  EXPECT_EQ(got.qos, Qos::k0);
+  p.ack("m", got.number);
+  EXPECT_EQ(p.state->meta().bodies, 0u);
+  p.detach("m");
+  settle();
+  publish("nobody is there", Qos::k0);
+  EXPECT_EQ(waiting(), 0u);
 }
 
 TEST_F(SharedTest, ExpiredOnesAreNotTaken) {
   join("m");
   MessageSpec spec = message("jobs/x", "old");
   spec.expiry_s = 1;
-  s.apply(PublishOp{spec});
-  s.publish("jobs/x", "new");
+  publish(spec);
+  publish("new");
   s.stamp += 1'000;
   take("m", 1);
   settle();

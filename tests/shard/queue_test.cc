@@ -61,13 +61,13 @@ TEST(Matching, RoutesNameFiltersOfQosAboveZeroOnce) {
   TestShard shard;
   shard.connect("c");
   shard.connect("d");
-  const auto on = Effects::RouteChange{"a", true}, off = Effects::RouteChange{"a", false};
+  const auto on = Effects::RouteChange{"a", 1}, off = Effects::RouteChange{"a", 0};
   EXPECT_THAT(shard.subscribe("c", "a", Qos::k0).routes, IsEmpty());
   EXPECT_THAT(shard.subscribe("c", "a", Qos::k1).routes, ElementsAre(on));
   EXPECT_THAT(shard.subscribe("c", "a", Qos::k2).routes, IsEmpty());
   EXPECT_THAT(shard.subscribe("d", "a", Qos::k2).routes, IsEmpty());
   EXPECT_THAT(shard.subscribe("c", "a", Qos::k0).routes, IsEmpty());
-  EXPECT_THAT(shard.state->wanted_filters(), ElementsAre("a"));
+  EXPECT_THAT(shard.state->routes(), ElementsAre(on));
   EXPECT_THAT(shard.apply(UnsubscribeOp{"d", shard.epoch("d"), {"a", "b"}}).routes,
               ElementsAre(off));
 }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/shard/shard_disk.h"
 #include "tests/shard/shard_fixture.h"
 
 namespace shoal::shard {
@@ -186,7 +187,7 @@ TEST(Copy, InPortionsIsTheSameState) {
     copy.restart();
     EXPECT_EQ(copy.state->hash_anew(), shard.state->hash());
     EXPECT_EQ(copy.state->applied(), shard.state->applied());
-    EXPECT_EQ(copy.state->wanted_filters(), shard.state->wanted_filters());
+    EXPECT_EQ(copy.state->routes(), shard.state->routes());
     EXPECT_EQ(copy.state->replays(), shard.state->replays());
     copy.state->check_invariants();
     copy.index = shard.index;

@@ -31,9 +31,9 @@ TEST(Session, ConnectAttachesAndItsPlaceIsTheEpoch) {
   const Effects effects = shard.apply(connect_op("c"));
   const OpPlace place = (uint64_t{1} << kPositionBits) + 1;
   EXPECT_THAT(effects.connected, ElementsAre(Effects::Connected{"c", place, false, kNodeA, 1, 0}));
-  EXPECT_THAT(shard.state->attached(kNodeA, 1, "", 10), testing::SizeIs(1));
-  EXPECT_THAT(shard.state->attached(kNodeA, 2, "", 10), IsEmpty());
-  EXPECT_THAT(shard.state->attached(kNodeA, 1, "c", 10), IsEmpty());
+  EXPECT_THAT(shard.state->attached(kNodeA, 2), testing::SizeIs(1));
+  EXPECT_THAT(shard.state->attached(kNodeA, 1), IsEmpty());
+  EXPECT_THAT(shard.state->attached(kNodeB, 2), IsEmpty());
 }
 
 TEST(Session, TwoConnectsOfOneEntryHaveTwoEpochs) {
@@ -80,7 +80,7 @@ TEST(Session, ResumesWithAllItHas) {
   shard.connect("c");
   shard.subscribe("c", "a");
   shard.detach("c");
-  EXPECT_THAT(shard.state->attached(kNodeA, 1, "", 10), IsEmpty());
+  EXPECT_THAT(shard.state->attached(kNodeA, 2), IsEmpty());
   shard.publish("a", "while away");
   const Effects effects = shard.apply(connect_op("c"));
   EXPECT_TRUE(effects.connected.at(0).session_present);
@@ -98,7 +98,7 @@ TEST(Session, CleanStartBeginsAnewAboveTheOldNumbers) {
   const Effects effects = shard.apply(clean);
   EXPECT_FALSE(effects.connected.at(0).session_present);
   EXPECT_THAT(effects.ended, ElementsAre(Effects::Ended{"c"}));
-  EXPECT_THAT(effects.routes, ElementsAre(Effects::RouteChange{"a", false}));
+  EXPECT_THAT(effects.routes, ElementsAre(Effects::RouteChange{"a", 0}));
   EXPECT_THAT(shard.deliveries("c"), IsEmpty());
   EXPECT_THAT(shard.state->subscriptions("c"), IsEmpty());
   EXPECT_GE(shard.state->session("c")->queue.head, tail);
@@ -265,7 +265,7 @@ TEST(Will, ItsMessageExpiryRunsFromItsPublication) {
 TEST(Will, OfALostNodeIsFoundByItsAttachments) {
   TestShard shard;
   shard.connect(connect_with_will(0));
-  for (const AttachedSession& each : shard.state->attached(kNodeA, 1, "", 10)) {
+  for (const AttachedSession& each : shard.state->attached(kNodeA, 2)) {
     shard.apply(DetachOp{.client_id = each.client_id, .epoch = each.epoch});
   }
   EXPECT_THAT(in_outbox(shard), ElementsAre("gone"));
@@ -302,6 +302,18 @@ TEST(Source, NumbersAreAppliedOnceAndInOrder) {
   EXPECT_EQ(shard.state->source_mark(kNodeA, 3, 1), 0u);
   shard.apply(ForgetNodeOp{kNodeA});
   EXPECT_EQ(shard.state->source_mark(kNodeA, 3, 2), 0u);
+}
+
+TEST(Session, AConnectOfAnOlderClaimComesTooLate) {
+  TestShard shard;
+  ConnectOp late = connect_op("c"), won = connect_op("c");
+  late.claim_counter = 7;
+  won.claim_counter = 8;
+  const OpPlace epoch = shard.connect(won);
+  const Effects effects = shard.submit(late, {kNodeB, 1, 0, 1});
+  EXPECT_THAT(effects.evicted, IsEmpty());
+  EXPECT_EQ(effects.done.at(0).outcome, Effects::Outcome::kStaleEpoch);
+  EXPECT_EQ(shard.epoch("c"), epoch);
 }
 
 TEST(Source, AConnectThatComesAgainFindsItsAnswerInTheSession) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/shard/entry.h"
+#include "cluster/shard/shard_state.h"
 #include "shoal/random.h"
 #include "tests/storage/storage_fixture.h"
 

@@ -1,0 +1,104 @@
+#include "cluster/replica/attachments.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::replica {
+namespace {
+
+constexpr size_t kOverhead = 64;  // of a message that is held anywhere
+
+void fill(proto::StoreMessage& out, shard::Delivery&& from, int64_t wall_ms) {
+  out.set_number(from.number);
+  out.set_qos(static_cast<uint32_t>(from.qos));
+  out.set_dup(from.dup);
+  out.set_released(from.released);
+  if (from.released) return;
+  out.set_retain(from.retain);
+  for (const uint32_t identifier : from.identifiers) out.add_identifiers(identifier);
+  shard::Body& body = from.message;
+  out.set_published_qos(static_cast<uint32_t>(body.qos));
+  out.set_published_retain(body.retain);
+  out.set_publisher(body.publisher);
+  if (body.expires_at != 0) {
+    out.set_expires(true);
+    const auto now = static_cast<uint64_t>(wall_ms);
+    out.set_expires_in_ms(body.expires_at > now ? body.expires_at - now : 0);
+  }
+  out.set_topic(std::move(body.topic));
+  out.set_properties(std::move(body.properties));
+  out.set_payload(std::move(body.payload));
+}
+
+}  // namespace
+
+void Attachments::clear() {
+  attached_.clear();
+  noted_.clear();
+}
+
+void Attachments::attach(const std::string& client_id, Attachment attachment) {
+  attached_[client_id] = std::move(attachment);
+  note(client_id);
+}
+
+void Attachments::detach(const std::string& client_id, shard::OpPlace epoch) {
+  const auto it = attached_.find(client_id);
+  if (it != attached_.end() && it->second.epoch == epoch) attached_.erase(it);
+}
+
+void Attachments::end(const std::string& client_id) { attached_.erase(client_id); }
+
+const Attachment* Attachments::find(const std::string& client_id) const {
+  const auto it = attached_.find(client_id);
+  return it == attached_.end() ? nullptr : &it->second;
+}
+
+void Attachments::note(const std::string& client_id) {
+  if (attached_.contains(client_id)) noted_.insert(client_id);
+}
+
+void Attachments::on_room(const proto::StoreRoom& room) {
+  const auto it = attached_.find(room.client_id());
+  if (it == attached_.end() || it->second.epoch != room.epoch()) return;
+  Attachment& at = it->second;
+  while (!at.unread.empty() && at.unread.front().number <= room.message()) {
+    at.unread_bytes -= at.unread.front().bytes;
+    at.unread.pop_front();
+  }
+  note(it->first);
+}
+
+void Attachments::pump(const shard::ShardState& state, int64_t wall_ms, const ReplyTo& reply_to) {
+  for (const std::string& client_id : std::exchange(noted_, {})) {
+    const auto it = attached_.find(client_id);
+    if (it == attached_.end()) continue;
+    proto::StoreReply* const reply = reply_to(it->second.node, it->second.incarnation);
+    if (reply == nullptr) continue;
+    while (it->second.unread_bytes < unread_bytes_max_ &&
+           give(client_id, it->second, state, wall_ms, *reply)) {
+    }
+  }
+}
+
+bool Attachments::give(const std::string& client_id, Attachment& to,
+                       const shard::ShardState& state, int64_t wall_ms, proto::StoreReply& reply) {
+  shard::ShardState::PortionLimits limits;
+  limits.bytes = std::min(limits.bytes, unread_bytes_max_ - to.unread_bytes);
+  std::vector<shard::Delivery> deliveries = state.deliveries(client_id, to.next, limits);
+  if (deliveries.empty()) return false;
+  proto::StoreMessages* const messages = reply.add_messages();
+  messages->set_worker(to.worker);
+  messages->set_client_id(client_id);
+  messages->set_epoch(to.epoch);
+  for (shard::Delivery& each : deliveries) {
+    const size_t bytes = each.message.size() + kOverhead;
+    to.next = each.number + 1;
+    to.unread.push_back({each.number, bytes});
+    to.unread_bytes += bytes;
+    fill(*messages->add_messages(), std::move(each), wall_ms);
+  }
+  return true;
+}
+
+}  // namespace shoal::replica

@@ -1,0 +1,154 @@
+#include "cluster/replica/groups.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/raft/wire.h"
+#include "shoal/assert.h"
+#include "shoal/random.h"
+
+namespace shoal::replica {
+namespace {
+
+constexpr size_t kBatchEntries = 64;
+
+}  // namespace
+
+Groups::Groups(const Options& options, raft::LogReader& store) : options_(options), store_(store) {}
+Groups::~Groups() = default;
+
+Groups::Group* Groups::find_group(uint32_t shard) {
+  const auto it = groups_.find(shard);
+  return it == groups_.end() ? nullptr : &it->second;
+}
+
+const raft::RaftGroup* Groups::find(uint32_t shard) const {
+  const auto it = groups_.find(shard);
+  return it == groups_.end() ? nullptr : it->second.raft.get();
+}
+
+size_t Groups::waiting(uint32_t shard) const {
+  const auto it = groups_.find(shard);
+  return it == groups_.end() ? 0 : it->second.waiting.size();
+}
+
+void Groups::add(raft::GroupId id, const raft::Recovered& recovered, Instant now) {
+  raft::GroupOptions options;
+  options.group = id;
+  options.self = options_.self;
+  options.seed = Random(options_.seed ^ id.shard).next();
+  options.election_timeout_ms = options_.election_timeout_ms;
+  options.heartbeat_ms = options_.heartbeat_ms;
+  Group& group = groups_[id.shard];
+  SHOAL_ASSERT(!group.raft);
+  group.id = id;
+  group.raft = std::make_unique<raft::RaftGroup>(options, store_);
+  group.raft->start(now, recovered, effects_.raft);
+}
+
+void Groups::on_message(NodeId from, std::span<const uint8_t> bytes, Instant now) {
+  std::optional<raft::Message> message = raft::decode(bytes);
+  if (!message || message->from != from || message->to != options_.self) return;
+  Group* const group = find_group(message->group.shard);
+  if (group == nullptr || group->id != message->group) return;
+  // Its data must be here. They are used once.
+  if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message->body)) {
+    if (std::exchange(group->staged, 0) != install->meta.index) return;
+  }
+  group->raft->step(now, raft::Received{std::move(*message)}, effects_.raft);
+  submit(*group, now);
+}
+
+void Groups::on_persisted(raft::GroupId id, uint64_t number, Instant now) {
+  Group* const group = find_group(id.shard);
+  if (group == nullptr || group->id != id) return;
+  group->raft->step(now, raft::Persisted{number}, effects_.raft);
+}
+
+void Groups::on_applied(uint32_t shard, raft::Index index, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return;
+  group->raft->step(now, raft::Applied{index}, effects_.raft);
+  submit(*group, now);
+}
+
+void Groups::on_flushed(uint32_t shard, raft::Index index, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr || index <= group->raft->snapshot().index) return;
+  group->raft->step(now, raft::SnapshotTaken{index, options_.trailing}, effects_.raft);
+}
+
+void Groups::on_staged(uint32_t shard, raft::Index index) {
+  if (Group* const group = find_group(shard)) group->staged = index;
+}
+
+void Groups::on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
+                          const std::optional<raft::SnapshotMeta>& meta, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return;
+  if (meta) {
+    if (auto message = group->raft->install_message(to, *meta)) {
+      effects_.raft.sends.push_back(std::move(*message));
+    }
+  }
+  group->raft->step(now, raft::SnapshotSent{to, stream}, effects_.raft);
+}
+
+void Groups::on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries,
+                        Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return;
+  if (group->waiting_term != term) group->waiting.clear();
+  group->waiting_term = term;
+  for (const std::string& each : entries) {
+    group->waiting.push_back(
+        std::make_shared<const std::vector<uint8_t>>(each.begin(), each.end()));
+  }
+  submit(*group, now);
+}
+
+// In order; what is refused for now stays. A leader that is none any more has no use for the rest: the
+// nodes submit it again to its successor.
+void Groups::submit(Group& group, Instant now) {
+  while (!group.waiting.empty()) {
+    const auto role = group.raft->role();
+    if (!role.serving || role.term != group.waiting_term) {
+      group.waiting.clear();
+      return;
+    }
+    const size_t count = std::min(group.waiting.size(), kBatchEntries);
+    raft::Submit batch;
+    batch.commands.assign(group.waiting.begin(),
+                          group.waiting.begin() + static_cast<std::ptrdiff_t>(count));
+    const raft::Outcome outcome = group.raft->step(now, std::move(batch), effects_.raft);
+    if (outcome == raft::Outcome::kBusy) return;
+    group.waiting.erase(group.waiting.begin(),
+                        group.waiting.begin() + static_cast<std::ptrdiff_t>(count));
+    if (outcome != raft::Outcome::kDone) group.waiting.clear();
+  }
+}
+
+void Groups::on_tick(Instant now) {
+  for (auto& [shard, group] : groups_) {
+    if (now >= group.raft->deadline()) group.raft->step(now, raft::Tick{}, effects_.raft);
+    submit(group, now);
+  }
+}
+
+void Groups::hand_over(Instant now) {
+  for (auto& [shard, group] : groups_) {
+    if (group.raft->role().serving) group.raft->step(now, raft::Transfer{}, effects_.raft);
+  }
+}
+
+Groups::Effects& Groups::end_turn() {
+  for (const raft::Message& message : effects_.raft.sends) {
+    Send& send = effects_.sends.emplace_back();
+    send.to = message.to;
+    raft::encode(message, send.bytes);
+  }
+  effects_.raft.sends.clear();
+  return effects_;
+}
+
+}  // namespace shoal::replica

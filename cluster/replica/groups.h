@@ -1,0 +1,91 @@
+// The Raft groups of a node: one server of each shard that has a replica here. Takes what is for all
+// of them to the one that it is for, keeps what a leader cannot take yet, and gathers their effects, so
+// that one write and one sync serve all. Pure: no I/O, no clock. One thread, that of the hub.
+//
+// A turn: any number of on_… calls, then end_turn().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/raft/raft_group.h"
+#include "shoal/types.h"
+
+namespace shoal::replica {
+
+class Groups {
+ public:
+  struct Options {
+    NodeId self;
+    uint64_t seed = 0;  // another one for each start
+    uint32_t election_timeout_ms = 600;
+    uint32_t heartbeat_ms = 100;
+    // Kept in the log behind a durable state, for followers that lag a little.
+    unsigned trailing = 4096;
+  };
+  // `store` outlives this.
+  Groups(const Options& options, raft::LogReader& store);
+  ~Groups();
+
+  // Before anything else; once for each.
+  void add(raft::GroupId group, const raft::Recovered& recovered, Instant now);
+
+  void on_message(NodeId from, std::span<const uint8_t> bytes, Instant now);
+  // The write `number` of this group and all before it are durable.
+  void on_persisted(raft::GroupId group, uint64_t number, Instant now);
+  void on_applied(uint32_t shard, raft::Index index, Instant now);
+  // The shard's state is durable as of this applied index.
+  void on_flushed(uint32_t shard, raft::Index index, Instant now);
+  // A copy of the state as of this index is here, whole.
+  void on_staged(uint32_t shard, raft::Index index);
+  // A copy for `to` is there, whole (`meta`: of the state), or will not be.
+  void on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
+                    const std::optional<raft::SnapshotMeta>& meta, Instant now);
+  // By the leader of this term; of another it is dropped.
+  void on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries, Instant now);
+  void on_tick(Instant now);
+  // Leaderships go elsewhere, as far as they can.
+  void hand_over(Instant now);
+
+  struct Send {
+    NodeId to;
+    std::vector<uint8_t> bytes;
+  };
+  struct Effects {
+    raft::Effects raft;  // without `sends`
+    std::vector<Send> sends;
+    void clear() {
+      raft.clear();
+      sends.clear();
+    }
+  };
+  Effects& end_turn();
+
+  bool has(uint32_t shard) const { return groups_.contains(shard); }
+  const raft::RaftGroup* find(uint32_t shard) const;
+  // Entries that no leader has taken yet.
+  size_t waiting(uint32_t shard) const;
+
+ private:
+  struct Group {
+    std::unique_ptr<raft::RaftGroup> raft;
+    raft::GroupId id;
+    std::deque<raft::Payload> waiting;
+    raft::Term waiting_term = 0;
+    raft::Index staged = 0;
+  };
+  Group* find_group(uint32_t shard);
+  void submit(Group& group, Instant now);
+
+  const Options options_;
+  raft::LogReader& store_;
+  std::map<uint32_t, Group> groups_;
+  Effects effects_;
+};
+
+}  // namespace shoal::replica

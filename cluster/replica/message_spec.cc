@@ -1,0 +1,62 @@
+#include "cluster/replica/message_spec.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace shoal::replica {
+namespace {
+
+std::string_view text_of(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::span<const uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+shard::MessageSpec spec_of(const Message& message, Now now) {
+  shard::MessageSpec spec{.topic = message.topic(),
+                          .properties = text_of(message.properties()),
+                          .payload = text_of(message.payload()),
+                          .qos = message.qos(),
+                          .retain = message.retain(),
+                          .publisher = message.publisher()};
+  if (message.expires_at() != Instant::never()) {
+    const int64_t left_ms = (message.expires_at() - now.mono).to_millis();
+    spec.expiry_s = static_cast<uint32_t>(std::max<int64_t>(left_ms + 999, 0) / 1000);
+  }
+  return spec;
+}
+
+MessageRef message_of(const proto::StoreMessage& from, Now now) {
+  MessageView view;
+  view.qos = static_cast<Qos>(from.published_qos());
+  view.retain = from.published_retain();
+  view.topic = from.topic();
+  view.properties = bytes_of(from.properties());
+  view.payload = bytes_of(from.payload());
+  view.publisher = from.publisher();
+  if (from.expires()) {
+    view.expires_at = now.mono + Duration::millis(static_cast<int64_t>(from.expires_in_ms()));
+  }
+  return Message::create(view);
+}
+
+MessageRef message_of(const shard::Body& from, Now now) {
+  MessageView view;
+  view.qos = from.qos;
+  view.retain = from.retain;
+  view.topic = from.topic;
+  view.properties = bytes_of(from.properties);
+  view.payload = bytes_of(from.payload);
+  view.publisher = from.publisher;
+  if (from.expires_at != 0) {
+    view.expires_at =
+        now.mono + Duration::millis(static_cast<int64_t>(from.expires_at) - now.wall_ms);
+  }
+  return Message::create(view);
+}
+
+}  // namespace shoal::replica

@@ -1,0 +1,157 @@
+#include "cluster/replica/outbox_sender.h"
+
+#include "cluster/shard/slots.h"
+
+namespace shoal::replica {
+namespace {
+
+constexpr size_t kItemsMax = 512;  // read and not done
+constexpr int kAgainTicks = 20;    // a second
+
+shard::OutboxInOp op_of(const shard::OutboxMessage& from, uint32_t source_shard,
+                        uint64_t previous) {
+  const shard::OutboxRecord& record = from.record;
+  shard::OutboxInOp op{.source_shard = source_shard, .number = from.number, .previous = previous};
+  op.item = {.kind = record.kind,
+             .group = record.group,
+             .client_id = record.client_id,
+             .version = record.version,
+             .present = record.present,
+             .online = record.online,
+             .retain_as_published = record.retain_as_published,
+             .qos = record.qos,
+             .identifier = record.identifier};
+  if (!from.message) return op;
+  op.item.message = shard::MessageSpec{.topic = from.message->topic,
+                                       .properties = from.message->properties,
+                                       .payload = from.message->payload,
+                                       .qos = from.message->qos,
+                                       .retain = from.message->retain,
+                                       .publisher = from.message->publisher,
+                                       .expires_at = from.message->expires_at};
+  return op;
+}
+
+}  // namespace
+
+void OutboxSender::clear() {
+  read_to_ = 0;
+  items_.clear();
+  targets_.clear();
+}
+
+void OutboxSender::on_targets(uint64_t number, uint64_t shards, const Groups& groups) {
+  const auto it = items_.find(number);
+  if (it == items_.end() || it->second.is_known) return;
+  Item& item = it->second;
+  item.is_known = true;
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
+    if (shards >> shard & 1) item.targets[shard].plain = true;
+  }
+  for (const auto& [shard, group] : groups) {
+    if (shard < shards_) item.targets[shard].groups.push_back(group);
+  }
+  for (const auto& [shard, picked] : item.targets) item.waiting.insert(shard);
+}
+
+void OutboxSender::on_published(uint64_t number) {
+  const auto it = items_.find(number);
+  if (it != items_.end()) it->second.is_published = true;
+}
+
+void OutboxSender::on_answer(uint32_t from, uint64_t number, bool accepted) {
+  Target& target = targets_[from];
+  target.ticks = 0;
+  if (!accepted) {
+    target.again = true;
+    return;
+  }
+  target.unanswered.erase(number);
+  const auto it = items_.find(number);
+  if (it != items_.end()) it->second.waiting.erase(from);
+}
+
+void OutboxSender::on_shard_leader(uint32_t shard) { targets_[shard].again = true; }
+
+void OutboxSender::on_tick() {
+  for (auto& [shard, target] : targets_) {
+    if (target.unanswered.empty()) target.ticks = 0;
+    if (!target.unanswered.empty() && ++target.ticks >= kAgainTicks) target.again = true;
+  }
+}
+
+OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEffects& out) {
+  Pumped pumped;
+  read(state, out, pumped);
+  for (auto& [shard, target] : targets_) {
+    if (target.again) send_again(state, shard, target, out);
+  }
+  for (auto& [number, item] : items_) {
+    if (!item.is_known) break;
+    if (item.is_sent) continue;
+    item.is_sent = true;
+    for (const auto& [shard, groups] : item.targets) {
+      Target& target = targets_[shard];
+      const uint64_t previous = target.unanswered.empty() ? 0 : *target.unanswered.rbegin();
+      send(state, shard, number, previous, out);
+      target.unanswered.insert(number);
+    }
+  }
+  for (auto it = items_.begin(); it != items_.end();) {
+    const Item& item = it->second;
+    const bool is_done = item.is_sent && item.is_published && item.waiting.empty();
+    if (is_done) pumped.done.push_back(it->first);
+    it = is_done ? items_.erase(it) : std::next(it);
+  }
+  return pumped;
+}
+
+void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped) {
+  if (read_to_ >= state.meta().last_outbox || items_.size() >= kItemsMax) return;
+  std::vector<shard::OutboxMessage> found =
+      state.outbox(read_to_, {.items = kItemsMax - items_.size()});
+  if (found.empty()) read_to_ = state.meta().last_outbox;
+  for (shard::OutboxMessage& each : found) {
+    read_to_ = each.number;
+    Item& item = items_[each.number];
+    if (each.record.kind == shard::OutboxKind::kMessage) {
+      out.publishes.push_back({each.number, std::move(*each.message)});
+      continue;
+    }
+    const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;
+    if (is_membership) pumped.members.push_back(each.record.client_id);
+    const bool is_for_member = each.record.kind == shard::OutboxKind::kDelivery;
+    const std::string& name = is_for_member ? each.record.client_id : each.record.group;
+    const uint32_t target = shard::shard_of(name, cluster_seed_, shards_);
+    item.is_known = item.is_published = true;
+    item.targets[target];
+    item.waiting.insert(target);
+  }
+}
+
+// `previous` makes a target refuse an item when one before it was lost on the way.
+void OutboxSender::send(const shard::ShardState& state, uint32_t shard, uint64_t number,
+                        uint64_t previous, ServerEffects& out) {
+  const std::vector<shard::OutboxMessage> found = state.outbox(number - 1, {.items = 1});
+  if (found.empty() || found[0].number != number) return;
+  shard::OutboxInOp op = op_of(found[0], shard_, previous);
+  const Item::Picked& picked = items_.at(number).targets.at(shard);
+  op.groups.assign(picked.groups.begin(), picked.groups.end());
+  op.only_groups = !picked.plain && op.item.kind == shard::OutboxKind::kMessage;
+  ServerEffects::ToShard to{shard, {}, 1};
+  shard::append_op(op, std::nullopt, to.ops);
+  out.to_shards.push_back(std::move(to));
+}
+
+void OutboxSender::send_again(const shard::ShardState& state, uint32_t shard, Target& target,
+                              ServerEffects& out) {
+  target.again = false;
+  target.ticks = 0;
+  uint64_t previous = 0;
+  for (const uint64_t number : target.unanswered) {
+    send(state, shard, number, previous, out);
+    previous = number;
+  }
+}
+
+}  // namespace shoal::replica

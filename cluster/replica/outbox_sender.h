@@ -1,0 +1,74 @@
+// The leader's side of a shard's outbox: what is in it goes to its targets in ascending order, again
+// until they have answered, and is then done.
+//
+// An item goes out only when the targets of all before it are known: each target drops numbers that
+// are not above the highest that it had.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cluster/replica/server_effects.h"
+#include "cluster/shard/shard_state.h"
+
+namespace shoal::replica {
+
+class OutboxSender {
+ public:
+  OutboxSender(uint32_t shard, uint32_t shards, uint64_t cluster_seed)
+      : shard_(shard), shards_(shards), cluster_seed_(cluster_seed) {}
+
+  void clear();
+
+  using Groups = std::vector<std::pair<uint32_t, std::string>>;  // shard, "$share/NAME/FILTER"
+  void on_targets(uint64_t number, uint64_t shards, const Groups& groups);
+  void on_published(uint64_t number);
+  void on_answer(uint32_t from, uint64_t number, bool accepted);
+  void on_shard_leader(uint32_t shard);
+  void on_tick();
+
+  // Reads what is new, sends what may go, and says which numbers are done.
+  struct Pumped {
+    std::vector<uint64_t> done;
+    std::vector<std::string> members;  // who began to share, came or went
+  };
+  Pumped pump(const shard::ShardState& state, ServerEffects& out);
+
+ private:
+  struct Item {
+    bool is_known = false;         // who is to have it
+    bool is_sent = false;          // to shards
+    bool is_published = false;     // to live sessions, or it is none of theirs
+    struct Picked {
+      bool plain = false;               // of its sessions some want it
+      std::vector<std::string> groups;  // that were picked there
+    };
+    std::map<uint32_t, Picked> targets;  // shards
+    std::set<uint32_t> waiting;                            // for these
+  };
+  struct Target {
+    std::set<uint64_t> unanswered;
+    bool again = false;
+    int ticks = 0;  // since anything came from it, while something is unanswered
+  };
+
+  void read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped);
+  void send(const shard::ShardState& state, uint32_t shard, uint64_t number, uint64_t previous,
+            ServerEffects& out);
+  void send_again(const shard::ShardState& state, uint32_t shard, Target& target,
+                  ServerEffects& out);
+
+  const uint32_t shard_;
+  const uint32_t shards_;
+  const uint64_t cluster_seed_;
+  uint64_t read_to_ = 0;
+  std::map<uint64_t, Item> items_;
+  std::map<uint32_t, Target> targets_;
+};
+
+}  // namespace shoal::replica

@@ -1,0 +1,158 @@
+#include "cluster/replica/shard_host.h"
+
+#include <utility>
+
+#include "shoal/assert.h"
+
+namespace shoal::replica {
+namespace {
+
+constexpr size_t kPortionBytes = 256 * 1024;
+
+}  // namespace
+
+ShardHost::ShardHost(const ShardServer::Options& options, shard::ShardDisk& disk)
+    : options_(options), disk_(disk) {
+  open();
+  committed_ = server_->state().applied();
+}
+
+void ShardHost::open() {
+  server_.reset();
+  keys_ = disk_.keys();
+  server_ = std::make_unique<ShardServer>(options_, *keys_);
+  for (const auto& [id, each] : here_) server_->on_node(each.node, each.incarnation);
+  for (const auto& [id, each] : gone_) server_->on_node_gone(each.node, each.incarnation);
+}
+
+bool ShardHost::check(absl::Status status) {
+  if (status_.ok()) status_ = std::move(status);
+  return status_.ok();
+}
+
+void ShardHost::on(ToServer&& mail, Now now) {
+  if (!status_.ok()) return;
+  if (auto* const m = std::get_if<CopyWanted>(&mail)) return on_copy(*m);
+  if (auto* const m = std::get_if<CopyAcked>(&mail)) return on_copy(*m);
+  if (auto* const m = std::get_if<CopyCame>(&mail)) return on_copy(*m);
+  if (auto* const m = std::get_if<InstallCopy>(&mail)) return on_copy(*m);
+  if (auto* const m = std::get_if<PeerLost>(&mail)) return on_copy(*m);
+  if (const auto* const here = std::get_if<NodeHere>(&mail)) here_[here->node] = *here;
+  if (const auto* const gone = std::get_if<NodeGone>(&mail)) gone_[gone->node] = *gone;
+  give(*server_, std::move(mail), now);
+}
+
+void ShardHost::on_tick(Now now) {
+  if (status_.ok()) server_->on_tick(now.wall_ms);
+}
+
+void ShardHost::commit() {
+  if (check(keys_->commit()) && server_->applied_index() != 0) {
+    committed_ = server_->applied_index();
+  }
+}
+
+HostEffects ShardHost::end_turn() {
+  commit();
+  effects_.term = server_->term();
+  effects_.server = std::exchange(server_->end_turn(), {});
+  HostEffects out = std::exchange(effects_, {});
+  if (!status_.ok() || server_->is_too_new()) return {};
+  return out;
+}
+
+// ---- copies for others --------------------------------------------------------------------------
+
+void ShardHost::on_copy(CopyWanted& mail) {
+  commit();
+  if (!status_.ok()) return;
+  if (committed_ < mail.least) {
+    effects_.begun.push_back({mail.to, mail.stream, 0});
+    return;
+  }
+  Outgoing& outgoing = outgoing_[mail.to];
+  outgoing = {.stream = mail.stream, .reader = disk_.reader(), .index = committed_};
+  effects_.begun.push_back({mail.to, mail.stream, committed_});
+  send_portion(mail.to, outgoing);
+}
+
+void ShardHost::send_portion(NodeId to, Outgoing& outgoing) {
+  absl::StatusOr<shard::StatePortion> portion =
+      outgoing.reader->portion(outgoing.after, kPortionBytes);
+  if (!check(portion.status())) return;
+  proto::CopyPortion message;
+  message.set_shard(options_.shard);
+  message.set_stream(outgoing.stream);
+  message.set_number(++outgoing.number);
+  message.set_index(outgoing.index);
+  message.set_done(portion->done);
+  if (!portion->items.empty()) outgoing.after = portion->items.back().first;
+  for (auto& [key, value] : portion->items) {
+    message.add_keys(std::move(key));
+    message.add_values(std::move(value));
+  }
+  outgoing.is_last = portion->done;
+  effects_.portions.push_back({to, std::move(message)});
+}
+
+void ShardHost::on_copy(CopyAcked& mail) {
+  const auto it = outgoing_.find(mail.from);
+  if (it == outgoing_.end() || it->second.stream != mail.stream ||
+      it->second.number != mail.number) {
+    return;
+  }
+  if (!it->second.is_last) return send_portion(mail.from, it->second);
+  effects_.done.push_back({mail.from, mail.stream});
+  outgoing_.erase(it);
+}
+
+void ShardHost::on_copy(PeerLost& mail) {
+  outgoing_.erase(mail.peer);
+  if (incoming_ && incoming_->from == mail.peer && !incoming_->is_whole) incoming_.reset();
+}
+
+// ---- copies from others -------------------------------------------------------------------------
+
+void ShardHost::on_copy(CopyCame& mail) {
+  const proto::CopyPortion& portion = mail.portion;
+  if (portion.number() == 1) {
+    incoming_.reset();  // what it wrote goes before another begins
+    incoming_.emplace(Incoming{.from = mail.from,
+                               .stream = portion.stream(),
+                               .index = portion.index(),
+                               .install = disk_.install()});
+  }
+  if (!incoming_ || incoming_->from != mail.from || incoming_->stream != portion.stream() ||
+      incoming_->number + 1 != portion.number() || incoming_->is_whole ||
+      portion.keys_size() != portion.values_size()) {
+    return;
+  }
+  incoming_->number = portion.number();
+  shard::StatePortion items;
+  for (int i = 0; i < portion.keys_size(); ++i) {
+    items.items.emplace_back(portion.keys(i), portion.values(i));
+  }
+  if (!check(incoming_->install->add(items))) return;
+  if (portion.done()) {
+    incoming_->is_whole = true;
+    effects_.staged = incoming_->index;
+  }
+  proto::CopyAck ack;
+  ack.set_shard(options_.shard);
+  ack.set_stream(portion.stream());
+  ack.set_number(portion.number());
+  effects_.acks.push_back({mail.from, std::move(ack)});
+}
+
+void ShardHost::on_copy(InstallCopy& mail) {
+  SHOAL_ASSERT(incoming_ && incoming_->is_whole && incoming_->index == mail.index);
+  if (!check(incoming_->install->finish())) return;
+  incoming_.reset();
+  outgoing_.clear();
+  effects_.server.clear();
+  open();
+  committed_ = mail.index;
+  effects_.is_installed = true;
+}
+
+}  // namespace shoal::replica

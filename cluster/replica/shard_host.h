@@ -1,0 +1,108 @@
+// A replica with its disk: the ShardServer over the state that is there, copies of the state for
+// replicas that are too far behind for the log, and copies that take the place of the own.
+// Whoever drives it gives it the disk; else it does no I/O. One thread.
+//
+// A turn: any number of on_… calls, then end_turn(). What was applied is committed to the disk before
+// anything of it leaves.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "cluster/replica/shard_server.h"
+#include "cluster/replica/to_server.h"
+#include "cluster/shard/shard_disk.h"
+
+namespace shoal::replica {
+
+struct HostEffects {
+  ServerEffects server;
+  uint64_t term = 0;  // of the leadership that `server` speaks for
+
+  struct Begun {
+    NodeId to;
+    uint64_t stream = 0;
+    raft::Index index = 0;  // the copy is of the state as of it; 0: none can be made
+  };
+  struct Portion {
+    NodeId to;
+    proto::CopyPortion message;
+  };
+  struct Acked {
+    NodeId to;
+    proto::CopyAck message;
+  };
+  struct Done {
+    NodeId to;
+    uint64_t stream = 0;
+  };
+  std::vector<Begun> begun;
+  std::vector<Portion> portions;
+  std::vector<Acked> acks;
+  std::vector<Done> done;    // all of a copy is there
+  raft::Index staged = 0;    // a copy from elsewhere is here, whole; 0: as before
+  bool is_installed = false;  // it is the state now
+};
+
+class ShardHost {
+ public:
+  ShardHost(const ShardServer::Options& options, shard::ShardDisk& disk);
+
+  void on(ToServer&& mail, Now now);
+  void on_tick(Now now);
+  HostEffects end_turn();
+
+  const ShardServer& server() const { return *server_; }
+  // The index that is applied and committed to the disk.
+  raft::Index committed() const { return committed_; }
+  // The first error of the disk: from then on nothing leaves.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  struct Outgoing {
+    uint64_t stream = 0;
+    std::unique_ptr<shard::StateReader> reader;
+    raft::Index index = 0;
+    uint64_t number = 0;  // of the portion that is on its way
+    std::string after;
+    bool is_last = false;
+  };
+  struct Incoming {
+    NodeId from;
+    uint64_t stream = 0;
+    uint64_t number = 0;  // of the last portion
+    raft::Index index = 0;
+    bool is_whole = false;
+    std::unique_ptr<shard::StateInstall> install;
+  };
+
+  void open();
+  void commit();
+  bool check(absl::Status status);
+  void on_copy(CopyWanted& mail);
+  void on_copy(CopyAcked& mail);
+  void on_copy(CopyCame& mail);
+  void on_copy(InstallCopy& mail);
+  void on_copy(PeerLost& mail);
+  void send_portion(NodeId to, Outgoing& outgoing);
+
+  const ShardServer::Options options_;
+  shard::ShardDisk& disk_;
+  std::unique_ptr<shard::ShardKeys> keys_;
+  std::unique_ptr<ShardServer> server_;
+  raft::Index committed_ = 0;
+  std::map<NodeId, NodeHere> here_;  // for a server that takes this one's place
+  std::map<NodeId, NodeGone> gone_;
+  std::map<NodeId, Outgoing> outgoing_;
+  std::optional<Incoming> incoming_;
+  HostEffects effects_;
+  absl::Status status_;
+};
+
+}  // namespace shoal::replica

@@ -1,0 +1,363 @@
+#include "cluster/replica/shard_server.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cluster/shard/slots.h"
+#include "shoal/assert.h"
+
+namespace shoal::replica {
+namespace {
+
+// So much may wait in a session before more of a replay is read for it.
+constexpr uint32_t kReplayQueued = 500;
+
+std::string_view text_of(std::span<const uint8_t> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+ShardServer::ShardServer(const Options& options, shard::KeyValues& values)
+    : options_(options),
+      state_({.cluster_seed = options.cluster_seed, .router_seed = options.router_seed}, values),
+      attachments_(options.unread_bytes),
+      outbox_(options.shard, options.shards, options.cluster_seed),
+      sharers_(options.shards, options.cluster_seed) {}
+
+// ---- the group
+
+void ShardServer::on_committed(std::span<const raft::Entry> entries) {
+  for (const raft::Entry& entry : entries) {
+    if (is_too_new_) return;
+    if (entry.kind == raft::EntryKind::kCommand) {
+      const std::string_view bytes = text_of(raft::bytes_of(entry.payload));
+      applied_.clear();
+      is_too_new_ = state_.apply(entry.index, bytes, applied_) == shard::Applied::kTooNew;
+      if (is_too_new_) return;
+      if (serving_ && entry.term == term_) ++entries_applied_;
+      if (serving_) carry_out();
+    }
+    effects_.applied = applied_index_ = entry.index;
+  }
+}
+
+void ShardServer::on_role(bool serving, uint64_t term, int64_t wall_ms) {
+  wall_ms_ = wall_ms;
+  if (serving == serving_ && term == term_) return;
+  serving_ = serving;
+  term_ = term;
+  ops_.clear();
+  op_count_ = 0;
+  replies_.clear();
+  effects_.entries.clear();
+  attachments_.clear();
+  outbox_.clear();
+  takers_.clear();
+  sharers_.clear();
+  replays_.clear();
+  entries_made_ = entries_applied_ = 0;
+  is_ticking_ = false;
+  for (auto& [id, node] : nodes_) node.begun = false;
+  if (serving) begin_serving();
+}
+
+void ShardServer::begin_serving() {
+  routes_version_ = state_.applied();
+  effects_.routes.push_back({routes_version_, true, state_.routes()});
+  for (auto& [id, node] : nodes_) detach_all(id, node.gone_before);
+  for (const shard::OpenReplay& each : state_.replays()) {
+    replays_.insert({{each.client_id, each.filter}, kAskReplay});
+  }
+  for (const std::string& group : state_.groups()) takers_.on_filled(group);
+}
+
+// ---- nodes
+
+void ShardServer::on_node(NodeId id, uint64_t incarnation) {
+  nodes_[id].incarnation = incarnation;
+  on_node_gone(id, incarnation - 1);
+}
+
+void ShardServer::on_node_gone(NodeId id, uint64_t incarnation) {
+  Node& node = nodes_[id];
+  if (incarnation >= node.incarnation) node.begun = false;
+  if (incarnation + 1 <= node.gone_before) return;
+  node.gone_before = incarnation + 1;
+  if (serving_) detach_all(id, node.gone_before);
+}
+
+// By their epochs: one that has come back meanwhile is not touched.
+void ShardServer::detach_all(NodeId node, uint64_t before) {
+  for (const shard::AttachedSession& each : state_.attached(node, before)) {
+    add(shard::DetachOp{.client_id = each.client_id, .epoch = each.epoch});
+  }
+}
+
+void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, int64_t wall_ms) {
+  if (!serving_ || request.term() != term_) return;
+  wall_ms_ = wall_ms;
+  Node& node = nodes_[from];
+  if (request.incarnation() < node.incarnation || request.incarnation() < node.gone_before) return;
+  node.incarnation = request.incarnation();
+  if (request.begins()) begin(from, request);
+  if (!node.begun) return;
+  if (request.op_count() != 0) on_ops(request.ops(), request.op_count(), wall_ms);
+  for (const proto::StoreQuestion& each : request.questions()) on_question(from, each);
+  for (const proto::StoreRoom& each : request.room()) attachments_.on_room(each);
+}
+
+// What the node has and the state does not know any more was taken over; what the state has and the
+// node does not say is on its way: a Connect that comes again, or a Detach.
+void ShardServer::begin(NodeId from, const proto::StoreRequest& request) {
+  Node& node = nodes_[from];
+  node.begun = true;
+  for (const proto::StoreAttachment& each : request.attached()) {
+    const std::optional<shard::SessionRecord> session = state_.session(each.client_id());
+    const bool is_there = session && session->attached && session->epoch == each.epoch();
+    if (is_there) {
+      attach(each.client_id(), *session, each.delivered() + 1);
+    } else if (proto::StoreReply* const reply = reply_to(from, node.incarnation)) {
+      proto::StoreEvicted* const evicted = reply->add_evicted();
+      evicted->set_client_id(each.client_id());
+      evicted->set_epoch(each.epoch());
+      evicted->set_worker(each.worker());
+    }
+  }
+}
+
+void ShardServer::on_ops(std::string_view ops, uint32_t count, int64_t wall_ms) {
+  if (!serving_) return;
+  wall_ms_ = wall_ms;
+  ops_ += ops;
+  op_count_ += count;
+  if (ops_.size() >= options_.entry_bytes) close_entry();
+}
+
+void ShardServer::on_question(NodeId from, const proto::StoreQuestion& question) {
+  proto::StoreReply* const reply = reply_to(from, nodes_[from].incarnation);
+  if (reply == nullptr) return;
+  const std::optional<shard::SessionRecord> session = state_.session(question.client_id());
+  bool stored = session.has_value();
+  if (session && !session->attached) {
+    stored = session->expires_at == 0 || session->expires_at > static_cast<uint64_t>(wall_ms_);
+  }
+  if (question.connect_number() != 0) {
+    stored = session && session->attached && session->node == from &&
+             session->incarnation == nodes_[from].incarnation &&
+             session->worker == question.worker() &&
+             session->connect_number == question.connect_number();
+    if (stored) tell_connected(question.client_id(), *session);
+  }
+  proto::StoreAnswer* const answer = reply->add_answers();
+  answer->set_token(question.token());
+  answer->set_stored(stored);
+}
+
+// ---- what apply brought about
+
+void ShardServer::carry_out() {
+  takers_.on_applied(entries_applied_);
+  if (entries_applied_ >= tick_entry_) is_ticking_ = false;
+  if (!applied_.routes.empty()) {
+    routes_version_ = state_.applied();
+    effects_.routes.push_back({routes_version_, false, std::move(applied_.routes)});
+  }
+  for (const shard::Effects::Evicted& each : applied_.evicted) {
+    attachments_.detach(each.client_id, each.epoch);
+    proto::StoreReply* const reply = reply_to(each.node, each.incarnation);
+    if (reply == nullptr) continue;
+    proto::StoreEvicted* const evicted = reply->add_evicted();
+    evicted->set_worker(each.worker);
+    evicted->set_client_id(each.client_id);
+    evicted->set_epoch(each.epoch);
+  }
+  for (const shard::Effects::Ended& each : applied_.ended) attachments_.end(each.client_id);
+  for (const shard::Effects::Connected& each : applied_.connected) {
+    const std::optional<shard::SessionRecord> session = state_.session(each.client_id);
+    const bool is_last = session && session->attached && session->epoch == each.epoch;
+    if (is_last && reply_to(each.node, each.incarnation)) tell_connected(each.client_id, *session);
+  }
+  for (const shard::Effects::Done& each : applied_.done) answer(each);
+  for (const shard::Effects::Deliverable& each : applied_.deliverable) {
+    attachments_.note(each.client_id);
+    sharers_.note(each.client_id);
+  }
+  for (const shard::Effects::ReplayWanted& each : applied_.replays) {
+    replays_[{each.client_id, each.filter}] = kAskReplay;
+  }
+  for (const std::string& group : applied_.groups_filled) takers_.on_filled(group);
+  std::move(applied_.outbox_answers.begin(), applied_.outbox_answers.end(),
+            std::back_inserter(effects_.outbox_answers));
+  std::move(applied_.drops.begin(), applied_.drops.end(), std::back_inserter(effects_.drops));
+}
+
+void ShardServer::answer(const shard::Effects::Done& done) {
+  proto::StoreReply* const reply = reply_to(done.source.node, done.source.incarnation);
+  if (reply == nullptr) return;
+  proto::StoreDone* const out = reply->add_done();
+  out->set_worker(done.source.worker);
+  out->set_number(done.source.number);
+  out->set_outcome(static_cast<uint32_t>(done.outcome));
+}
+
+void ShardServer::attach(const std::string& client_id, const shard::SessionRecord& session,
+                         uint64_t next) {
+  attachments_.attach(client_id, {.node = session.node,
+                                  .incarnation = session.incarnation,
+                                  .worker = session.worker,
+                                  .epoch = session.epoch,
+                                  .next = next});
+  sharers_.note(client_id);
+}
+
+void ShardServer::tell_connected(const std::string& client_id,
+                                 const shard::SessionRecord& session) {
+  proto::StoreReply* const reply = reply_to(session.node, session.incarnation);
+  SHOAL_ASSERT(reply != nullptr);
+  proto::StoreConnected* const out = reply->add_connected();
+  out->set_worker(session.worker);
+  out->set_number(session.connect_number);
+  out->set_client_id(client_id);
+  out->set_epoch(session.epoch);
+  out->set_session_present(session.resumed);
+  if (session.resumed) {
+    for (const std::string& filter : state_.subscriptions(client_id)) {
+      const std::optional<shard::SubscriptionRecord> record =
+          state_.subscription(client_id, filter);
+      if (!record) continue;
+      proto::StoreSubscription* const subscription = out->add_subscriptions();
+      subscription->set_filter(filter);
+      subscription->set_qos(static_cast<uint32_t>(record->qos));
+      subscription->set_no_local(record->no_local);
+      subscription->set_retain_as_published(record->retain_as_published);
+      subscription->set_identifier(record->identifier);
+    }
+  }
+  attach(client_id, session, session.queue.head);
+}
+
+// Null: the node has not begun with this leader, or is another life of it.
+proto::StoreReply* ShardServer::reply_to(NodeId id, uint64_t incarnation) {
+  const auto it = nodes_.find(id);
+  if (it == nodes_.end() || !it->second.begun || it->second.incarnation != incarnation) {
+    return nullptr;
+  }
+  proto::StoreReply& reply = replies_[id];
+  reply.set_incarnation(incarnation);
+  return &reply;
+}
+
+// ---- answers
+
+void ShardServer::on_targets(uint64_t number, uint64_t shards, const OutboxSender::Groups& groups) {
+  outbox_.on_targets(number, shards, groups);
+}
+
+void ShardServer::on_published(uint64_t number) { outbox_.on_published(number); }
+
+void ShardServer::on_outbox_answer(uint32_t from, uint64_t number, bool accepted) {
+  outbox_.on_answer(from, number, accepted);
+}
+
+void ShardServer::on_shard_leader(uint32_t shard) {
+  outbox_.on_shard_leader(shard);
+  sharers_.note_all();
+}
+
+void ShardServer::on_want(const std::string& group, const std::string& client_id, uint32_t room) {
+  if (serving_) takers_.on_want(group, client_id, room);
+}
+
+void ShardServer::on_retained(const ServerEffects::RetainedQuery& query,
+                              std::span<const shard::MessageSpec> messages,
+                              const std::string& after, bool done) {
+  const auto it = replays_.find({query.client_id, query.filter});
+  if (!serving_ || it == replays_.end() || it->second != kReplayAsked) return;
+  shard::ReplayPortionOp op{.client_id = query.client_id,
+                            .filter = query.filter,
+                            .replay = query.replay,
+                            .from = query.after,
+                            .next = after,
+                            .done = done};
+  op.messages.assign(messages.begin(), messages.end());
+  add(op);
+  it->second = entries_made_ + 1;
+}
+
+// ---- time, and the end of a turn
+
+void ShardServer::on_tick(int64_t wall_ms) {
+  wall_ms_ = wall_ms;
+  if (!serving_) return;
+  outbox_.on_tick();
+  takers_.on_tick();
+  if (++ticks_ % kSayWantsTicks == 0) sharers_.note_all();
+  if (is_ticking_ || state_.next_due() > static_cast<uint64_t>(wall_ms)) return;
+  add(shard::TickOp{});
+  is_ticking_ = true;
+  tick_entry_ = entries_made_ + 1;
+}
+
+template <class Op>
+void ShardServer::add(const Op& op) {
+  shard::append_op(op, std::nullopt, ops_);
+  ++op_count_;
+}
+
+void ShardServer::close_entry() {
+  if (op_count_ == 0) return;
+  shard::EntryBuilder entry(static_cast<uint64_t>(std::max<int64_t>(wall_ms_, 0)));
+  entry.add_encoded(ops_, op_count_);
+  effects_.entries.push_back(entry.finish());
+  ops_.clear();
+  op_count_ = 0;
+  ++entries_made_;
+}
+
+void ShardServer::pump_replays() {
+  for (auto it = replays_.begin(); it != replays_.end();) {
+    const auto& [client_id, filter] = it->first;
+    const bool may_ask = it->second != kReplayAsked && it->second <= entries_applied_;
+    if (!may_ask) {
+      ++it;
+      continue;
+    }
+    const std::optional<shard::ReplayRecord> replay = state_.replay(client_id, filter);
+    if (!replay) {
+      it = replays_.erase(it);
+      continue;
+    }
+    const std::optional<shard::SessionRecord> session = state_.session(client_id);
+    if (session && session->queue.queued < kReplayQueued) {
+      effects_.retained_queries.push_back({client_id, filter, replay->id, replay->cursor});
+      it->second = kReplayAsked;
+    }
+    ++it;
+  }
+}
+
+ServerEffects& ShardServer::end_turn() {
+  if (!serving_) return effects_;
+  const OutboxSender::Pumped outbox = outbox_.pump(state_, effects_);
+  if (!outbox.done.empty()) add(shard::OutboxDoneOp{outbox.done});
+  for (const std::string& member : outbox.members) sharers_.note(member);
+  for (const Takers::Take& take : takers_.pump(state_, entries_made_ + 1)) {
+    add(shard::TakeOp{take.group, take.client_id, take.version, take.count});
+  }
+  pump_replays();
+  attachments_.pump(state_, wall_ms_, [this](NodeId node, uint64_t incarnation) {
+    return reply_to(node, incarnation);
+  });
+  sharers_.pump(state_, attachments_, effects_.wants);
+  close_entry();
+  for (auto& [node, reply] : replies_) {
+    reply.set_shard(options_.shard);
+    reply.set_term(term_);
+    effects_.replies.push_back({node, routes_version_, std::move(reply)});
+  }
+  replies_.clear();
+  return effects_;
+}
+
+}  // namespace shoal::replica

@@ -1,0 +1,382 @@
+#include "cluster/replica/store.h"
+
+#include <utility>
+
+#include "cluster/replica/message_spec.h"
+#include "shoal/assert.h"
+
+namespace shoal::replica {
+namespace {
+
+template <class Message>
+bool parse(std::span<const uint8_t> bytes, Message& message) {
+  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+}  // namespace
+
+Store::Store(const Options& options, Surroundings surroundings, raft::LogReader& log)
+    : options_(options),
+      groups_({.self = options.self, .seed = options.seed, .trailing = options.trailing}, log),
+      client_({.self = options.self,
+               .incarnation = options.incarnation,
+               .shards = options.shards,
+               .cluster_seed = options.cluster_seed,
+               .workers = options.workers}),
+      routes_(options.shards,
+              {.tell_workers = std::move(surroundings.tell_workers),
+               .applied = std::move(surroundings.applied),
+               .waited_for = std::move(surroundings.waited_for),
+               .send = [this](NodeId to,
+                              const proto::ShardRoutes& m) { send(to, StoreFrame::kRoutes, m); },
+               .send_applied =
+                   [this](NodeId to, const proto::ShardRoutesApplied& m) {
+                     send(to, StoreFrame::kRoutesApplied, m);
+                   },
+               .reply =
+                   [this](NodeId to, proto::StoreReply&& reply) {
+                     deliver_reply(to, std::move(reply));
+                   }}),
+      leads_(options.shards) {
+  SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
+}
+
+void Store::add(raft::GroupId group, const raft::Recovered& recovered, Now now) {
+  now_ = now;
+  groups_.add(group, recovered, now.mono);
+}
+
+void Store::send(NodeId to, StoreFrame kind, const google::protobuf::MessageLite& message) {
+  if (!peers_.contains(to)) return;
+  effects_.frames.push_back({to, kind, message.SerializeAsString()});
+}
+
+void Store::to_server(uint32_t shard, ToServer mail) {
+  if (groups_.has(shard)) effects_.servers.push_back({shard, std::move(mail)});
+}
+
+// Without a leader it is lost: what it is for asks again.
+void Store::to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::MessageLite& message,
+                      ToServer own) {
+  if (shard >= options_.shards) return;
+  const NodeId leader = client_.leader(shard).node;
+  if (leader == options_.self) return to_server(shard, std::move(own));
+  if (leader) send(leader, kind, message);
+}
+
+// ---- workers ------------------------------------------------------------------------------------
+
+void Store::on_worker(WorkerIndex from, ToStore&& mail, Now now) {
+  now_ = now;
+  client_.on_worker(from, std::move(mail), now);
+}
+
+void Store::check_routes(Now now) {
+  now_ = now;
+  routes_.check();
+}
+
+// ---- peers --------------------------------------------------------------------------------------
+
+void Store::on_peer(NodeId peer, uint64_t incarnation, Now now) {
+  now_ = now;
+  peers_[peer] = incarnation;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    to_server(shard, NodeHere{peer, incarnation});
+    if (leads_[shard].serves) tell_leader(shard, peer);
+  }
+  routes_.on_peer(peer);
+}
+
+void Store::on_peer_end(NodeId peer, Now now) {
+  now_ = now;
+  if (peers_.erase(peer) == 0) return;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const StoreClient::Leader leader = client_.leader(shard);
+    if (leader.node == peer) client_.on_no_leader(shard, leader.term);
+  }
+  for (auto it = copies_.begin(); it != copies_.end();) {
+    const auto [shard, to] = it->first;
+    if (to == peer) groups_.on_copy_sent(shard, to, it->second.stream, std::nullopt, now.mono);
+    it = to == peer ? copies_.erase(it) : std::next(it);
+  }
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) to_server(shard, PeerLost{peer});
+  routes_.on_peer_end(peer);
+}
+
+void Store::on_peer_gone(NodeId peer, uint64_t incarnation, Now now) {
+  now_ = now;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    to_server(shard, NodeGone{peer, incarnation});
+  }
+}
+
+void Store::tell_leader(uint32_t shard, NodeId peer) {
+  proto::ShardLeader message;
+  message.set_shard(shard);
+  message.set_term(leads_[shard].term);
+  message.set_serves(leads_[shard].serves);
+  send(peer, StoreFrame::kLeader, message);
+}
+
+void Store::learn_leader(uint32_t shard, NodeId node, uint64_t term) {
+  if (term < client_.leader(shard).term) return;
+  client_.on_leader(shard, node, term);
+  for (uint32_t other = 0; other < options_.shards; ++other) {
+    if (other != shard && leads_[other].serves) to_server(other, LeaderChanged{shard});
+  }
+}
+
+bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> bytes, Now now) {
+  now_ = now;
+  const auto with = [bytes](auto message, const auto& handle) {
+    if (!parse(bytes, message)) return false;
+    handle(message);
+    return true;
+  };
+  switch (kind) {
+    case StoreFrame::kRaft: groups_.on_message(from, bytes, now.mono); return true;
+    case StoreFrame::kLeader:
+      return with(proto::ShardLeader(), [&](proto::ShardLeader& m) {
+        if (m.shard() >= options_.shards) return;
+        if (m.serves()) return learn_leader(m.shard(), from, m.term());
+        if (client_.leader(m.shard()).node == from) client_.on_no_leader(m.shard(), m.term());
+      });
+    case StoreFrame::kRequest:
+      return with(proto::StoreRequest(), [&](proto::StoreRequest& m) {
+        const uint32_t shard = m.shard();
+        to_server(shard, NodeRequest{from, std::move(m)});
+      });
+    case StoreFrame::kReply:
+      return with(proto::StoreReply(), [&](proto::StoreReply& m) {
+        client_.on_reply(from, std::move(m), now);
+      });
+    case StoreFrame::kRoutes:
+      return with(proto::ShardRoutes(),
+                  [&](proto::ShardRoutes& m) { routes_.on_peer_routes(from, m); });
+    case StoreFrame::kRoutesApplied:
+      return with(proto::ShardRoutesApplied(),
+                  [&](proto::ShardRoutesApplied& m) { routes_.on_peer_applied(from, m); });
+    case StoreFrame::kOps:
+      return with(proto::ShardOps(), [&](proto::ShardOps& m) {
+        to_server(m.shard(), OpsFromShard{std::move(*m.mutable_ops()), m.op_count()});
+      });
+    case StoreFrame::kOutboxAnswer:
+      return with(proto::OutboxAnswer(), [&](proto::OutboxAnswer& m) {
+        to_server(m.source_shard(), OutboxAnswered{m.shard(), m.number(), m.accepted()});
+      });
+    case StoreFrame::kWant:
+      return with(proto::ShareWant(), [&](proto::ShareWant& m) {
+        to_server(m.shard(), MemberWants{m.group(), m.client_id(), m.room()});
+      });
+    case StoreFrame::kCopyPortion:
+      return with(proto::CopyPortion(), [&](proto::CopyPortion& m) {
+        const uint32_t shard = m.shard();
+        if (!installing_.contains(shard)) to_server(shard, CopyCame{from, std::move(m)});
+      });
+    case StoreFrame::kCopyAck:
+      return with(proto::CopyAck(), [&](proto::CopyAck& m) {
+        to_server(m.shard(), CopyAcked{from, m.stream(), m.number()});
+      });
+  }
+  return true;
+}
+
+// ---- servers and disks --------------------------------------------------------------------------
+
+void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
+  now_ = now;
+  on_server(shard, effects.term, std::move(effects.server));
+  for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
+  for (const HostEffects::Portion& each : effects.portions) {
+    send(each.to, StoreFrame::kCopyPortion, each.message);
+  }
+  if (effects.staged != 0) groups_.on_staged(shard, effects.staged);
+  for (const HostEffects::Acked& each : effects.acks) {
+    send(each.to, StoreFrame::kCopyAck, each.message);
+  }
+  for (const HostEffects::Done& each : effects.done) on_copied(shard, each);
+  if (!effects.is_installed) return;
+  // What waited behind it may go, up to the next of its kind.
+  std::deque<raft::Effects::Persist> waiting = std::move(installing_[shard]);
+  installing_.erase(shard);
+  effects_.raft.persists.push_back(std::move(waiting.front()));
+  waiting.pop_front();
+  for (raft::Effects::Persist& each : waiting) write(std::move(each));
+}
+
+// ---- copies of states
+
+void Store::on_begun(uint32_t shard, const HostEffects::Begun& begun) {
+  const raft::RaftGroup* const group = groups_.find(shard);
+  const auto meta = begun.index == 0 ? std::nullopt : group->meta_at(begun.index);
+  if (meta && meta->index == begun.index && peers_.contains(begun.to)) {
+    copies_[{shard, begun.to}] = {begun.stream, *meta};
+    return;
+  }
+  to_server(shard, PeerLost{begun.to});
+  groups_.on_copy_sent(shard, begun.to, begun.stream, std::nullopt, now_.mono);
+}
+
+void Store::on_copied(uint32_t shard, const HostEffects::Done& done) {
+  const auto it = copies_.find({shard, done.to});
+  if (it == copies_.end() || it->second.stream != done.stream) return;
+  groups_.on_copy_sent(shard, done.to, done.stream, it->second.meta, now_.mono);
+  copies_.erase(it);
+}
+
+// The state goes first: a log that is empty behind it must find it there.
+void Store::write(raft::Effects::Persist&& persist) {
+  const uint32_t shard = persist.group.shard;
+  const auto waiting = installing_.find(shard);
+  if (waiting != installing_.end()) return waiting->second.push_back(std::move(persist));
+  if (!persist.install) return effects_.raft.persists.push_back(std::move(persist));
+  to_server(shard, InstallCopy{persist.install->index});
+  installing_[shard].push_back(std::move(persist));
+}
+
+void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
+  const Now now = now_;
+  if (effects.applied != 0) groups_.on_applied(shard, effects.applied, now.mono);
+  const bool leads = leads_[shard].serves && leads_[shard].term == term;
+  if (!leads) return;
+  if (!effects.entries.empty()) {
+    groups_.on_entries(shard, term, std::move(effects.entries), now.mono);
+  }
+  std::vector<NodeId> peers;
+  for (const auto& [peer, incarnation] : peers_) peers.push_back(peer);
+  for (ServerEffects::Routes& each : effects.routes) {
+    routes_.on_own(shard, std::move(each), peers);
+  }
+  for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
+  for (ServerEffects::Publish& each : effects.publishes) {
+    effects_.publishes.push_back({shard, each.number, message_of(each.message, now)});
+  }
+  for (ServerEffects::ToShard& each : effects.to_shards) {
+    proto::ShardOps message;
+    message.set_shard(each.shard);
+    message.set_ops(each.ops);
+    message.set_op_count(each.op_count);
+    to_leader(each.shard, StoreFrame::kOps, message,
+              OpsFromShard{std::move(each.ops), each.op_count});
+  }
+  for (const shard::Effects::OutboxAnswer& each : effects.outbox_answers) {
+    proto::OutboxAnswer message;
+    message.set_source_shard(each.source_shard);
+    message.set_shard(shard);
+    message.set_number(each.number);
+    message.set_accepted(each.accepted);
+    to_leader(each.source_shard, StoreFrame::kOutboxAnswer, message,
+              OutboxAnswered{shard, each.number, each.accepted});
+  }
+  for (ServerEffects::Want& each : effects.wants) {
+    proto::ShareWant message;
+    message.set_shard(each.shard);
+    message.set_group(each.group);
+    message.set_client_id(each.client_id);
+    message.set_room(each.room);
+    to_leader(each.shard, StoreFrame::kWant, message,
+              MemberWants{std::move(each.group), std::move(each.client_id), each.room});
+  }
+  for (ServerEffects::RetainedQuery& each : effects.retained_queries) {
+    effects_.retained_queries.push_back({shard, std::move(each)});
+  }
+  std::move(effects.drops.begin(), effects.drops.end(), std::back_inserter(effects_.drops));
+  routes_.check();
+}
+
+void Store::on_retained(uint32_t shard, RetainedFound&& found) { to_server(shard, std::move(found)); }
+
+void Store::on_persisted(raft::GroupId group, uint64_t number, Now now) {
+  now_ = now;
+  groups_.on_persisted(group, number, now.mono);
+}
+
+void Store::on_flushed(uint32_t shard, raft::Index index, Now now) {
+  now_ = now;
+  groups_.on_flushed(shard, index, now.mono);
+}
+
+void Store::on_tick(Now now) {
+  now_ = now;
+  groups_.on_tick(now.mono);
+  client_.on_tick(now);
+  routes_.check();
+}
+
+void Store::hand_over(Now now) {
+  now_ = now;
+  groups_.hand_over(now.mono);
+}
+
+// ---- leaderships --------------------------------------------------------------------------------
+
+void Store::on_role(const raft::Effects::RoleChange& role) {
+  const uint32_t shard = role.group.shard;
+  Lead& lead = leads_[shard];
+  const bool led = lead.serves;
+  if (!role.serving && !led) return;
+  if (role.serving && led && role.term == lead.term) return;
+  lead = {role.serving, role.term};
+  to_server(shard, Role{role.serving, role.term});
+  if (role.serving) {
+    routes_.on_lead(shard, role.term);
+    learn_leader(shard, options_.self, role.term);
+  } else {
+    routes_.on_lead_end(shard);
+    if (client_.leader(shard).node == options_.self) client_.on_no_leader(shard, role.term);
+  }
+  for (const auto& [peer, incarnation] : peers_) tell_leader(shard, peer);
+}
+
+void Store::deliver_reply(NodeId to, proto::StoreReply&& reply) {
+  if (to == options_.self) return client_.on_reply(to, std::move(reply), now_);
+  send(to, StoreFrame::kReply, reply);
+}
+
+// ---- the end of a turn --------------------------------------------------------------------------
+
+// Each part may give the others work: a reply lets a worker go on, a request is for a server here.
+StoreEffects& Store::end_turn() {
+  Groups::Effects& groups = groups_.end_turn();
+  for (raft::Effects::Apply& each : groups.raft.applies) {
+    to_server(each.group.shard, Committed{std::move(each.entries)});
+  }
+  for (const raft::Effects::RoleChange& each : groups.raft.roles) on_role(each);
+  for (Groups::Send& each : groups.sends) {
+    if (!peers_.contains(each.to)) continue;
+    effects_.frames.push_back(
+        {each.to, StoreFrame::kRaft, std::string(each.bytes.begin(), each.bytes.end())});
+  }
+  for (raft::Effects::Persist& each : groups.raft.persists) write(std::move(each));
+  for (const raft::Effects::SendSnapshot& each : groups.raft.snapshots) {
+    to_server(each.group.shard, CopyWanted{each.to, each.stream, each.least});
+  }
+  std::move(groups.raft.cuts.begin(), groups.raft.cuts.end(),
+            std::back_inserter(effects_.raft.cuts));
+  std::move(groups.raft.configurations.begin(), groups.raft.configurations.end(),
+            std::back_inserter(effects_.raft.configurations));
+  groups.clear();
+  ClientEffects& client = client_.end_turn();
+  for (ClientEffects::Request& each : client.requests) {
+    if (each.to == options_.self) {
+      const uint32_t shard = each.message.shard();
+      to_server(shard, NodeRequest{options_.self, std::move(each.message)});
+    } else {
+      send(each.to, StoreFrame::kRequest, each.message);
+    }
+  }
+  std::move(client.mails.begin(), client.mails.end(), std::back_inserter(effects_.mails));
+  client.clear();
+  return effects_;
+}
+
+bool Store::is_ready() const {
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const StoreClient::Leader& leader = client_.leader(shard);
+    if (!leader.node || !routes_.is_known(shard, leader.term)) return false;
+  }
+  return true;
+}
+
+}  // namespace shoal::replica

@@ -1,0 +1,448 @@
+#include "cluster/replica/store_client.h"
+
+#include <algorithm>
+
+#include "cluster/replica/message_spec.h"
+#include "cluster/shard/slots.h"
+#include "shoal/assert.h"
+
+namespace shoal::replica {
+
+using shard::AckKind;
+
+StoreClient::StoreClient(const Options& options) : options_(options), shards_(options.shards) {
+  for (Shard& each : shards_) each.lanes.resize(options.workers);
+}
+
+uint32_t StoreClient::shard_of(std::string_view name) const {
+  return shard::shard_of(name, options_.cluster_seed, options_.shards);
+}
+
+uint64_t StoreClient::waiting() const {
+  uint64_t count = 0;
+  for (const Shard& each : shards_) {
+    for (const Lane& lane : each.lanes) count += lane.ops.size();
+  }
+  return count;
+}
+
+// ---- workers ------------------------------------------------------------------------------------
+
+void StoreClient::on_worker(WorkerIndex from, ToStore&& mail, Now now) {
+  now_ = now;
+  std::visit([this, from](auto&& each) { on(from, std::move(each)); }, std::move(mail));
+}
+
+template <class AnyOp>
+uint64_t StoreClient::submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number,
+                             const AnyOp& op, Kind kind, std::string client_id) {
+  Lane& lane = shards_[shard].lanes[worker];
+  Op& waiting = lane.ops.emplace_back();
+  waiting.worker_number = worker_number;
+  waiting.kind = kind;
+  waiting.client_id = std::move(client_id);
+  const uint64_t number = lane.first + lane.ops.size() - 1;
+  const shard::Source source{options_.self, options_.incarnation, worker, number};
+  shard::append_op(op, source, waiting.bytes);
+  return number;
+}
+
+// ---- CONNECT
+
+// Without expiry and will nothing has to be stored; but something may be, which this connection
+// goes on with or ends.
+void StoreClient::on(WorkerIndex from, SessionConnect&& mail) {
+  const std::string client_id = mail.client_id;
+  const bool is_durable = mail.expiry_s != 0 || mail.will;
+  Connecting& connecting = connecting_[client_id];
+  if (connecting.question != 0) questions_.erase(connecting.question);
+  connecting = {.conn = mail.conn, .worker = from, .asked = now_.mono, .request = std::move(mail)};
+  if (is_durable) {
+    submit_connect(connecting);
+  } else {
+    ask(connecting, 0);
+  }
+}
+
+void StoreClient::submit_connect(Connecting& connecting) {
+  const SessionConnect& request = connecting.request;
+  shard::ConnectOp op{.client_id = request.client_id,
+                      .user = request.user,
+                      .node = options_.self,
+                      .incarnation = options_.incarnation,
+                      .worker = connecting.worker,
+                      .receive_maximum = request.receive_maximum,
+                      .expiry_s = request.expiry_s,
+                      .clean_start = request.clean_start,
+                      .claim_counter = request.claim.counter,
+                      .claim_node = request.claim.node};
+  if (request.will) {
+    shard::MessageSpec message = spec_of(*request.will->message, now_);
+    message.expiry_s = request.will->expiry_s;
+    op.will = shard::WillSpec{message, request.will->delay_s};
+  }
+  connecting.number = submit(shard_of(request.client_id), connecting.worker, 0, op, Kind::kConnect,
+                             request.client_id);
+}
+
+void StoreClient::ask(Connecting& connecting, uint64_t connect_number) {
+  connecting.question = ++last_question_;
+  connecting.number = connect_number;
+  questions_[connecting.question] = connecting.request.client_id;
+  const uint32_t shard = shard_of(connecting.request.client_id);
+  if (shards_[shard].leader.node && !shards_[shard].begins) say(shard, connecting);
+}
+
+void StoreClient::say(uint32_t shard, Connecting& connecting) {
+  proto::StoreQuestion* const question = shards_[shard].out.add_questions();
+  question->set_token(connecting.question);
+  question->set_client_id(connecting.request.client_id);
+  question->set_connect_number(connecting.number);
+  question->set_worker(connecting.worker);
+}
+
+void StoreClient::settle(std::map<std::string, Connecting>::iterator it,
+                         SessionAttached::Outcome outcome) {
+  Connecting& connecting = it->second;
+  if (!connecting.is_withdrawn) {
+    SessionAttached attached;
+    attached.conn = connecting.conn;
+    attached.client_id = it->first;
+    attached.outcome = outcome;
+    effects_.mails.push_back({connecting.worker, std::move(attached)});
+  }
+  if (connecting.question != 0) questions_.erase(connecting.question);
+  connecting_.erase(it);
+}
+
+void StoreClient::on(WorkerIndex, SessionWithdraw&& mail) {
+  const auto it = connecting_.find(mail.client_id);
+  if (it != connecting_.end() && it->second.conn == mail.conn) it->second.is_withdrawn = true;
+}
+
+// ---- the other asks
+
+void StoreClient::submit_detach(WorkerIndex worker, uint64_t worker_number,
+                                const std::string& client_id, SessionEpoch epoch,
+                                bool discards_will, std::optional<uint32_t> expiry_s) {
+  const uint32_t shard = shard_of(client_id);
+  auto& sessions = shards_[shard].sessions;
+  const auto it = sessions.find(client_id);
+  if (it != sessions.end() && it->second.epoch == epoch) sessions.erase(it);
+  submit(shard, worker, worker_number,
+         shard::DetachOp{.client_id = client_id,
+                         .epoch = epoch,
+                         .discards_will = discards_will,
+                         .expiry_s = expiry_s},
+         Kind::kDetach);
+}
+
+void StoreClient::on(WorkerIndex from, SessionDetach&& mail) {
+  submit_detach(from, mail.number, mail.client_id, mail.epoch, mail.discards_will, mail.expiry_s);
+}
+
+void StoreClient::on(WorkerIndex from, SessionSubscribe&& mail) {
+  shard::SubscribeOp op{.client_id = mail.client_id, .epoch = mail.epoch};
+  for (const SessionFilter& each : mail.filters) {
+    op.filters.push_back({.filter = each.filter,
+                          .qos = each.qos,
+                          .no_local = each.no_local,
+                          .retain_as_published = each.retain_as_published,
+                          .identifier = each.identifier,
+                          .replay = each.replay});
+  }
+  submit(shard_of(mail.client_id), from, mail.number, op);
+}
+
+void StoreClient::on(WorkerIndex from, SessionUnsubscribe&& mail) {
+  shard::UnsubscribeOp op{.client_id = mail.client_id, .epoch = mail.epoch};
+  op.filters.assign(mail.filters.begin(), mail.filters.end());
+  submit(shard_of(mail.client_id), from, mail.number, op);
+}
+
+void StoreClient::on(WorkerIndex from, SessionAck&& mail) {
+  shard::AckOp op{.client_id = mail.client_id, .epoch = mail.epoch};
+  for (const SessionAck::One& each : mail.acks) {
+    AckKind kind = AckKind::kPuback;
+    switch (each.kind) {
+      case SessionAckKind::kPuback: break;
+      case SessionAckKind::kPubrec: kind = AckKind::kPubrec; break;
+      case SessionAckKind::kPubrecRefused: kind = AckKind::kPubrecRefused; break;
+      case SessionAckKind::kPubcomp: kind = AckKind::kPubcomp; break;
+    }
+    op.acks.push_back(shard::AckOp::ack(each.message, kind));
+  }
+  submit(shard_of(mail.client_id), from, mail.number, op);
+}
+
+void StoreClient::on(WorkerIndex, SessionRoom&& mail) {
+  const uint32_t shard = shard_of(mail.client_id);
+  if (!shards_[shard].leader.node || shards_[shard].begins) return;  // it begins with all of it
+  proto::StoreRoom* const room = shards_[shard].out.add_room();
+  room->set_client_id(mail.client_id);
+  room->set_epoch(mail.epoch);
+  room->set_message(mail.message);
+}
+
+void StoreClient::on(WorkerIndex from, SessionReceive&& mail) {
+  submit(shard_of(mail.client_id), from, mail.number,
+         shard::ReceiveOp{.client_id = mail.client_id,
+                          .epoch = mail.epoch,
+                          .packet_id = mail.packet_id,
+                          .message = spec_of(*mail.message, now_)});
+}
+
+void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
+  submit(shard_of(mail.client_id), from, mail.number,
+         shard::ReleaseOp{mail.client_id, mail.epoch, mail.packet_id});
+}
+
+void StoreClient::on(WorkerIndex from, ShardPublish&& mail) {
+  shard::PublishOp op{.message = spec_of(*mail.message, now_)};
+  if (!mail.shared.empty()) {
+    op.groups.push_back(mail.shared);
+    op.only_groups = true;
+  }
+  std::vector<Op*> ops;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    if ((mail.shards >> shard & 1) == 0) continue;
+    submit(shard, from, mail.number, op);
+    ops.push_back(&shards_[shard].lanes[from].ops.back());
+  }
+  SHOAL_ASSERT(!ops.empty());
+  if (ops.size() == 1) return;
+  shared_[{from, mail.number}].left = static_cast<int>(ops.size());
+  for (Op* const each : ops) each->is_shared = true;
+}
+
+// ---- leaders ------------------------------------------------------------------------------------
+
+void StoreClient::on_leader(uint32_t at, NodeId node, uint64_t term) {
+  Shard& shard = shards_[at];
+  if (term < shard.leader.term) return;
+  shard.leader = {node, term};
+  shard.begins = true;
+  shard.out.Clear();
+  for (Lane& lane : shard.lanes) {
+    lane.sent = 0;
+    lane.is_gap = false;
+  }
+}
+
+void StoreClient::on_no_leader(uint32_t at, uint64_t term) {
+  Shard& shard = shards_[at];
+  if (term < shard.leader.term) return;
+  shard.leader = {NodeId{}, term};
+  shard.begins = false;
+  shard.out.Clear();
+}
+
+void StoreClient::on_reply(NodeId from, proto::StoreReply&& reply, Now now) {
+  now_ = now;
+  if (reply.shard() >= options_.shards || reply.incarnation() != options_.incarnation) return;
+  const Shard& shard = shards_[reply.shard()];
+  if (shard.leader.node != from || shard.leader.term != reply.term() || shard.begins) return;
+  for (const proto::StoreEvicted& each : reply.evicted()) on_evicted(reply.shard(), each);
+  for (const proto::StoreConnected& each : reply.connected()) on_connected(reply.shard(), each);
+  for (const proto::StoreDone& each : reply.done()) on_done(reply.shard(), each);
+  for (const proto::StoreAnswer& each : reply.answers()) on_answer(each);
+  for (proto::StoreMessages& each : *reply.mutable_messages()) {
+    on_messages(reply.shard(), std::move(each), now);
+  }
+}
+
+void StoreClient::on_connected(uint32_t shard, const proto::StoreConnected& connected) {
+  const auto it = connecting_.find(connected.client_id());
+  const auto worker = static_cast<WorkerIndex>(connected.worker());
+  const bool is_waited_for = it != connecting_.end() && it->second.worker == worker &&
+                             it->second.number == connected.number();
+  if (!is_waited_for) return;  // answered before, or a later one waits
+  Connecting& connecting = it->second;
+  if (connecting.is_withdrawn) {
+    // Nobody was told that it is connected: it never was.
+    submit_detach(worker, 0, it->first, connected.epoch(), true, std::nullopt);
+    return settle(it, SessionAttached::Outcome::kAttached);
+  }
+  shards_[shard].sessions[it->first] = {connected.epoch(), worker, 0};
+  SessionAttached attached;
+  attached.conn = connecting.conn;
+  attached.client_id = it->first;
+  attached.outcome = SessionAttached::Outcome::kAttached;
+  attached.epoch = connected.epoch();
+  attached.session_present = connected.session_present();
+  for (const proto::StoreSubscription& each : connected.subscriptions()) {
+    attached.subscriptions.push_back({.filter = each.filter(),
+                                      .qos = static_cast<Qos>(each.qos()),
+                                      .no_local = each.no_local(),
+                                      .retain_as_published = each.retain_as_published(),
+                                      .identifier = each.identifier()});
+  }
+  effects_.mails.push_back({worker, std::move(attached)});
+  if (connecting.question != 0) questions_.erase(connecting.question);
+  connecting_.erase(it);
+}
+
+void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
+  const auto worker = static_cast<WorkerIndex>(done.worker());
+  if (done.worker() >= shards_[at].lanes.size()) return;
+  Lane& lane = shards_[at].lanes[worker];
+  if (done.number() < lane.first || done.number() >= lane.first + lane.ops.size()) return;
+  Op& op = lane.ops[done.number() - lane.first];
+  const auto outcome = static_cast<shard::Effects::Outcome>(done.outcome());
+  if (op.is_done) return;
+  if (outcome == shard::Effects::Outcome::kGap) {
+    lane.is_gap = true;
+    return;
+  }
+  op.is_done = true;
+  if (op.kind == Kind::kConnect) {
+    on_connect_done(worker, done.number(), op, outcome);
+  } else if (op.worker_number != 0) {
+    const bool is_stale = outcome == shard::Effects::Outcome::kStaleEpoch ||
+                          outcome == shard::Effects::Outcome::kNoSession;
+    finish(worker, op,
+           is_stale ? SessionDone::Outcome::kStale : SessionDone::Outcome::kCommitted);
+  }
+  while (!lane.ops.empty() && lane.ops.front().is_done) {
+    lane.ops.pop_front();
+    ++lane.first;
+    if (lane.sent > 0) --lane.sent;
+  }
+}
+
+// The answer itself came before this, with the reply that told of the connection. A repeat has to be
+// asked for: its first answer may be lost.
+void StoreClient::on_connect_done(WorkerIndex worker, uint64_t number, const Op& op,
+                                  shard::Effects::Outcome outcome) {
+  const auto it = connecting_.find(op.client_id);
+  const bool is_waited_for = it != connecting_.end() && it->second.worker == worker &&
+                             it->second.number == number;
+  if (!is_waited_for) return;
+  switch (outcome) {
+    case shard::Effects::Outcome::kApplied: return;
+    case shard::Effects::Outcome::kRepeat: return ask(it->second, it->second.number);
+    case shard::Effects::Outcome::kRefusedUser:
+      return settle(it, SessionAttached::Outcome::kRefusedUser);
+    default: return settle(it, SessionAttached::Outcome::kSuperseded);
+  }
+}
+
+void StoreClient::finish(WorkerIndex worker, const Op& op, SessionDone::Outcome outcome) {
+  SessionDone done{op.worker_number, outcome};
+  if (op.is_shared) {
+    const auto it = shared_.find({worker, op.worker_number});
+    SHOAL_ASSERT(it != shared_.end());
+    if (outcome != SessionDone::Outcome::kCommitted) it->second.outcome = outcome;
+    if (--it->second.left != 0) return;
+    done.outcome = it->second.outcome;
+    shared_.erase(it);
+  }
+  effects_.mails.push_back({worker, done});
+}
+
+void StoreClient::on_answer(const proto::StoreAnswer& answer) {
+  const auto question = questions_.find(answer.token());
+  if (question == questions_.end()) return;
+  const auto it = connecting_.find(question->second);
+  questions_.erase(question);
+  if (it == connecting_.end() || it->second.question != answer.token()) return;
+  it->second.question = 0;
+  if (it->second.number != 0) {
+    // The session would have been told before this, so another connection has it, or it is over.
+    return settle(it, SessionAttached::Outcome::kSuperseded);
+  }
+  if (!answer.stored()) return settle(it, SessionAttached::Outcome::kVolatile);
+  submit_connect(it->second);
+}
+
+void StoreClient::on_evicted(uint32_t at, const proto::StoreEvicted& evicted) {
+  auto& sessions = shards_[at].sessions;
+  const auto it = sessions.find(evicted.client_id());
+  if (it == sessions.end() || it->second.epoch != evicted.epoch()) return;
+  const WorkerIndex worker = it->second.worker;
+  sessions.erase(it);
+  effects_.mails.push_back({worker, SessionEvict{evicted.client_id(), evicted.epoch()}});
+}
+
+void StoreClient::on_messages(uint32_t at, proto::StoreMessages&& messages, Now now) {
+  auto& sessions = shards_[at].sessions;
+  const auto it = sessions.find(messages.client_id());
+  if (it == sessions.end() || it->second.epoch != messages.epoch()) return;
+  SessionMessages mail;
+  mail.client_id = messages.client_id();
+  mail.epoch = messages.epoch();
+  for (const proto::StoreMessage& each : messages.messages()) {
+    if (each.number() <= it->second.delivered) continue;
+    it->second.delivered = each.number();
+    SessionMessage& out = mail.messages.emplace_back();
+    out.number = each.number();
+    out.qos = static_cast<Qos>(each.qos());
+    out.retain = each.retain();
+    out.dup = each.dup();
+    out.released = each.released();
+    out.identifiers.assign(each.identifiers().begin(), each.identifiers().end());
+    if (!out.released) out.message = message_of(each, now);
+  }
+  if (!mail.messages.empty()) effects_.mails.push_back({it->second.worker, std::move(mail)});
+}
+
+// ---- time, and the end of a turn
+
+void StoreClient::on_tick(Now now) {
+  now_ = now;
+  for (Shard& shard : shards_) {
+    for (Lane& lane : shard.lanes) {
+      if (std::exchange(lane.is_gap, false)) lane.sent = 0;
+    }
+  }
+  for (auto it = connecting_.begin(); it != connecting_.end();) {
+    const auto at = it++;
+    const bool asks = at->second.number == 0 && at->second.question != 0;
+    if (asks && now.mono - at->second.asked >= options_.question_timeout) {
+      settle(at, SessionAttached::Outcome::kVolatile);
+    }
+  }
+}
+
+void StoreClient::send(uint32_t at) {
+  Shard& shard = shards_[at];
+  proto::StoreRequest& out = shard.out;
+  if (shard.begins) {
+    out.set_begins(true);
+    for (const auto& [client_id, session] : shard.sessions) {
+      proto::StoreAttachment* const attached = out.add_attached();
+      attached->set_client_id(client_id);
+      attached->set_epoch(session.epoch);
+      attached->set_delivered(session.delivered);
+      attached->set_worker(session.worker);
+    }
+    shard.begins = false;
+    for (auto& [client_id, connecting] : connecting_) {
+      if (connecting.question != 0 && shard_of(client_id) == at) say(at, connecting);
+    }
+  }
+  uint32_t ops = 0;
+  for (Lane& lane : shard.lanes) {
+    for (; lane.sent < lane.ops.size(); ++lane.sent) {
+      *out.mutable_ops() += lane.ops[lane.sent].bytes;
+      ++ops;
+    }
+  }
+  const bool has_more = out.questions_size() != 0 || out.room_size() != 0;
+  if (ops == 0 && !has_more && !out.begins()) return;
+  out.set_shard(at);
+  out.set_term(shard.leader.term);
+  out.set_incarnation(options_.incarnation);
+  out.set_op_count(ops);
+  effects_.requests.push_back({shard.leader.node, std::move(out)});
+  out.Clear();
+}
+
+ClientEffects& StoreClient::end_turn() {
+  for (uint32_t at = 0; at < options_.shards; ++at) {
+    if (shards_[at].leader.node) send(at);
+  }
+  return effects_;
+}
+
+}  // namespace shoal::replica

@@ -1,0 +1,162 @@
+// A node's side of the store: takes what its workers ask of shards to the leaders of these, and brings
+// back what they answer. Pure: no I/O, no clock. One thread.
+//
+// Numbered asks become ops with the node as their source, numbered anew for each shard and worker.
+// What is not answered stays here and goes again, in order, to whoever leads the shard next: apply
+// takes each number once. So nothing is lost or doubled by a change of leader, and order stays.
+//
+// A turn: any number of on_… calls, then end_turn().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cluster/shard/effects.h"
+#include "cluster/shard/entry.h"
+#include "proto/shoal/store.pb.h"
+#include "shoal/session_store.h"
+#include "shoal/types.h"
+
+namespace shoal::replica {
+
+struct ClientEffects {
+  struct Request {
+    NodeId to;
+    proto::StoreRequest message;
+  };
+  struct Mail {
+    WorkerIndex worker = 0;
+    FromStore mail;
+  };
+  std::vector<Request> requests;
+  std::vector<Mail> mails;
+
+  void clear() { *this = ClientEffects(); }
+};
+
+class StoreClient {
+ public:
+  struct Options {
+    NodeId self;
+    uint64_t incarnation = 0;
+    uint32_t shards = 1;
+    uint64_t cluster_seed = 0;
+    int workers = 1;
+    // A CONNECT that needs nothing stored waits no longer for a shard without a leader to say whether
+    // anything is: then its session is the worker's alone.
+    Duration question_timeout = Duration::seconds(2);
+  };
+  explicit StoreClient(const Options& options);
+
+  void on_worker(WorkerIndex from, ToStore&& mail, Now now);
+  // The shard is led by `node` since `term` began. Also when a session with that node begins anew.
+  void on_leader(uint32_t shard, NodeId node, uint64_t term);
+  void on_no_leader(uint32_t shard, uint64_t term);
+  void on_reply(NodeId from, proto::StoreReply&& reply, Now now);
+  void on_tick(Now now);
+
+  ClientEffects& end_turn();
+
+  struct Leader {
+    NodeId node;  // none: nobody is known to lead
+    uint64_t term = 0;
+  };
+  const Leader& leader(uint32_t shard) const { return shards_[shard].leader; }
+  uint64_t waiting() const;  // ops that are not answered
+
+ private:
+  enum class Kind : uint8_t { kConnect, kDetach, kOther };
+  struct Op {
+    uint64_t worker_number = 0;  // 0: nobody waits
+    Kind kind = Kind::kOther;
+    bool is_done = false;
+    bool is_shared = false;  // more shards have to answer
+    std::string client_id;   // of a Connect
+    std::string bytes;
+  };
+  // Of one worker, to one shard.
+  struct Lane {
+    std::deque<Op> ops;   // not answered
+    uint64_t first = 1;   // number of the first
+    size_t sent = 0;      // of them, to the present leader
+    bool is_gap = false;  // the leader misses some: again with the next tick
+  };
+  struct Session {
+    SessionEpoch epoch = 0;
+    WorkerIndex worker = 0;
+    uint64_t delivered = 0;
+  };
+  struct Shard {
+    Leader leader;
+    bool begins = false;  // the next request is the first to this leader
+    std::vector<Lane> lanes;
+    std::map<std::string, Session, std::less<>> sessions;
+    proto::StoreRequest out;  // questions and room of this turn
+  };
+  // A CONNECT that is not answered.
+  struct Connecting {
+    ConnId conn;
+    WorkerIndex worker = 0;
+    bool is_withdrawn = false;
+    uint64_t number = 0;      // its op's; 0: asks whether anything is stored
+    uint64_t question = 0;    // token; 0: none
+    Instant asked{};
+    SessionConnect request;
+  };
+
+  // Asks by kind.
+  void on(WorkerIndex from, SessionConnect&& mail);
+  void on(WorkerIndex from, SessionWithdraw&& mail);
+  void on(WorkerIndex from, SessionDetach&& mail);
+  void on(WorkerIndex from, SessionSubscribe&& mail);
+  void on(WorkerIndex from, SessionUnsubscribe&& mail);
+  void on(WorkerIndex from, SessionAck&& mail);
+  void on(WorkerIndex from, SessionRoom&& mail);
+  void on(WorkerIndex from, SessionReceive&& mail);
+  void on(WorkerIndex from, SessionRelease&& mail);
+  void on(WorkerIndex from, ShardPublish&& mail);
+
+  template <class AnyOp>
+  uint64_t submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number, const AnyOp& op,
+                  Kind kind = Kind::kOther, std::string client_id = {});
+  void submit_connect(Connecting& connecting);
+  void submit_detach(WorkerIndex worker, uint64_t worker_number, const std::string& client_id,
+                     SessionEpoch epoch, bool discards_will, std::optional<uint32_t> expiry_s);
+  void ask(Connecting& connecting, uint64_t connect_number);
+  void say(uint32_t shard, Connecting& connecting);
+  void settle(std::map<std::string, Connecting>::iterator it, SessionAttached::Outcome outcome);
+
+  void on_connected(uint32_t shard, const proto::StoreConnected& connected);
+  void on_done(uint32_t shard, const proto::StoreDone& done);
+  void on_connect_done(WorkerIndex worker, uint64_t number, const Op& op,
+                       shard::Effects::Outcome outcome);
+  void finish(WorkerIndex worker, const Op& op, SessionDone::Outcome outcome);
+  void on_answer(const proto::StoreAnswer& answer);
+  void on_evicted(uint32_t shard, const proto::StoreEvicted& evicted);
+  void on_messages(uint32_t shard, proto::StoreMessages&& messages, Now now);
+  void send(uint32_t shard);
+
+  uint32_t shard_of(std::string_view name) const;
+
+  const Options options_;
+  std::vector<Shard> shards_;
+  std::map<std::string, Connecting> connecting_;  // by client id: the last one counts
+  std::map<uint64_t, std::string> questions_;     // by token: client ids
+  uint64_t last_question_ = 0;
+  // Asks that several shards have to answer: how many are left, and whether any refused.
+  struct Shared {
+    int left = 0;
+    SessionDone::Outcome outcome = SessionDone::Outcome::kCommitted;
+  };
+  std::map<std::pair<WorkerIndex, uint64_t>, Shared> shared_;
+  Now now_;
+  ClientEffects effects_;
+};
+
+}  // namespace shoal::replica

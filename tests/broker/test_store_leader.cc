@@ -1,0 +1,306 @@
+// What the leader of a TestStore's shards does beside answering.
+#include <algorithm>
+#include <bit>
+
+#include <gtest/gtest.h>
+
+#include "node/codec/byte_view.h"
+#include "node/rules/topic.h"
+#include "tests/broker/test_store.h"
+
+namespace shoal::test {
+namespace {
+
+using shard::OutboxKind;
+using shard::OutboxMessage;
+
+shard::MessageSpec spec_of(const shard::Body& body) {
+  return {.topic = body.topic,
+          .properties = body.properties,
+          .payload = body.payload,
+          .qos = body.qos,
+          .retain = body.retain,
+          .publisher = body.publisher,
+          .expires_at = body.expires_at};
+}
+
+shard::OutboxInOp op_of(size_t from, const OutboxMessage& item) {
+  const shard::OutboxRecord& record = item.record;
+  shard::OutboxInOp op{.source_shard = static_cast<uint32_t>(from), .number = item.number};
+  op.item = {.kind = record.kind,
+             .group = record.group,
+             .client_id = record.client_id,
+             .version = record.version,
+             .present = record.present,
+             .online = record.online,
+             .retain_as_published = record.retain_as_published,
+             .qos = record.qos,
+             .identifier = record.identifier};
+  if (item.message) op.item.message = spec_of(*item.message);
+  return op;
+}
+
+template <class AnyOp>
+std::string entry_of(uint64_t stamp, const AnyOp& op) {
+  shard::EntryBuilder entry(stamp);
+  entry.add(op);
+  return entry.finish();
+}
+
+}  // namespace
+
+// Until nothing follows from anything.
+void TestStore::work() {
+  bool more = true;
+  while (more) {
+    more = false;
+    tell_routes();
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      more = work_off_outbox(i) || more;
+      more = take_for_members(i) || more;
+      more = replay(i) || more;
+    }
+  }
+  for (const std::string& client_id : known_) deliver(client_id);
+  tell_routes();
+}
+
+MessageRef TestStore::message_of(const shard::Body& body) const {
+  MessageView view;
+  view.qos = body.qos;
+  view.retain = body.retain;
+  view.topic = body.topic;
+  view.properties = shoal::bytes_of(body.properties);
+  view.payload = shoal::bytes_of(body.payload);
+  view.publisher = body.publisher;
+  if (body.expires_at != 0) {
+    const auto left = static_cast<int64_t>(body.expires_at) - world_.now().wall_ms;
+    view.expires_at = world_.now().mono + Duration::millis(left);
+  }
+  return Message::create(view);
+}
+
+// What the shard lets be sent, as far as the worker has room.
+bool TestStore::deliver(const std::string& client_id) {
+  const auto found = attached_.find(client_id);
+  if (found == attached_.end()) return false;
+  Attached& session = found->second;
+  SessionMessages out{client_id, session.epoch, {}};
+  const auto& state = *shards_[shard_of(client_id)]->state;
+  for (const shard::Delivery& each : state.deliveries(client_id, session.sent + 1, {})) {
+    if (session.unpassed.size() >= room) break;
+    session.sent = each.number;
+    session.unpassed.push_back(each.number);
+    SessionMessage& message = out.messages.emplace_back();
+    message.number = each.number;
+    message.qos = each.qos;
+    message.retain = each.retain;
+    message.dup = each.dup;
+    message.released = each.released;
+    message.identifiers = each.identifiers;
+    if (!each.released) message.message = message_of(each.message);
+  }
+  if (out.messages.empty()) return false;
+  world_.post(session.worker, FromStore(std::move(out)));
+  return true;
+}
+
+// ---- the outbox -----------------------------------------------------------------------------------------
+
+bool TestStore::work_off_outbox(size_t from) {
+  Shard& source = *shards_[from];
+  bool any = false;
+  for (const OutboxMessage& item : source.state->outbox(0, {})) {
+    if (!source.out.insert(item.number).second) continue;
+    any = true;
+    if (item.record.kind == OutboxKind::kMessage) {
+      publish_item(from, item);
+    } else {
+      forward_item(from, item);
+    }
+  }
+  return any;
+}
+
+void TestStore::forward_item(size_t from, const OutboxMessage& item) {
+  const bool to_member = item.record.kind == OutboxKind::kDelivery;
+  const size_t to = shard_of(to_member ? item.record.client_id : item.record.group);
+  apply_bytes(to, entry_of(stamp(), op_of(from, item)));
+  apply_bytes(from, entry_of(stamp(), shard::OutboxDoneOp{{item.number}}));
+}
+
+// A message: matched as a worker does it, to shards and to live sessions.
+void TestStore::publish_item(size_t from, const OutboxMessage& item) {
+  const MessageRef message = message_of(*item.message);
+  if (message->retain()) {
+    if (message->payload().empty()) {
+      world_.retained->erase(item.message->topic);
+    } else {
+      world_.retained->insert_or_assign(item.message->topic, message);
+    }
+  }
+  const Match& match = routes_.match(message->topic());
+  std::map<NodeSlot, uint64_t> masks;
+  std::vector<std::pair<Place, std::string>> picks;
+  for (const RemoteTarget& target : match.remotes()) {
+    if (target.node != kShards) {
+      masks[target.node] |= target.worker_mask;
+      continue;
+    }
+    for (uint64_t left = target.worker_mask; left != 0; left &= left - 1) {
+      const auto to = static_cast<size_t>(std::countr_zero(left));
+      apply_bytes(to, entry_of(stamp(), op_of(from, item)));
+    }
+  }
+  for (const SharedGroup* const group : match.groups()) {
+    const auto place = group->pick(random_);
+    if (place && place->node != kShards) picks.emplace_back(*place, group->filter());
+  }
+  publish_live(from, item.number, message->view(), masks, picks);
+}
+
+void TestStore::publish_live(size_t from, uint64_t item, const MessageView& view,
+                             const std::map<NodeSlot, uint64_t>& masks,
+                             const std::vector<std::pair<Place, std::string>>& picks) {
+  Waited waited{item, {}};
+  const size_t nodes = world_.workers / world_.workers_per_node;
+  for (size_t node = 0; node < nodes; ++node) {
+    const auto slot = static_cast<NodeSlot>(node + 1);
+    const auto found = masks.find(slot);
+    const uint64_t mask = found == masks.end() ? 0 : found->second;
+    std::vector<SharedPick> picked;
+    uint64_t workers = mask;
+    for (const auto& [place, filter] : picks) {
+      if (place.node != slot) continue;
+      picked.push_back({place.worker, filter});
+      workers |= uint64_t{1} << place.worker;
+    }
+    if (workers == 0) continue;
+    auto& writer = shards_[from]->writers[node];
+    if (!writer) writer = std::make_unique<ForwardBatchWriter>(static_cast<WorkerIndex>(from));
+    const uint64_t number = writer->append(view, mask, picked, world_.now().mono);
+    std::vector<ForwardBatchRef> batches;
+    writer->finish(batches);
+    for (uint64_t left = workers; left != 0; left &= left - 1) {
+      const size_t worker = node * world_.workers_per_node + std::countr_zero(left);
+      for (const ForwardBatchRef& batch : batches) world_.post(worker, ForwardIn{kShards, batch});
+      if (number != 0) waited.answers.emplace(worker, number);
+    }
+  }
+  if (waited.answers.empty()) {
+    apply_bytes(from, entry_of(stamp(), shard::OutboxDoneOp{{item}}));
+  } else {
+    waited_.emplace_back(from, std::move(waited));
+  }
+}
+
+void TestStore::on_accept(size_t from, const AcceptOut& accept) {
+  ASSERT_EQ(accept.origin.node, kShards);
+  for (const AcceptedRange& range : accept.ranges) {
+    EXPECT_EQ(range.acceptance, Acceptance::kAccepted);
+    for (auto& [source, waited] : waited_) {
+      if (source != accept.origin.worker) continue;
+      for (uint64_t number = range.first; number <= range.last; ++number) {
+        waited.answers.erase({from, number});
+      }
+    }
+  }
+  std::erase_if(waited_, [this](const auto& each) {
+    if (!each.second.answers.empty()) return false;
+    apply_bytes(each.first, entry_of(stamp(), shard::OutboxDoneOp{{each.second.item}}));
+    return true;
+  });
+  work();
+}
+
+// ---- shared subscriptions, retained messages --------------------------------------------------------------
+
+// A message for a member that is connected and has room, then for the next.
+bool TestStore::take_for_members(size_t of) {
+  const shard::ShardState& state = *shards_[of]->state;
+  for (const std::string& group : state.groups()) {
+    const auto record = state.group(group);
+    if (record->fresh.queued + record->returned.queued == 0) continue;
+    std::vector<std::string> members;
+    for (const std::string& client_id : known_) {
+      const auto member = state.member(group, client_id);
+      const auto its = session(client_id);
+      if (!member || !member->online || !its) continue;
+      if (its->queue.queued < 4u * its->receive_maximum) members.push_back(client_id);
+    }
+    if (members.empty()) continue;
+    const std::string& client_id = members[turn_++ % members.size()];
+    const auto version = state.member(group, client_id)->version;
+    apply_bytes(of, entry_of(stamp(), shard::TakeOp{group, client_id, version, 1}));
+    return true;
+  }
+  return false;
+}
+
+bool TestStore::replay(size_t of) {
+  const shard::ShardState& state = *shards_[of]->state;
+  bool any = false;
+  for (const shard::OpenReplay& open : state.replays()) {
+    const auto record = state.replay(open.client_id, open.filter);
+    shard::ReplayPortionOp op{.client_id = open.client_id,
+                              .filter = open.filter,
+                              .replay = record->id,
+                              .from = record->cursor,
+                              .done = true};
+    for (const auto& [topic, message] : *world_.retained) {
+      if (!topic_matches(open.filter, topic) || message->qos() == Qos::k0) continue;
+      op.messages.push_back(TestStore::spec_of(*message));
+    }
+    apply_bytes(of, entry_of(stamp(), op));
+    any = true;
+  }
+  return any;
+}
+
+// ---- routes -----------------------------------------------------------------------------------------------
+
+void TestStore::on_routes(size_t from, const RouteBatch& batch) {
+  const auto node = static_cast<NodeSlot>(from / world_.workers_per_node + 1);
+  const auto worker = static_cast<WorkerIndex>(from % world_.workers_per_node);
+  for (const RouteChange& change : batch.changes) routes_.apply({{node, worker}, change});
+}
+
+std::map<std::pair<size_t, std::string>, RouteWeight> TestStore::wanted_routes() const {
+  std::map<std::pair<size_t, std::string>, RouteWeight> routes;
+  for (const std::string& client_id : known_) {
+    const size_t home = shard_of(client_id);
+    const shard::ShardState& state = *shards_[home]->state;
+    const auto record = state.session(client_id);
+    for (const std::string& filter : state.subscriptions(client_id)) {
+      if (parse_shared(filter)) {
+        RouteWeight& weight = routes[{shard_of(filter), filter}];
+        ++(record->attached ? weight.online : weight.offline);
+      } else if (state.subscription(client_id, filter)->qos != Qos::k0) {
+        routes[{home, filter}] = {1, 0};
+      }
+    }
+  }
+  return routes;
+}
+
+void TestStore::tell_routes() {
+  auto wanted = wanted_routes();
+  RouteUpdate update;
+  const auto tell = [&](const std::pair<size_t, std::string>& route, RouteWeight weight) {
+    const Place place{kShards, static_cast<WorkerIndex>(route.first)};
+    update.routes.push_back({place, {route.second, weight}});
+  };
+  for (const auto& [route, weight] : wanted) {
+    const auto known = told_.find(route);
+    if (known == told_.end() || known->second != weight) tell(route, weight);
+  }
+  for (const auto& [route, weight] : told_) {
+    if (!wanted.contains(route)) tell(route, {});
+  }
+  told_ = std::move(wanted);
+  if (update.routes.empty()) return;
+  for (const PlacedRoute& route : update.routes) routes_.apply(route);
+  for (size_t worker = 0; worker < world_.workers; ++worker) world_.post(worker, update);
+}
+
+}  // namespace shoal::test
