@@ -15,8 +15,10 @@ class ListenerGate {
   explicit ListenerGate(int fd);  // it listens; not owned
 
   // Any thread.
-  int enter();   // one more accepts; or an error, where it listened no more and cannot again
-  void leave();  // one less: after the last, connections are refused, and reset that wait to be accepted
+  // One more accepts. 0, or the error where it listened no more and cannot again.
+  int enter();
+  // One less. After the last, connections are refused, and reset that wait to be accepted.
+  void leave();
 
  private:
   const int fd_;
