@@ -45,7 +45,8 @@ add_backports() {
 
 terraform_version() { "$1" version -json 2>/dev/null | sed -n 's/.*"terraform_version": "\([0-9.]*\).*/\1/p'; }
 
-# Leaves the program in $terraform. What is missing is an error or made here, never a reason to skip a test.
+# Leaves the program in $terraform, and on the PATH, where the inventory script looks for it. What is missing is an error
+# or made here, never a reason to skip a test.
 need_terraform() {
   local name
   for name in terraform tofu; do
@@ -55,9 +56,9 @@ need_terraform() {
       return 0
     fi
   done
-  terraform=$PWD/build/deploy/tofu-$opentofu_version
-  export terraform
+  terraform=$PWD/build/deploy/opentofu-$opentofu_version/tofu
   [[ -x $terraform ]] || build_opentofu "$terraform"
+  export terraform PATH=${terraform%/*}:$PATH
 }
 
 # Through the Go module proxy. `go install` refuses a module with replace directives, so that a module of our own
