@@ -2,6 +2,7 @@
 
 `--only=NAME,...` takes some steps of its life only.
 """
+import json
 import re
 import shlex
 import subprocess
@@ -51,6 +52,29 @@ def check_closed(report, cluster):
         said = subprocess.run([*plain, *extra], capture_output=True, text=True, check=False, timeout=20)
         report.check(f"a client {name} is refused", said.returncode != 0 and why in (said.stdout + said.stderr).lower(),
                      said.stdout + said.stderr)
+
+
+def check_secrets(report, cluster):
+    """What the state must not hold, and who may read what lies on a node."""
+    state = "".join(file.read_text() for file in cluster.module.directory.glob("terraform.tfstate*"))
+    users = (cluster.folder / "users").read_text()
+    report.check("no key, no password and no hash of one is in Terraform's state",
+                 state and "PRIVATE KEY" not in state and PASSWORD not in state and users.split(":")[1].strip() not in state)
+    node = sorted(addresses(cluster))[0]
+    listed = cluster.on(node, "find", "/etc/shoal", "-type", "f", "-printf", "%f %m %u %g\n").stdout
+    report.equal("a node's files are root's, and the broker's to read", sorted(listed.splitlines()), sorted(
+        f"{name} 640 root shoal" for name in ("peer-ca.crt", "peer.crt", "peer.key", "shoal.toml", "tls.crt", "tls.key", "users")))
+
+
+def check_container(report, cluster):
+    """What the playbook promises of the broker's container and of the machine."""
+    node = sorted(addresses(cluster))[0]
+    host = json.loads(cluster.on(node, "docker", "inspect", "--format", "{{json .HostConfig}}", "shoal").stdout)
+    report.equal("the broker starts again by itself", host["RestartPolicy"]["Name"], "unless-stopped")
+    report.equal("its log is bounded", host["LogConfig"], {"Type": "json-file", "Config": {"max-file": "3", "max-size": "50m"}})
+    report.equal("its root file system is read-only, and it has no capability", (host["ReadonlyRootfs"], host["CapDrop"]), (True, ["ALL"]))
+    report.equal("its data is on the volume", cluster.on(node, "findmnt", "-n", "-o", "FSTYPE", "/srv/shoal").stdout.strip(), "ext4")
+    report.equal("the kernel's backlog is raised", cluster.on(node, "sysctl", "-n", "net.core.somaxconn").stdout.strip(), "65535")
 
 
 def open_ports(prefix, address):
@@ -152,6 +176,24 @@ def check_upgrade(report, cluster, traffic):
         host, "docker", "inspect", "--format", "{{.Config.Image}}", "shoal").stdout.strip() for host in used}, used)
 
 
+def check_failed_upgrade(report, cluster, traffic):
+    """A version that does not become ready stops it at the first node; the others have clients, and would start again."""
+    begin, nodes, before = time.monotonic(), sorted(addresses(cluster)), cluster.started_at()
+    wrong = json.dumps({"shoal_settings": {"no-such-setting": "1"}, "shoal_ready_timeout": 3})
+    said = cluster.play("upgrade.yml", "-e", wrong)
+    report.check("an upgrade to what does not start fails", said.returncode != 0, said.stdout)
+    after = cluster.started_at()
+    report.equal("and stops at the first node", [node for node in nodes if after[node] != before[node]], nodes[:1])
+    kept = [cluster.on(node, "grep", "-c", "no-such-setting", "/etc/shoal/shoal.toml").stdout.strip() for node in nodes]
+    report.equal("the others keep the configuration that they run with", kept, ["1"] + ["0"] * (len(nodes) - 1))
+    check_traffic(report, "failed upgrade", traffic, begin)
+    said = cluster.play("upgrade.yml")
+    report.that("run again with what is right, it goes on from there", said)
+    after = cluster.started_at()
+    report.equal("and leaves alone what is right already", {n: after[n] for n in nodes[1:]}, {n: before[n] for n in nodes[1:]})
+    cluster.wait_for_balancer(addresses(cluster).values(), 30)
+
+
 def check_pause(report, cluster):
     """A frozen process still accepts TCP: only the broker's own answer tells."""
     nodes = addresses(cluster)
@@ -178,6 +220,19 @@ def check_replacement(report, cluster, traffic):
     cluster.wait_for_balancer(nodes.values(), 60)
     missing, owed = traffic.lost(load.CRASH_BLIND_S)
     report.check(f"node killed and replaced: all of {owed} messages owed by the survivors arrived", not missing and owed > 0, missing[:20])
+
+
+def check_dead_leaves(report, cluster):
+    """A node that is dead cannot be drained: the others forget it."""
+    cluster.apply(node_count=4)
+    dead = sorted(addresses(cluster))[-1]
+    docker("rm", "--force", "--volumes", cluster.containers()[dead])
+    begin = time.monotonic()
+    cluster.apply(node_count=3)
+    report.check(f"scaling in a dead node comes to its end ({time.monotonic() - begin:.0f} s)", True)
+    left = sorted(addresses(cluster))
+    for node in left:
+        report.equal(f"{node} has forgotten it", sorted(m["name"] for m in cluster.members(node)), left)
 
 
 def check_destroy(report, cluster):
@@ -212,13 +267,17 @@ STEPS = {
     "apply": check_apply,
     "message": check_first_message,
     "closed": check_closed,
+    "secrets": check_secrets,
+    "container": check_container,
     "firewall": check_firewall,
     "unchanged": lambda report, cluster: check_nothing_changes(report, cluster, "after apply"),
     "grow": under_load(check_grow),
     "shrink": under_load(check_shrink),  # whose clients come when the fourth node is there
     "upgrade": under_load(check_upgrade),
+    "failed-upgrade": under_load(check_failed_upgrade),
     "pause": check_pause,
     "replacement": under_load(check_replacement),
+    "dead-leaves": check_dead_leaves,
     "unchanged-at-last": lambda report, cluster: check_nothing_changes(report, cluster, "after a life"),
     "destroy": check_destroy,
 }
