@@ -69,7 +69,8 @@ def main():
     standin.build()
     if only := [word for word in sys.argv[1:] if word.startswith("--only=")]:
         return pieces.finish(None, "./dev deploy-test", pieces.run(with_engine([end_to_end(*only)]), 1))
-    outcomes = pieces.run([*reading(), Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
+    outcomes = pieces.run([*reading(), Piece("deploy/pki", [PYTHON, "tests/deploy/pki_test.py"]),
+                           Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
     outcomes += pieces.run(living(short), 1)
     return pieces.finish(None if short else "deploy-test", "./dev deploy-test", outcomes, "" if short else life_of_a_cluster())
 

@@ -3,7 +3,6 @@
 `--only=NAME,...` takes some steps of its life only.
 """
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import time
 
 import images
 import load
-from cluster import PASSWORD, USER, Cluster
+from cluster import PASSWORD, USER, Cluster, changed_of
 from images import docker
 from report import Report
 
@@ -114,17 +113,13 @@ def check_firewall(report, cluster):
         docker("rm", "--force", stranger)
 
 
-def changed_of(said):
-    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", said.stdout, re.M)}
-
-
 def check_nothing_changes(report, cluster, when):
     planned = subprocess.run(cluster.module.command("plan", "-detailed-exitcode"), cwd=cluster.module.directory,
                              env=cluster.module.env, capture_output=True, text=True, check=False, timeout=120)
     report.equal(f"{when}, a second plan is empty", planned.returncode, 0)
     said = cluster.play("site.yml", inventory="inventory/terraform.py")
     report.that(f"{when}, a second play over Terraform's own output succeeds", said)
-    report.check(f"{when}, and changes nothing", set(changed_of(said).values()) == {0}, said.stdout)
+    report.check(f"{when}, and changes nothing", set(changed_of(said.stdout).values()) == {0}, said.stdout)
 
 
 def check_traffic(report, what, traffic, begin, blind_s=load.PLANNED_BLIND_S):
