@@ -8,8 +8,8 @@ RUN bash -c '. tests/dev/common.sh && need build'
 FROM toolchain AS build
 LABEL shoal.stage=build
 COPY . .
-RUN bash -c '. tests/dev/common.sh && build release shoal' \
- && docker/collect.sh build/release/shoal /out
+RUN bash -c '. tests/dev/common.sh && build image shoal' \
+ && docker/collect.sh build/image/shoal /out
 
 FROM debian:bookworm-slim
 COPY --from=build /out/packages /tmp/

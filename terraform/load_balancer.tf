@@ -63,7 +63,7 @@ resource "scaleway_lb_backend" "listener" {
   timeout_server  = local.idle_timeout
   timeout_tunnel  = local.idle_timeout
 
-  # A node that refuses a connection is not asked again for the same one.
+  # A node that refuses a connection, as one that drains does, is not asked again for the same one.
   redispatch_attempt_count = 1
 
   # A frozen process still accepts TCP, so the broker itself must answer. Dead within 5 + 2 + 3 + 2 = 12 s at worst:

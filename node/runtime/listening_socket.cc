@@ -16,7 +16,6 @@
 namespace shoal {
 namespace {
 
-constexpr int kBacklog = 4096;  // the system caps it at net.core.somaxconn
 // A client that vanished without a word and has no keep-alive of its own is noticed in four minutes.
 constexpr int kTcpKeepIdleSeconds = 120;
 constexpr int kTcpKeepIntervalSeconds = 30;
@@ -53,7 +52,7 @@ uint16_t port_of(int fd) {
 // 0, or the error.
 int bind_and_listen(int fd, const sockaddr* address, socklen_t size) {
   if (::bind(fd, address, size) != 0) return errno;
-  return ::listen(fd, kBacklog) == 0 ? 0 : errno;
+  return ::listen(fd, kListenBacklog) == 0 ? 0 : errno;
 }
 
 std::variant<ListeningSocket, std::string> listen_on_tcp(const ListenerConfig& config) {

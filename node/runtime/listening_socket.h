@@ -11,6 +11,8 @@
 
 namespace shoal {
 
+constexpr int kListenBacklog = 4096;  // the system caps it at net.core.somaxconn
+
 struct ListeningSocket {
   FileDescriptor fd;
   std::string address;  // as bound: with the port that the system chose, if it did

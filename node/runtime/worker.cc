@@ -22,7 +22,8 @@ Worker::Worker(BrokerConfig config, uint64_t seed, WorkerWorld& world)
       world_(world),
       broker_(std::move(config), seed),
       outgoing_(kWorkersMax),
-      buffer_(kReadBufferBytes) {
+      buffer_(kReadBufferBytes),
+      listening_(world.listeners.size(), Listening::kClosed) {
   // Edge-triggered, and so never read: each signal is an edge, and its count cannot run over.
   poller_.add(wake_up_.fd(), EPOLLIN | EPOLLET, EventTag::of_wake_up().value);
   for (size_t i = 0; i < world_.listeners.size(); ++i) listen_to(static_cast<uint16_t>(i));
@@ -74,7 +75,10 @@ int Worker::timeout_ms() const {
 void Worker::on_ready(const epoll_event& event) {
   const EventTag tag{event.data.u64};
   if (tag.is_wake_up()) return;
-  if (tag.is_listener()) return accept_from(tag.listener());
+  if (tag.is_listener()) {
+    accept_from(tag.listener());
+    return;
+  }
   // A socket that an event before this one closed is found no more.
   if (Socket* const socket = sockets_.find(tag.socket())) on_socket(*socket, event.events);
 }
@@ -87,7 +91,28 @@ void Worker::on_mails() {
   mails_.clear();
 }
 
-void Worker::on_mail(ToWorker&& mail) { broker_.on_mail(std::move(mail), now_for_turn()); }
+void Worker::on_mail(ToWorker&& mail) {
+  const auto* const drain = std::get_if<Drain>(&mail);
+  const std::optional<bool> is_draining =
+      drain != nullptr ? std::optional(drain->per_second > 0) : std::nullopt;
+  broker_.on_mail(std::move(mail), now_for_turn());
+  if (is_draining) on_drain(*is_draining);
+}
+
+// Whoever comes to this node itself is told to go elsewhere. A balancer would only bring its clients
+// back, as the emptiest node is its first choice until its checks have failed.
+void Worker::on_drain(bool is_draining) {
+  for (size_t i = 0; i < world_.listeners.size(); ++i) {
+    const auto listener = static_cast<uint16_t>(i);
+    if (!world_.listeners[i].is_behind_balancer || !world_.listeners[i].gate) continue;
+    if (!is_draining) {
+      listen_to(listener);
+    } else if (listening_[i] != Listening::kClosed) {
+      accept_all(listener);
+      close_listener(listener);
+    }
+  }
+}
 
 void Worker::on_mail(CheckedCredentials&& checked) {
   broker_.on_credentials(checked.conn, checked.answer, now_for_turn());
@@ -112,9 +137,7 @@ std::optional<uint16_t> Worker::listener_of(ConnId conn) {
 }
 
 void Worker::stop_accepting() {
-  if (!std::exchange(is_accepting_, false)) return;
-  for (const WorkerListener& listener : world_.listeners) poller_.remove(listener.fd);
-  resting_listeners_.clear();
+  for (size_t i = 0; i < listening_.size(); ++i) close_listener(static_cast<uint16_t>(i));
 }
 
 void Worker::close_all() {

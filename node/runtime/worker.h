@@ -28,6 +28,7 @@
 #include "node/runtime/connection_ledger.h"
 #include "node/runtime/deadline_queue.h"
 #include "node/runtime/figures_board.h"
+#include "node/runtime/listener_gate.h"
 #include "node/runtime/loop_lag.h"
 #include "node/runtime/mailbox.h"
 #include "node/runtime/poller.h"
@@ -41,6 +42,8 @@ struct WorkerListener {
   std::string name;  // for logs
   // Null: plain TCP. `fd` stays the worker's, `address` is the socket's.
   std::function<std::unique_ptr<Transport>(int fd, const std::string& address)> make_transport;
+  std::shared_ptr<ListenerGate> gate;  // null: it listens to the end
+  bool is_behind_balancer = false;     // and so does not listen while the node drains
 };
 
 // What a worker has in common with the others. Outlives them.
@@ -86,6 +89,7 @@ class Worker {
   void on_ready(const epoll_event& event);
   void on_mails();
   void on_mail(ToWorker&& mail);
+  void on_drain(bool is_draining);
   void on_mail(AcceptedSocket&& accepted);
   void on_mail(HandedSocket&& handed);
   void on_mail(CheckedCredentials&& checked);
@@ -94,9 +98,11 @@ class Worker {
 
   // worker_sockets.cc: sockets
   void listen_to(uint16_t listener);
-  void accept_from(uint16_t listener);
+  bool accept_from(uint16_t listener);  // whether more may wait
+  void accept_all(uint16_t listener);
   void rest_from_accepting(uint16_t listener, int error);
   void listen_again();
+  void close_listener(uint16_t listener);
   void adopt(FileDescriptor fd, uint16_t listener, std::string address);
   void continue_opening(Socket& socket);
   void fail_opening(Socket& socket, const std::string& why);
@@ -140,8 +146,8 @@ class Worker {
   int64_t wall_ms_ = 0;
   bool has_new_events_ = false;  // carrying out effects brought some
   bool has_more_ = false;        // the broker left work for later (Effects::more)
-  bool is_accepting_ = true;
-  std::vector<uint16_t> resting_listeners_;  // until the next tick
+  enum class Listening : uint8_t { kClosed, kOpen, kResting };  // resting: until the next tick
+  std::vector<Listening> listening_;                            // by listener
   bool is_stopping_ = false;
   WorkerFigures figures_;
   LoopLag lag_;

@@ -26,12 +26,27 @@ constexpr Duration kClosingTime = Duration::seconds(2);
 }  // namespace
 
 void Worker::listen_to(uint16_t listener) {
+  if (listening_[listener] == Listening::kOpen) return;
+  const WorkerListener& config = world_.listeners[listener];
+  if (listening_[listener] == Listening::kClosed && config.gate) {
+    if (const int error = config.gate->enter(); error != 0) {
+      return world_.log(LogLevel::kError, "cannot listen again",
+                        {{"listener", config.name}, {"error", std::strerror(error)}});
+    }
+  }
+  listening_[listener] = Listening::kOpen;
   // Exclusive: a connection wakes one worker, not all.
-  poller_.add(world_.listeners[listener].fd, EPOLLIN | EPOLLEXCLUSIVE,
-              EventTag::of_listener(listener).value);
+  poller_.add(config.fd, EPOLLIN | EPOLLEXCLUSIVE, EventTag::of_listener(listener).value);
 }
 
-void Worker::accept_from(uint16_t listener) {
+void Worker::close_listener(uint16_t listener) {
+  const Listening before = std::exchange(listening_[listener], Listening::kClosed);
+  if (before == Listening::kClosed) return;
+  if (before == Listening::kOpen) poller_.remove(world_.listeners[listener].fd);
+  if (world_.listeners[listener].gate) world_.listeners[listener].gate->leave();
+}
+
+bool Worker::accept_from(uint16_t listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -41,7 +56,7 @@ void Worker::accept_from(uint16_t listener) {
     if (!fd) {
       if (errno == ECONNABORTED || errno == EINTR) continue;
       if (errno != EAGAIN) rest_from_accepting(listener, errno);
-      return;
+      return false;
     }
     const WorkerIndex worker = world_.ledger.worker_for_next(index_);
     if (!world_.ledger.admit(listener, worker)) {
@@ -59,6 +74,13 @@ void Worker::accept_from(uint16_t listener) {
       has_new_events_ = true;  // the mail leaves at the end of this turn
     }
   }
+  return true;
+}
+
+// Whom the system let in already; those who come between this and the end of listening are reset.
+void Worker::accept_all(uint16_t listener) {
+  for (int left = kListenBacklog; left > 0 && accept_from(listener); left -= kAcceptsPerTurn) {
+  }
 }
 
 // No descriptor is left, or no memory. The connection waits on, which would wake us without end.
@@ -66,11 +88,13 @@ void Worker::rest_from_accepting(uint16_t listener, int error) {
   world_.log(LogLevel::kError, "cannot accept a connection",
              {{"listener", world_.listeners[listener].name}, {"error", std::strerror(error)}});
   poller_.remove(world_.listeners[listener].fd);
-  resting_listeners_.push_back(listener);
+  listening_[listener] = Listening::kResting;
 }
 
 void Worker::listen_again() {
-  for (const uint16_t listener : std::exchange(resting_listeners_, {})) listen_to(listener);
+  for (size_t i = 0; i < listening_.size(); ++i) {
+    if (listening_[i] == Listening::kResting) listen_to(static_cast<uint16_t>(i));
+  }
 }
 
 void Worker::on_mail(AcceptedSocket&& accepted) {

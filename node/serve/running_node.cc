@@ -158,7 +158,12 @@ void RunningNode::start_workers() {
   BrokerConfig broker = broker_config();
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
     const ListenerConfig& listener = config_.listeners[i];
-    world_->listeners.push_back({listening_[i].fd.get(), listener.name, transports_[i]->make()});
+    const int fd = listening_[i].fd.get();
+    // A Unix socket that stopped listening could not begin again.
+    const bool is_tcp = listener.type != ListenerType::kUnix;
+    world_->listeners.push_back({fd, listener.name, transports_[i]->make(),
+                                 is_tcp ? std::make_shared<ListenerGate>(fd) : nullptr,
+                                 listener.proxy_protocol});
     log_(LogLevel::kInfo, "listening",
          {{"listener", listener.name}, {"address", listening_[i].address}});
   }

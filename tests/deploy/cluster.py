@@ -3,6 +3,7 @@ import csv
 import io
 import json
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import standin
 from images import docker
 
 USER, PASSWORD = "tester", "correct horse battery"
-APPLY_TIMEOUT_S = 900
+APPLY_TIMEOUT_S = 1800  # of a machine that does much else: minutes otherwise
 
 
 def free_subnet(first):
@@ -24,6 +25,11 @@ def free_subnet(first):
         if f"10.213.{third}." not in routes:
             return f"10.213.{third}.0/24"
     raise RuntimeError("no free subnet in 10.213.0.0/16")
+
+
+def changed_of(said):
+    """host -> how many tasks of a play changed something, by its recap."""
+    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", said, re.M)}
 
 
 class Cluster:

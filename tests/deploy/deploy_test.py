@@ -1,5 +1,6 @@
 """`./dev deploy-test`: what can be said of the deployment by reading it, by planning it, and by living in it."""
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -31,17 +32,32 @@ def reading():
     ]
 
 
+def end_to_end(*arguments):
+    return Piece("deploy/end_to_end", [PYTHON, "tests/deploy/end_to_end.py", *arguments], timeout_s=2 * 3600)
+
+
 def living(short):
     """What runs containers, one after the other; the broker's image from source in the full form."""
     source = [] if short else ["--from-source"]
     found = [Piece("deploy/image", [PYTHON, "tests/deploy/image_test.py", *source], timeout_s=1200 if short else 4 * 3600),
              Piece("deploy/compose", [PYTHON, "tests/deploy/compose_test.py", *source], timeout_s=1200)]
     if not short:
-        found.append(Piece("deploy/end_to_end", [PYTHON, "tests/deploy/end_to_end.py", *source], timeout_s=2 * 3600))
+        found.append(end_to_end(*source))
+    return with_engine(found)
+
+
+def with_engine(found):
     engine = subprocess.run(["docker", "info"], capture_output=True, check=False) if shutil.which("docker") else None
     if engine is None or engine.returncode:
         return [skipped(piece.name, "no Docker Engine answers") for piece in found]
     return found
+
+
+def life_of_a_cluster():
+    """What the end-to-end piece said, for the evidence: its checks have figures in their names."""
+    log = pieces.LOGS / "deploy-end_to_end.log"
+    said = re.findall(r"^(?:ok|FAILED) .*$", log.read_text(), re.M) if log.exists() else []
+    return "\n## The life of a cluster\n\n```\n" + "\n".join(said) + "\n```\n"
 
 
 def skipped(name, why):
@@ -51,9 +67,12 @@ def skipped(name, why):
 def main():
     short = "--short" in sys.argv[1:]
     standin.build()
-    outcomes = pieces.run([*reading(), Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
+    if only := [word for word in sys.argv[1:] if word.startswith("--only=")]:
+        return pieces.finish(None, "./dev deploy-test", pieces.run(with_engine([end_to_end(*only)]), 1))
+    outcomes = pieces.run([*reading(), Piece("deploy/pki", [PYTHON, "tests/deploy/pki_test.py"]),
+                           Piece("deploy/module", [PYTHON, "tests/deploy/module_test.py"])], 2)
     outcomes += pieces.run(living(short), 1)
-    return pieces.finish(None if short else "deploy-test", "./dev deploy-test", outcomes)
+    return pieces.finish(None if short else "deploy-test", "./dev deploy-test", outcomes, "" if short else life_of_a_cluster())
 
 
 pieces.on_interrupt(main)

@@ -1,12 +1,16 @@
-"""From `terraform apply` to `terraform destroy` with a cluster of containers, under a load that is accounted for."""
-import re
+"""From `terraform apply` to `terraform destroy` with a cluster of containers, under a load that is accounted for.
+
+`--only=NAME,...` takes some steps of its life only.
+"""
+import json
 import shlex
 import subprocess
+import sys
 import time
 
 import images
 import load
-from cluster import PASSWORD, USER, Cluster
+from cluster import PASSWORD, USER, Cluster, changed_of
 from images import docker
 from report import Report
 
@@ -49,6 +53,29 @@ def check_closed(report, cluster):
                      said.stdout + said.stderr)
 
 
+def check_secrets(report, cluster):
+    """What the state must not hold, and who may read what lies on a node."""
+    state = "".join(file.read_text() for file in cluster.module.directory.glob("terraform.tfstate*"))
+    users = (cluster.folder / "users").read_text()
+    report.check("no key, no password and no hash of one is in Terraform's state",
+                 state and "PRIVATE KEY" not in state and PASSWORD not in state and users.split(":")[1].strip() not in state)
+    node = sorted(addresses(cluster))[0]
+    listed = cluster.on(node, "find", "/etc/shoal", "-type", "f", "-printf", "%f %m %u %g\n").stdout
+    report.equal("a node's files are root's, and the broker's to read", sorted(listed.splitlines()), sorted(
+        f"{name} 640 root shoal" for name in ("peer-ca.crt", "peer.crt", "peer.key", "shoal.toml", "tls.crt", "tls.key", "users")))
+
+
+def check_container(report, cluster):
+    """What the playbook promises of the broker's container and of the machine."""
+    node = sorted(addresses(cluster))[0]
+    host = json.loads(cluster.on(node, "docker", "inspect", "--format", "{{json .HostConfig}}", "shoal").stdout)
+    report.equal("the broker starts again by itself", host["RestartPolicy"]["Name"], "unless-stopped")
+    report.equal("its log is bounded", host["LogConfig"], {"Type": "json-file", "Config": {"max-file": "3", "max-size": "50m"}})
+    report.equal("its root file system is read-only, and it has no capability", (host["ReadonlyRootfs"], host["CapDrop"]), (True, ["ALL"]))
+    report.equal("its data is on the volume", cluster.on(node, "findmnt", "-n", "-o", "FSTYPE", "/srv/shoal").stdout.strip(), "ext4")
+    report.equal("the kernel's backlog is raised", cluster.on(node, "sysctl", "-n", "net.core.somaxconn").stdout.strip(), "65535")
+
+
 def open_ports(prefix, address):
     """The names of PORTS that answer at the address, asked from where `prefix` runs a command."""
     probes = "".join(f"(timeout 3 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo {name}) & " for name, port in PORTS.items())
@@ -86,17 +113,13 @@ def check_firewall(report, cluster):
         docker("rm", "--force", stranger)
 
 
-def changed_of(said):
-    return {host: int(count) for host, count in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", said.stdout, re.M)}
-
-
 def check_nothing_changes(report, cluster, when):
     planned = subprocess.run(cluster.module.command("plan", "-detailed-exitcode"), cwd=cluster.module.directory,
                              env=cluster.module.env, capture_output=True, text=True, check=False, timeout=120)
     report.equal(f"{when}, a second plan is empty", planned.returncode, 0)
     said = cluster.play("site.yml", inventory="inventory/terraform.py")
     report.that(f"{when}, a second play over Terraform's own output succeeds", said)
-    report.check(f"{when}, and changes nothing", set(changed_of(said).values()) == {0}, said.stdout)
+    report.check(f"{when}, and changes nothing", set(changed_of(said.stdout).values()) == {0}, said.stdout)
 
 
 def check_traffic(report, what, traffic, begin, blind_s=load.PLANNED_BLIND_S):
@@ -120,6 +143,9 @@ def check_grow(report, cluster, traffic):
 
 def check_shrink(report, cluster, traffic):
     before, begin = cluster.started_at(), time.monotonic()
+    leaving = sorted(addresses(cluster))[-1]
+    held = sum(member["clients"] for member in cluster.members(leaving) if member["state"] == "self")
+    report.check(f"4 to 3: the leaving node has clients ({held})", held > 0)
     said = cluster.apply(node_count=3)
     after = cluster.started_at()
     report.equal("4 to 3: the staying instances and brokers keep running", after, {h: before[h] for h in after})
@@ -143,6 +169,24 @@ def check_upgrade(report, cluster, traffic):
     cluster.apply()
     report.equal("an apply with the new image then replaces nothing", {host: cluster.on(
         host, "docker", "inspect", "--format", "{{.Config.Image}}", "shoal").stdout.strip() for host in used}, used)
+
+
+def check_failed_upgrade(report, cluster, traffic):
+    """A version that does not become ready stops it at the first node; the others have clients, and would start again."""
+    begin, nodes, before = time.monotonic(), sorted(addresses(cluster)), cluster.started_at()
+    wrong = json.dumps({"shoal_settings": {"no-such-setting": "1"}, "shoal_ready_timeout": 3})
+    said = cluster.play("upgrade.yml", "-e", wrong)
+    report.check("an upgrade to what does not start fails", said.returncode != 0, said.stdout)
+    after = cluster.started_at()
+    report.equal("and stops at the first node", [node for node in nodes if after[node] != before[node]], nodes[:1])
+    kept = [cluster.on(node, "grep", "-c", "no-such-setting", "/etc/shoal/shoal.toml").stdout.strip() for node in nodes]
+    report.equal("the others keep the configuration that they run with", kept, ["1"] + ["0"] * (len(nodes) - 1))
+    check_traffic(report, "failed upgrade", traffic, begin)
+    said = cluster.play("upgrade.yml")
+    report.that("run again with what is right, it goes on from there", said)
+    after = cluster.started_at()
+    report.equal("and leaves alone what is right already", {n: after[n] for n in nodes[1:]}, {n: before[n] for n in nodes[1:]})
+    cluster.wait_for_balancer(addresses(cluster).values(), 30)
 
 
 def check_pause(report, cluster):
@@ -173,13 +217,25 @@ def check_replacement(report, cluster, traffic):
     report.check(f"node killed and replaced: all of {owed} messages owed by the survivors arrived", not missing and owed > 0, missing[:20])
 
 
-def check_destroy(report, cluster, before):
+def check_dead_leaves(report, cluster):
+    """A node that is dead cannot be drained: the others forget it."""
+    cluster.apply(node_count=4)
+    dead = sorted(addresses(cluster))[-1]
+    docker("rm", "--force", "--volumes", cluster.containers()[dead])
+    begin = time.monotonic()
+    cluster.apply(node_count=3)
+    report.check(f"scaling in a dead node comes to its end ({time.monotonic() - begin:.0f} s)", True)
+    left = sorted(addresses(cluster))
+    for node in left:
+        report.equal(f"{node} has forgotten it", sorted(m["name"] for m in cluster.members(node)), left)
+
+
+def check_destroy(report, cluster):
     label = cluster.label()
     said = cluster.destroy()
     report.check("destroy does not drain a cluster that goes as a whole", "Send the clients away" not in said, said)
     left = docker("ps", "--all", "--quiet", "--filter", f"label={label}") + docker("network", "ls", "--quiet", "--filter", f"label={label}")
     report.equal("destroy leaves no container and no network", left, "")
-    report.equal("destroy leaves no volume", volumes(), before)
     report.equal("destroy leaves no disk", list(cluster.module.world.glob("volume-*")), [])
 
 
@@ -187,33 +243,60 @@ def volumes():
     return set(docker("volume", "ls", "--quiet").split())
 
 
-def life(report, cluster):
-    before = volumes()
+def check_apply(report, cluster):
     begin = time.monotonic()
     cluster.apply()
     report.check(f"terraform apply makes a cluster ({time.monotonic() - begin:.0f} s)", True)
     cluster.wait_for_balancer(addresses(cluster).values(), 30)
-    check_first_message(report, cluster)
-    check_closed(report, cluster)
-    check_firewall(report, cluster)
-    check_nothing_changes(report, cluster, "after apply")
-    with load.Load(endpoints(cluster)) as traffic:
-        check_grow(report, cluster, traffic)
-        check_shrink(report, cluster, traffic)
-        check_upgrade(report, cluster, traffic)
-    check_pause(report, cluster)
-    with load.Load(endpoints(cluster)) as traffic:
-        check_replacement(report, cluster, traffic)
-    check_nothing_changes(report, cluster, "after a life")
-    check_destroy(report, cluster, before)
+
+
+def under_load(check):
+    def step(report, cluster):
+        with load.Load(endpoints(cluster)) as traffic:
+            check(report, cluster, traffic)
+    return step
+
+
+# In this order; between "apply" and "destroy" any may be left out.
+STEPS = {
+    "apply": check_apply,
+    "message": check_first_message,
+    "closed": check_closed,
+    "secrets": check_secrets,
+    "container": check_container,
+    "firewall": check_firewall,
+    "unchanged": lambda report, cluster: check_nothing_changes(report, cluster, "after apply"),
+    "grow": under_load(check_grow),
+    "shrink": under_load(check_shrink),  # whose clients come when the fourth node is there
+    "upgrade": under_load(check_upgrade),
+    "failed-upgrade": under_load(check_failed_upgrade),
+    "pause": check_pause,
+    "replacement": under_load(check_replacement),
+    "dead-leaves": check_dead_leaves,
+    "unchanged-at-last": lambda report, cluster: check_nothing_changes(report, cluster, "after a life"),
+    "destroy": check_destroy,
+}
+
+
+def chosen():
+    """The steps of `--only NAME,...`, with the first and the last; without it all."""
+    names = next((word.removeprefix("--only=").split(",") for word in sys.argv[1:] if word.startswith("--only=")), list(STEPS))
+    unknown = set(names) - set(STEPS)
+    if unknown:
+        raise SystemExit(f"end_to_end.py: no step {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")
+    return [name for name in STEPS if name in {*names, "apply", "destroy"}]
 
 
 def main():
+    steps = chosen()
     report = Report()
     images.build_all()
+    volumes_before = volumes()
     cluster = Cluster()
     try:
-        life(report, cluster)
+        for name in steps:
+            STEPS[name](report, cluster)
+        report.equal("nothing of all this leaves a volume", volumes(), volumes_before)
     except (RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
         report.check("the life of a cluster goes on to its end", False, error)
     finally:

@@ -47,11 +47,12 @@ def build(image, folder):
 
 
 def source_of_image():
-    """Of all that .dockerignore leaves in the context."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
-    ignored = ("ansible/", "terraform/", "docs/", "tests/deploy/")
-    return digest_of(*sorted(ROOT / name for name in listed.stdout.splitlines()
-                             if not name.startswith(ignored) and (ROOT / name).is_file()))
+    """Of the Dockerfile and of what .dockerignore leaves in the context."""
+    entering = ["Dockerfile", "CMakeLists.txt", "CMakePresets.json", "LICENSE", "cluster", "cmake", "docker/*.sh", "include", "node",
+                "proto", "tests/dev/common.sh"]
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "--", *entering], cwd=ROOT, capture_output=True,
+                            text=True, check=True)
+    return digest_of(*sorted(ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()))
 
 
 def build_from_source(image):

@@ -1,4 +1,4 @@
-# Sourced by the deployment tests: Go and Terraform, from the PATH or else made here.
+# Sourced by the deployment tests, after tests/dev/common.sh: Go and Terraform, from the PATH or else made here.
 # shellcheck shell=bash
 
 go_minimum=1.23
@@ -18,34 +18,17 @@ need_go() {
   fi
   local bin=/usr/lib/go-$go_minimum/bin
   if [[ ! -x $bin/go ]]; then
-    echo "deploy-test: installing Go $go_minimum from bookworm-backports"
-    add_backports
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-      -t bookworm-backports "golang-$go_minimum-go"
+    echo "deploy-test: installing Go $go_minimum from its backports"
+    update_with_backports
+    install_packages -t "${backports:?}" "golang-$go_minimum-go"
   fi
   export PATH=$bin:$PATH
 }
 
-# From the mirror that this machine uses for bookworm itself.
-add_backports() {
-  local list=/etc/apt/sources.list.d/shoal-backports.list mirror
-  # shellcheck disable=SC2016  # apt's own variables
-  if apt-get indextargets --format '$(RELEASE)' 2>/dev/null | grep -q '^bookworm-backports$'; then
-    return 0
-  fi
-  # shellcheck disable=SC2016
-  mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' | sed -n 's/^bookworm //p' | head -n 1)
-  if [[ -z $mirror ]]; then
-    echo "deploy-test: no mirror of bookworm is configured for apt" >&2
-    return 1
-  fi
-  echo "deb $mirror bookworm-backports main" | as_root tee "$list" >/dev/null
-  as_root apt-get update -q
-}
-
 terraform_version() { "$1" version -json 2>/dev/null | sed -n 's/.*"terraform_version": "\([0-9.]*\).*/\1/p'; }
 
-# Leaves the program in $terraform. What is missing is an error or made here, never a reason to skip a test.
+# Leaves the program in $terraform, and on the PATH, where the inventory script looks for it. What is missing is an error
+# or made here, never a reason to skip a test.
 need_terraform() {
   local name
   for name in terraform tofu; do
@@ -55,9 +38,9 @@ need_terraform() {
       return 0
     fi
   done
-  terraform=$PWD/build/deploy/tofu-$opentofu_version
-  export terraform
+  terraform=$PWD/build/deploy/opentofu-$opentofu_version/tofu
   [[ -x $terraform ]] || build_opentofu "$terraform"
+  export terraform PATH=${terraform%/*}:$PATH
 }
 
 # Through the Go module proxy. `go install` refuses a module with replace directives, so that a module of our own

@@ -1,5 +1,5 @@
 #!/bin/bash
-# [--short]: the Terraform module, the playbooks, the images and a whole cluster of containers, without a cloud
+# [--short | --only=STEP,...]: the Terraform module, the playbooks, the images and a whole cluster of containers, without a cloud
 . tests/dev/common.sh
 . tests/deploy/tools.sh
 need cluster e2e deploy

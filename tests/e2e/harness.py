@@ -194,20 +194,22 @@ frontend mqtt
   default_backend nodes
 backend nodes
   balance leastconn
+  retries 3
+  option redispatch 1
   option httpchk GET /readyz
-  default-server inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions send-proxy-v2
+  default-server inter {interval} fall 2 rise 1 on-marked-down shutdown-sessions send-proxy-v2
 {servers}
 """
 
 
 @contextlib.contextmanager
-def balancer(nodes):
-    """Debian's HAProxy in front of the nodes, PROXY protocol v2 to them; gives its port."""
+def balancer(nodes, interval="500ms"):
+    """Debian's HAProxy in front of the nodes, PROXY protocol v2 to them, looking at each every `interval`; gives its port."""
     port = free_port()
     servers = "\n".join(f"  server {n.name} 127.0.0.1:{n.proxy_port} check port {n.admin_port}" for n in nodes)
     with tempfile.TemporaryDirectory(prefix="shoal-haproxy-") as directory:
         config = pathlib.Path(directory) / "haproxy.cfg"
-        config.write_text(HAPROXY.format(port=port, servers=servers))
+        config.write_text(HAPROXY.format(port=port, servers=servers, interval=interval))
         process = subprocess.Popen(["haproxy", "-db", "-q", "-f", str(config)], stdin=subprocess.DEVNULL)
         try:
             wait_until(lambda: can_connect(port), 10, "the balancer listens")

@@ -48,6 +48,10 @@ def numbers(client):
     return [int(payload) for payload in client.payloads()]
 
 
+def clients_of(nodes):
+    return [node.metric("shoal_clients") for node in nodes]
+
+
 def names(node):
     return sorted(member["name"] for member in node.ctl("members")["members"])
 
@@ -109,6 +113,28 @@ class Draining(unittest.TestCase):
             back = Client(nodes[1].mqtt_port, "late")
             self.assertEqual(back.connack, 0)
             back.close()
+
+    def test_behind_a_balancer_that_has_not_noticed(self):
+        """The emptiest node is the balancer's first choice: it is refused there and goes to the next."""
+        with harness.Cluster(3) as nodes, harness.balancer(nodes, interval="10m") as port:
+            clients = [Client(port, f"balanced{i}") for i in range(9)]
+            wait_until(lambda: all(count == 3 for count in clients_of(nodes)), 5, "three clients a node")
+            nodes[1].ctl_text("drain", "--wait")
+            away = [i for i, client in enumerate(clients) if client.closed.wait(1)]
+            self.assertEqual(len(away), 3)
+            for i in away:
+                started = time.monotonic()
+                clients[i] = Client(port, f"balanced{i}")
+                self.assertEqual(clients[i].connack, 0)
+                self.assertLess(time.monotonic() - started, 5)
+            wait_until(lambda: sum(clients_of(nodes)) == 9 and clients_of(nodes)[1] == 0, 5, "nine clients on two nodes")
+            self.assertEqual(Client(nodes[1].mqtt_port, "direct").connack, 0x9C)
+            nodes[1].ctl_text("drain", "--rate", "0")
+            clients += [Client(port, f"later{i}") for i in range(3)]
+            self.assertEqual([client.connack for client in clients], [0] * 12)
+            wait_until(lambda: clients_of(nodes)[1] > 0, 5, "the balancer brings clients again")
+            for client in clients:
+                client.close()
 
     def test_is_bounded_in_time(self):
         with harness.Cluster(3) as nodes:

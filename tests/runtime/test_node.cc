@@ -64,9 +64,12 @@ TestNode::TestNode(Options options)
     auto socket = listen_on(listener);
     SHOAL_ASSERT(std::holds_alternative<ListeningSocket>(socket));
     sockets_.push_back(std::get<ListeningSocket>(std::move(socket)));
-    world_.listeners.push_back({sockets_.back().fd.get(), "test", std::move(transport)});
+    const int fd = sockets_.back().fd.get();
+    world_.listeners.push_back(
+        {fd, "test", std::move(transport), std::make_shared<ListenerGate>(fd)});
     config.listeners.emplace_back();
   }
+  for (const size_t i : options.behind_balancer) world_.listeners[i].is_behind_balancer = true;
   for (int i = 0; i < options.workers; ++i) {
     config.worker = static_cast<WorkerIndex>(i);
     world_.workers.push_back(std::make_unique<Worker>(config, 7, world_));

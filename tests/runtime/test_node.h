@@ -35,6 +35,7 @@ class TestNode {
     uint32_t connections_max = 0;
     // By listener; a plain one each if it is empty.
     std::vector<decltype(WorkerListener::make_transport)> transports;
+    std::vector<size_t> behind_balancer;  // which of the listeners
   };
   explicit TestNode(Options options);
   ~TestNode();

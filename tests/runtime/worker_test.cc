@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "tests/runtime/test_node.h"
@@ -19,6 +21,7 @@ using std::string_literals::operator""s;
 
 const std::string kPing = "\xC0\0"s;
 const std::string kPong = "\xD0\0"s;
+const std::string kUnavailable = "\x20\x02\0\3"s;
 const std::string kDisconnect = "\xE0\0"s;
 
 TestClient connected(TestNode& node, std::string_view client_id) {
@@ -200,6 +203,68 @@ TEST(Worker, AcceptedSocketsHaveNoDelay) {
     ++found;
   }
   EXPECT_EQ(found, 1);
+}
+
+bool is_refused(uint16_t port) {
+  const FileDescriptor client(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
+         errno == ECONNREFUSED;
+}
+
+void drain(TestNode& node, size_t workers, double per_second) {
+  for (size_t i = 0; i < workers; ++i) node.worker(i).post(ToWorker(Drain{per_second}));
+  for (size_t i = 0; i < workers; ++i) node.on_worker(i, [](Worker&) {});
+}
+
+TEST(Worker, WhileDrainingTheBalancersListenerIsClosed) {
+  constexpr uint16_t kDirect = 0;
+  constexpr uint16_t kBalanced = 1;
+  TestNode node({.workers = 2, .transports = {{}, {}}, .behind_balancer = {kBalanced}});
+  for (int round = 0; round < 3; ++round) {
+    drain(node, 2, 1e-6);
+    EXPECT_TRUE(is_refused(node.port(kBalanced)));
+    TestClient told(node.port(kDirect));
+    told.send(connect_packet("told"));
+    EXPECT_EQ(told.receive(kConnack.size()), kUnavailable);
+    drain(node, 2, 0);
+    TestClient back(node.port(kBalanced));
+    back.send(connect_packet("back"));
+    EXPECT_EQ(back.receive(kConnack.size()), kConnack);
+  }
+}
+
+TEST(Worker, WhoWaitsToBeAcceptedWhenDrainingBeginsIsAnswered) {
+  TestNode node({.transports = {{}}, .behind_balancer = {0}});
+  std::optional<TestClient> waiting;
+  // Taken together: the worker looks at its sockets before and after.
+  std::vector<WorkerMail> mails;
+  mails.emplace_back(WorkerTask([&](Worker&) { waiting.emplace(node.port()); }));
+  mails.emplace_back(ToWorker(Drain{1e-6}));
+  node.worker(0).post_all(mails);
+  node.on_worker(0, [](Worker&) {});
+  waiting->send(connect_packet("waiting"));
+  EXPECT_EQ(waiting->receive(kConnack.size()), kUnavailable);
+  EXPECT_TRUE(is_refused(node.port()));
+}
+
+TEST(Worker, WhenAWorkerStillAcceptsTheListenerIsOpen) {
+  TestNode node({.workers = 2, .transports = {{}}, .behind_balancer = {0}});
+  node.worker(0).post(ToWorker(Drain{1e-6}));
+  node.on_worker(0, [](Worker&) {});
+  EXPECT_FALSE(is_refused(node.port()));
+  node.worker(1).post(ToWorker(Drain{1e-6}));
+  node.on_worker(1, [](Worker&) {});
+  EXPECT_TRUE(is_refused(node.port()));
+}
+
+TEST(Worker, ShuttingDownRefusesConnections) {
+  TestNode node({});
+  node.on_worker(0, [](Worker& worker) { worker.stop_accepting(); });
+  EXPECT_TRUE(is_refused(node.port()));
 }
 
 TEST(Worker, ShuttingDownSaysGoodbyeToAll) {
