@@ -81,8 +81,8 @@ void Attachments::pump(const shard::ShardState& state, int64_t wall_ms, const Re
   }
 }
 
-bool Attachments::give(const std::string& client_id, Attachment& to,
-                       const shard::ShardState& state, int64_t wall_ms, proto::StoreReply& reply) {
+bool Attachments::give(const std::string& client_id, Attachment& to, const shard::ShardState& state,
+                       int64_t wall_ms, proto::StoreReply& reply) {
   shard::ShardState::PortionLimits limits;
   limits.bytes = std::min(limits.bytes, unread_bytes_max_ - to.unread_bytes);
   std::vector<shard::Delivery> deliveries = state.deliveries(client_id, to.next, limits);

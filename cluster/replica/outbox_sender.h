@@ -41,15 +41,15 @@ class OutboxSender {
 
  private:
   struct Item {
-    bool is_known = false;         // who is to have it
-    bool is_sent = false;          // to shards
-    bool is_published = false;     // to live sessions, or it is none of theirs
+    bool is_known = false;      // who is to have it
+    bool is_sent = false;       // to shards
+    bool is_published = false;  // to live sessions, or it is none of theirs
     struct Picked {
       bool plain = false;               // of its sessions some want it
       std::vector<std::string> groups;  // that were picked there
     };
     std::map<uint32_t, Picked> targets;  // shards
-    std::set<uint32_t> waiting;                            // for these
+    std::set<uint32_t> waiting;          // for these
   };
   struct Target {
     std::set<uint64_t> unanswered;

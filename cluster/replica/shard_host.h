@@ -45,8 +45,8 @@ struct HostEffects {
   std::vector<Begun> begun;
   std::vector<Portion> portions;
   std::vector<Acked> acks;
-  std::vector<Done> done;    // all of a copy is there
-  raft::Index staged = 0;    // a copy from elsewhere is here, whole; 0: as before
+  std::vector<Done> done;     // all of a copy is there
+  raft::Index staged = 0;     // a copy from elsewhere is here, whole; 0: as before
   bool is_installed = false;  // it is the state now
 };
 

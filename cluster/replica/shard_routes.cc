@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kPortionBytes = 64 * 1024;
 constexpr size_t kRouteOverhead = 16;
 
-uint16_t weight_of(uint32_t count) { return static_cast<uint16_t>(std::min<uint32_t>(count, 0xFFFF)); }
+uint16_t weight_of(uint32_t count) {
+  return static_cast<uint16_t>(std::min<uint32_t>(count, 0xFFFF));
+}
 
 void add_to(proto::ShardRoutes& routes, const std::string& filter, RouteWeight weight) {
   proto::ShardRoutes::Route* const route = routes.add_routes();
@@ -39,8 +41,7 @@ void ShardRoutes::on_own(uint32_t shard, ServerEffects::Routes&& routes,
   Known& known = known_[shard];
   std::vector<RouteChange> changes;
   for (shard::Effects::RouteChange& each : routes.changes) {
-    changes.push_back(
-        {std::move(each.filter), {weight_of(each.online), weight_of(each.offline)}});
+    changes.push_back({std::move(each.filter), {weight_of(each.online), weight_of(each.offline)}});
   }
   known.version = routes.version;
   if (routes.whole) {
@@ -171,8 +172,7 @@ void ShardRoutes::on_peer_routes(NodeId from, const proto::ShardRoutes& routes) 
   if (known.term != routes.term() || known.from != from || !known.is_whole) return;
   std::vector<RouteChange> changes;
   for (const auto& each : routes.routes()) {
-    changes.push_back(
-        {each.filter(), {weight_of(each.online()), weight_of(each.offline())}});
+    changes.push_back({each.filter(), {weight_of(each.online()), weight_of(each.offline())}});
   }
   known.version = routes.version();
   change(routes.shard(), std::move(changes));

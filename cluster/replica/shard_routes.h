@@ -64,7 +64,7 @@ class ShardRoutes {
  private:
   using Weights = absl::btree_map<std::string, RouteWeight>;
   struct Told {
-    uint64_t update;   // to the workers
+    uint64_t update;  // to the workers
     uint64_t version;
   };
   struct Known {

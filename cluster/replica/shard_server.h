@@ -33,9 +33,9 @@ class ShardServer {
  public:
   struct Options {
     uint32_t shard = 0;
-    uint32_t shards = 1;         // of the cluster
-    uint64_t cluster_seed = 0;   // shard::cluster_seed_of()
-    uint64_t router_seed = 0;    // of this process
+    uint32_t shards = 1;               // of the cluster
+    uint64_t cluster_seed = 0;         // shard::cluster_seed_of()
+    uint64_t router_seed = 0;          // of this process
     size_t entry_bytes = 256 * 1024;   // of ops in one entry, about
     size_t unread_bytes = 256 * 1024;  // given to one session and not yet on its way to the client
   };

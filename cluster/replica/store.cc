@@ -23,20 +23,19 @@ Store::Store(const Options& options, Surroundings surroundings, raft::LogReader&
                .shards = options.shards,
                .cluster_seed = options.cluster_seed,
                .workers = options.workers}),
-      routes_(options.shards,
-              {.tell_workers = std::move(surroundings.tell_workers),
-               .applied = std::move(surroundings.applied),
-               .waited_for = std::move(surroundings.waited_for),
-               .send = [this](NodeId to,
-                              const proto::ShardRoutes& m) { send(to, StoreFrame::kRoutes, m); },
-               .send_applied =
-                   [this](NodeId to, const proto::ShardRoutesApplied& m) {
-                     send(to, StoreFrame::kRoutesApplied, m);
-                   },
-               .reply =
-                   [this](NodeId to, proto::StoreReply&& reply) {
-                     deliver_reply(to, std::move(reply));
-                   }}),
+      routes_(
+          options.shards,
+          {.tell_workers = std::move(surroundings.tell_workers),
+           .applied = std::move(surroundings.applied),
+           .waited_for = std::move(surroundings.waited_for),
+           .send = [this](NodeId to,
+                          const proto::ShardRoutes& m) { send(to, StoreFrame::kRoutes, m); },
+           .send_applied =
+               [this](NodeId to, const proto::ShardRoutesApplied& m) {
+                 send(to, StoreFrame::kRoutesApplied, m);
+               },
+           .reply = [this](NodeId to,
+                           proto::StoreReply&& reply) { deliver_reply(to, std::move(reply)); }}),
       leads_(options.shards) {
   SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
 }
@@ -148,9 +147,8 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
         to_server(shard, NodeRequest{from, std::move(m)});
       });
     case StoreFrame::kReply:
-      return with(proto::StoreReply(), [&](proto::StoreReply& m) {
-        client_.on_reply(from, std::move(m), now);
-      });
+      return with(proto::StoreReply(),
+                  [&](proto::StoreReply& m) { client_.on_reply(from, std::move(m), now); });
     case StoreFrame::kRoutes:
       return with(proto::ShardRoutes(),
                   [&](proto::ShardRoutes& m) { routes_.on_peer_routes(from, m); });
@@ -285,7 +283,9 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   routes_.check();
 }
 
-void Store::on_retained(uint32_t shard, RetainedFound&& found) { to_server(shard, std::move(found)); }
+void Store::on_retained(uint32_t shard, RetainedFound&& found) {
+  to_server(shard, std::move(found));
+}
 
 void Store::on_persisted(raft::GroupId group, uint64_t number, Now now) {
   now_ = now;

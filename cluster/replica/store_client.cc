@@ -300,8 +300,7 @@ void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
   } else if (op.worker_number != 0) {
     const bool is_stale = outcome == shard::Effects::Outcome::kStaleEpoch ||
                           outcome == shard::Effects::Outcome::kNoSession;
-    finish(worker, op,
-           is_stale ? SessionDone::Outcome::kStale : SessionDone::Outcome::kCommitted);
+    finish(worker, op, is_stale ? SessionDone::Outcome::kStale : SessionDone::Outcome::kCommitted);
   }
   while (!lane.ops.empty() && lane.ops.front().is_done) {
     lane.ops.pop_front();
@@ -315,8 +314,8 @@ void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
 void StoreClient::on_connect_done(WorkerIndex worker, uint64_t number, const Op& op,
                                   shard::Effects::Outcome outcome) {
   const auto it = connecting_.find(op.client_id);
-  const bool is_waited_for = it != connecting_.end() && it->second.worker == worker &&
-                             it->second.number == number;
+  const bool is_waited_for =
+      it != connecting_.end() && it->second.worker == worker && it->second.number == number;
   if (!is_waited_for) return;
   switch (outcome) {
     case shard::Effects::Outcome::kApplied: return;

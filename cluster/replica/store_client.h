@@ -104,8 +104,8 @@ class StoreClient {
     ConnId conn;
     WorkerIndex worker = 0;
     bool is_withdrawn = false;
-    uint64_t number = 0;      // its op's; 0: asks whether anything is stored
-    uint64_t question = 0;    // token; 0: none
+    uint64_t number = 0;    // its op's; 0: asks whether anything is stored
+    uint64_t question = 0;  // token; 0: none
     Instant asked{};
     SessionConnect request;
   };

@@ -90,9 +90,10 @@ struct PeerLost {
   NodeId peer;
 };
 
-using ToServer = std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published,
-                              OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants,
-                              RetainedFound, CopyWanted, CopyAcked, CopyCame, InstallCopy, PeerLost>;
+using ToServer =
+    std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published,
+                 OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants, RetainedFound,
+                 CopyWanted, CopyAcked, CopyCame, InstallCopy, PeerLost>;
 
 class ShardServer;
 // Carries it to the server; not what is of copies.

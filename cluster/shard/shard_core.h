@@ -185,7 +185,7 @@ struct ShardState::Core {
   std::vector<QueueOwner> owners;  // by SessionIndex; a free one has no client id
   std::vector<SessionIndex> free_owners;
   absl::btree_map<std::string, SessionIndex, std::less<>> sessions_routed;
-  absl::btree_set<std::string> groups;  // shared subscriptions
+  absl::btree_set<std::string> groups;                         // shared subscriptions
   absl::btree_map<std::string, uint32_t, std::less<>> wanted;  // filter: subscriptions at QoS > 0
   absl::btree_set<std::string, LevelOrder> retained_topics;
   std::set<std::pair<std::string, std::string>> open_replays;  // client id, filter

@@ -148,6 +148,7 @@ constexpr std::string_view kListenerNotes = R"(
   `connect-timeout` ends the connection.
 - The address in the header is the client's from then on: in the log, in `shoal ctl sessions`, and in the question whether it is
   on this machine. A header without one (LOCAL, as health checks send it, UNKNOWN, UNSPEC) leaves the connection its own.
+- A TCP listener with `proxy-protocol` does not listen while its node drains, so that the balancer takes another node at once.
 - WebSocket listeners believe `X-Forwarded-For` from `trusted-proxies`, if any are named. All its lines are one list, of which the
   last address that is none of those proxies is the client's: what the client wrote itself stands before it and counts for nothing.
 - WebSocket clients ask for the subprotocol `mqtt` (or `mqttv3.1`) and send binary frames.

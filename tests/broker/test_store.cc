@@ -301,9 +301,8 @@ void TestStore::publish_shared(size_t from, ShardPublish& mail) {
   const size_t to = shard_of(mail.shared);
   EXPECT_EQ(mail.shards, uint64_t{1} << to);
   submit(from, to,
-         shard::PublishOp{.message = spec_of(*mail.message),
-                          .groups = {mail.shared},
-                          .only_groups = true});
+         shard::PublishOp{
+             .message = spec_of(*mail.message), .groups = {mail.shared}, .only_groups = true});
   work();
   world_.post(from, FromStore(SessionDone{mail.number}));
 }

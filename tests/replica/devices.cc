@@ -169,8 +169,8 @@ void Devices::go_on(Publisher& publisher) {
   }
   publisher.waits = next_number(node);
   if (publisher.is_released) {
-    return cluster_.ask(node, SessionRelease{publisher.waits, publisher.id, publisher.epoch,
-                                             publisher.packet_id});
+    return cluster_.ask(
+        node, SessionRelease{publisher.waits, publisher.id, publisher.epoch, publisher.packet_id});
   }
   cluster_.ask(node, SessionReceive{publisher.waits, publisher.id, publisher.epoch,
                                     publisher.packet_id, message_of(publisher.payload, Qos::k2)});
@@ -327,12 +327,11 @@ void Devices::check_connection(const Subscriber& of) {
   for (uint32_t shard = 0; shard < 2; ++shard) {
     const auto session = cluster_.server(of.node, shard).state().session(of.id);
     if (!session || session->queue.queued == 0) continue;
-    cluster_.violations.push_back(of.id + " has " + std::to_string(session->queue.queued) +
-                                  " messages waiting from " + std::to_string(session->queue.head) +
-                                  " to " + std::to_string(session->queue.window_end) +
-                                  ", got " + std::to_string(of.last_number) + " last, epoch " +
-                                  std::to_string(of.epoch) + " of " +
-                                  std::to_string(session->epoch));
+    cluster_.violations.push_back(
+        of.id + " has " + std::to_string(session->queue.queued) + " messages waiting from " +
+        std::to_string(session->queue.head) + " to " + std::to_string(session->queue.window_end) +
+        ", got " + std::to_string(of.last_number) + " last, epoch " + std::to_string(of.epoch) +
+        " of " + std::to_string(session->epoch));
   }
 }
 

@@ -49,15 +49,15 @@ class Devices {
     ConnId conn;
     bool is_attached = false;
     SessionEpoch epoch = 0;
-    uint16_t packet_id = 0;      // of the message that is on its way; 0: none
+    uint16_t packet_id = 0;  // of the message that is on its way; 0: none
     std::string payload;
-    bool is_released = false;    // PUBREC came
-    uint64_t waits = 0;          // ask number
+    bool is_released = false;  // PUBREC came
+    uint64_t waits = 0;        // ask number
     uint64_t published = 0;
   };
   struct Live {
-    uint64_t asked = 0;                           // numbers
-    std::map<uint64_t, std::string> publishing;   // ask number: payload
+    uint64_t asked = 0;                          // numbers
+    std::map<uint64_t, std::string> publishing;  // ask number: payload
     std::deque<std::string> outbox;
   };
 

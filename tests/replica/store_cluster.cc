@@ -57,13 +57,13 @@ void StoreCluster::start(int at) {
   Process& process = *node.process;
   for (uint32_t shard = 0; shard < shards_; ++shard) {
     process.disks.push_back(std::make_unique<MemoryDisk>(node.flushed[shard]));
-    process.hosts.push_back(std::make_unique<ShardHost>(
-        ShardServer::Options{.shard = shard,
-                             .shards = shards_,
-                             .cluster_seed = kClusterSeed,
-                             .router_seed = world_.random().next(),
-                             .unread_bytes = 300},
-        *process.disks.back()));
+    process.hosts.push_back(
+        std::make_unique<ShardHost>(ShardServer::Options{.shard = shard,
+                                                         .shards = shards_,
+                                                         .cluster_seed = kClusterSeed,
+                                                         .router_seed = world_.random().next(),
+                                                         .unread_bytes = 300},
+                                    *process.disks.back()));
   }
   Store::Options options;
   options.self = node.id;
@@ -75,14 +75,13 @@ void StoreCluster::start(int at) {
   options.trailing = trailing_;
   process.store = std::make_unique<Store>(
       options,
-      Store::Surroundings{.tell_workers =
-                              [&process](std::vector<PlacedRoute>) { return ++process.told; },
-                          .applied = [&process] { return process.told; },
-                          .waited_for =
-                              [&process] {
-                                return std::vector<NodeId>(process.peers.begin(),
-                                                           process.peers.end());
-                              }},
+      Store::Surroundings{
+          .tell_workers = [&process](std::vector<PlacedRoute>) { return ++process.told; },
+          .applied = [&process] { return process.told; },
+          .waited_for =
+              [&process] {
+                return std::vector<NodeId>(process.peers.begin(), process.peers.end());
+              }},
       node.disk);
   for (uint32_t shard = 0; shard < shards_; ++shard) {
     process.store->add(group(shard), node.disk.group(group(shard)).recover(), now());
@@ -107,9 +106,8 @@ void StoreCluster::crash(int at) {
   const uint64_t incarnation = node.incarnation;
   for (int other = 0; other < nodes(); ++other) {
     if (other == at || !nodes_[other]->process) continue;
-    later(other, micros(1'200'000), [this, other, id, incarnation] {
-      store(other).on_peer_gone(id, incarnation, now());
-    });
+    later(other, micros(1'200'000),
+          [this, other, id, incarnation] { store(other).on_peer_gone(id, incarnation, now()); });
   }
 }
 
@@ -230,8 +228,8 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   for (raft::Effects::Persist& each : effects.raft.persists) {
     if (each.install) {
       const uint32_t shard = each.group.shard;
-      node.disk.staged(each.group)[each.install->index] = {
-          *each.install, server(at, shard).state().hash()};
+      node.disk.staged(each.group)[each.install->index] = {*each.install,
+                                                           server(at, shard).state().hash()};
     }
     node.disk.write(std::move(each));
   }
@@ -315,9 +313,8 @@ void StoreCluster::check_replicas() {
                            std::to_string(leader(shard)) + ", role " +
                            std::to_string(static_cast<int>(role.role)) + " serving " +
                            std::to_string(role.serving) + " term " + std::to_string(role.term) +
-                           " entries waiting " +
-                           std::to_string(store(at).groups().waiting(shard)) + " held " +
-                           std::to_string(store(at).routes().held(shard)));
+                           " entries waiting " + std::to_string(store(at).groups().waiting(shard)) +
+                           " held " + std::to_string(store(at).routes().held(shard)));
     }
   }
   for (uint32_t shard = 0; shard < shards_; ++shard) {

@@ -15,35 +15,34 @@ constexpr uint32_t kShards = 2;
 
 void faults(StoreCluster& cluster, int64_t until_ms) {
   World& world = cluster.world();
-  world.after(Duration::millis(static_cast<int64_t>(50 + world.random().below(700))),
-              [&cluster, &world, until_ms] {
-                if (world.now().ns / 1'000'000 > until_ms) return;
-                Random& random = world.random();
-                const int a = static_cast<int>(random.below(cluster.nodes()));
-                const int b = static_cast<int>(random.below(cluster.nodes()));
-                switch (random.below(5)) {
-                  case 0:
-                    if (!cluster.is_up(a)) break;
-                    cluster.crash(a);
-                    world.after(Duration::millis(static_cast<int64_t>(random.below(3'000))),
-                                [&cluster, a] {
-                                  if (!cluster.is_up(a)) cluster.start(a);
-                                });
-                    break;
-                  case 1:
-                    if (a != b) cluster.cut(a, b, true);
-                    break;
-                  case 2: cluster.heal(); break;
-                  case 3:
-                    if (cluster.is_up(a)) {
-                      cluster.freeze(
-                          a, Duration::millis(static_cast<int64_t>(random.below(2'500))));
-                    }
-                    break;
-                  default: break;
-                }
-                faults(cluster, until_ms);
-              });
+  world.after(
+      Duration::millis(static_cast<int64_t>(50 + world.random().below(700))),
+      [&cluster, &world, until_ms] {
+        if (world.now().ns / 1'000'000 > until_ms) return;
+        Random& random = world.random();
+        const int a = static_cast<int>(random.below(cluster.nodes()));
+        const int b = static_cast<int>(random.below(cluster.nodes()));
+        switch (random.below(5)) {
+          case 0:
+            if (!cluster.is_up(a)) break;
+            cluster.crash(a);
+            world.after(Duration::millis(static_cast<int64_t>(random.below(3'000))), [&cluster, a] {
+              if (!cluster.is_up(a)) cluster.start(a);
+            });
+            break;
+          case 1:
+            if (a != b) cluster.cut(a, b, true);
+            break;
+          case 2: cluster.heal(); break;
+          case 3:
+            if (cluster.is_up(a)) {
+              cluster.freeze(a, Duration::millis(static_cast<int64_t>(random.below(2'500))));
+            }
+            break;
+          default: break;
+        }
+        faults(cluster, until_ms);
+      });
 }
 
 uint64_t run(uint64_t seed, int nodes) {

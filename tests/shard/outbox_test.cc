@@ -151,8 +151,7 @@ TEST_F(SharedTest, AMemberTakesWhatTheGroupHas) {
   EXPECT_THAT(s.state->routes(), ElementsAre(Effects::RouteChange{std::string(kGroup), 1, 0}));
   EXPECT_THAT(p.state->routes(), IsEmpty());
   for (const char* payload : {"1", "2", "3"}) {
-    EXPECT_THAT(publish(payload, Qos::k2).groups_filled,
-                ElementsAre(std::string(kGroup)));
+    EXPECT_THAT(publish(payload, Qos::k2).groups_filled, ElementsAre(std::string(kGroup)));
   }
   take("m", 2);
   settle();
