@@ -157,6 +157,8 @@ def interrupted(*unused):
 
 
 def main():
+    # SIGINT too: a shell starts what it puts into the background with it ignored.
+    signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
     try:
