@@ -10,8 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 TEST(Durable, ExpiresAfterItsConnection) {  // [MQTT5-3.1.2-23]
   TestCluster cluster(with_store());
   TestClient& first = cluster.connect(0, durable("c"));

@@ -19,6 +19,8 @@ def builds():
 def main():
     started = time.monotonic()
     outcomes = builds()
+    if any(each.failed for each in outcomes):  # what is not built cannot be tested
+        return pieces.finish("test", "./dev test", outcomes)
     beside, alone = [], []
     for preset, folders in (("release", None), ("dev", None), ("tsan", suite.THREADS)):
         by_side, by_itself = suite.unit(preset, folders)
