@@ -103,7 +103,7 @@ struct PublishOp {
   MessageSpec message;
   bool store_retained = false;  // this shard is the topic's, and RETAIN is set
   // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
-  std::vector<std::string_view> groups;
+  std::vector<std::string_view> groups = {};
   bool only_groups = false;  // nothing else here wants it
 
   template <class Self, class Fields>
@@ -174,7 +174,7 @@ struct OutboxInOp {
   uint64_t previous = 0;  // the item before it that went here and is not answered; 0: none
   bool store_retained = false;
   OutboxItem item;
-  std::vector<std::string_view> groups;  // of a message, as PublishOp has them
+  std::vector<std::string_view> groups = {};  // of a message, as PublishOp has them
   bool only_groups = false;
 
   template <class Self, class Fields>
