@@ -113,7 +113,8 @@ void Devices::close(Subscriber& subscriber) {
   } else if (std::exchange(subscriber.is_attached, false)) {
     // At times the node does not notice before the client is elsewhere.
     if (cluster_.world().random().one_in(3)) return;
-    cluster_.ask(node, SessionDetach{next_number(node), subscriber.id, subscriber.epoch});
+    cluster_.ask(node,
+                 SessionDetach{next_number(node), subscriber.id, subscriber.epoch, false, {}});
   } else {
     cluster_.ask(node, SessionWithdraw{subscriber.conn, subscriber.id});
   }
@@ -125,7 +126,7 @@ void Devices::close(Publisher& publisher) {
   if (!cluster_.is_up(node)) {
     publisher.is_attached = false;
   } else if (std::exchange(publisher.is_attached, false)) {
-    cluster_.ask(node, SessionDetach{next_number(node), publisher.id, publisher.epoch});
+    cluster_.ask(node, SessionDetach{next_number(node), publisher.id, publisher.epoch, false, {}});
   } else {
     cluster_.ask(node, SessionWithdraw{publisher.conn, publisher.id});
   }
