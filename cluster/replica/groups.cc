@@ -107,7 +107,7 @@ void Groups::on_entries(uint32_t shard, raft::Term term, std::vector<std::string
   submit(*group, now);
 }
 
-// In order; what is refused for now stays. A leader that is none any more has no use for the rest: the
+// In order; what a busy group refuses stays. A leader that is none any more has no use for the rest: the
 // nodes submit it again to its successor.
 void Groups::submit(Group& group, Instant now) {
   while (!group.waiting.empty()) {
@@ -132,12 +132,6 @@ void Groups::on_tick(Instant now) {
   for (auto& [shard, group] : groups_) {
     if (now >= group.raft->deadline()) group.raft->step(now, raft::Tick{}, effects_.raft);
     submit(group, now);
-  }
-}
-
-void Groups::hand_over(Instant now) {
-  for (auto& [shard, group] : groups_) {
-    if (group.raft->role().serving) group.raft->step(now, raft::Transfer{}, effects_.raft);
   }
 }
 

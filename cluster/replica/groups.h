@@ -49,8 +49,6 @@ class Groups {
   // By the leader of this term; of another it is dropped.
   void on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries, Instant now);
   void on_tick(Instant now);
-  // Leaderships go elsewhere, as far as they can.
-  void hand_over(Instant now);
 
   struct Send {
     NodeId to;

@@ -1,5 +1,6 @@
 #include "cluster/replica/outbox_sender.h"
 
+#include "cluster/shard/forwarded.h"
 #include "cluster/shard/slots.h"
 
 namespace shoal::replica {
@@ -7,30 +8,6 @@ namespace {
 
 constexpr size_t kItemsMax = 512;  // read and not done
 constexpr int kAgainTicks = 20;    // a second
-
-shard::OutboxInOp op_of(const shard::OutboxMessage& from, uint32_t source_shard,
-                        uint64_t previous) {
-  const shard::OutboxRecord& record = from.record;
-  shard::OutboxInOp op{.source_shard = source_shard, .number = from.number, .previous = previous};
-  op.item = {.kind = record.kind,
-             .group = record.group,
-             .client_id = record.client_id,
-             .version = record.version,
-             .present = record.present,
-             .online = record.online,
-             .retain_as_published = record.retain_as_published,
-             .qos = record.qos,
-             .identifier = record.identifier};
-  if (!from.message) return op;
-  op.item.message = shard::MessageSpec{.topic = from.message->topic,
-                                       .properties = from.message->properties,
-                                       .payload = from.message->payload,
-                                       .qos = from.message->qos,
-                                       .retain = from.message->retain,
-                                       .publisher = from.message->publisher,
-                                       .expires_at = from.message->expires_at};
-  return op;
-}
 
 }  // namespace
 
@@ -134,7 +111,7 @@ void OutboxSender::send(const shard::ShardState& state, uint32_t shard, uint64_t
                         uint64_t previous, ServerEffects& out) {
   const std::vector<shard::OutboxMessage> found = state.outbox(number - 1, {.items = 1});
   if (found.empty() || found[0].number != number) return;
-  shard::OutboxInOp op = op_of(found[0], shard_, previous);
+  shard::OutboxInOp op = shard::forwarded(found[0], shard_, previous);
   const Item::Picked& picked = items_.at(number).targets.at(shard);
   op.groups.assign(picked.groups.begin(), picked.groups.end());
   op.only_groups = !picked.plain && op.item.kind == shard::OutboxKind::kMessage;

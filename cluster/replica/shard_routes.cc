@@ -238,12 +238,6 @@ bool ShardRoutes::is_known(uint32_t shard, uint64_t term) const {
   return known_[shard].term == term && known_[shard].is_applied;
 }
 
-uint64_t ShardRoutes::count() const {
-  uint64_t count = 0;
-  for (const Known& each : known_) count += each.routes.size();
-  return count;
-}
-
 uint64_t ShardRoutes::digest() const {
   uint64_t digest = 0;
   for (uint32_t shard = 0; shard < known_.size(); ++shard) {

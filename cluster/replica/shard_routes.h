@@ -58,7 +58,6 @@ class ShardRoutes {
   // The peer has all that answers went out for.
   bool has_peer_all(NodeId peer) const;
   size_t held(uint32_t shard) const { return led_[shard].held.size(); }
-  uint64_t count() const;
   uint64_t digest() const;
 
  private:

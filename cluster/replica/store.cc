@@ -304,11 +304,6 @@ void Store::on_tick(Now now) {
   routes_.check();
 }
 
-void Store::hand_over(Now now) {
-  now_ = now;
-  groups_.hand_over(now.mono);
-}
-
 // ---- leaderships --------------------------------------------------------------------------------
 
 void Store::on_role(const raft::Effects::RoleChange& role) {

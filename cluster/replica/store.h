@@ -118,7 +118,6 @@ class Store {
   void on_flushed(uint32_t shard, raft::Index index, Now now);
 
   void on_tick(Now now);
-  void hand_over(Now now);
 
   StoreEffects& end_turn();
 

@@ -35,11 +35,10 @@ void StoreClient::on_worker(WorkerIndex from, ToStore&& mail, Now now) {
 
 template <class AnyOp>
 uint64_t StoreClient::submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number,
-                             const AnyOp& op, Kind kind, std::string client_id) {
+                             const AnyOp& op, std::string client_id) {
   Lane& lane = shards_[shard].lanes[worker];
   Op& waiting = lane.ops.emplace_back();
   waiting.worker_number = worker_number;
-  waiting.kind = kind;
   waiting.client_id = std::move(client_id);
   const uint64_t number = lane.first + lane.ops.size() - 1;
   const shard::Source source{options_.self, options_.incarnation, worker, number};
@@ -81,8 +80,8 @@ void StoreClient::submit_connect(Connecting& connecting) {
     message.expiry_s = request.will->expiry_s;
     op.will = shard::WillSpec{message, request.will->delay_s};
   }
-  connecting.number = submit(shard_of(request.client_id), connecting.worker, 0, op, Kind::kConnect,
-                             request.client_id);
+  connecting.number =
+      submit(shard_of(request.client_id), connecting.worker, 0, op, request.client_id);
 }
 
 void StoreClient::ask(Connecting& connecting, uint64_t connect_number) {
@@ -133,8 +132,7 @@ void StoreClient::submit_detach(WorkerIndex worker, uint64_t worker_number,
          shard::DetachOp{.client_id = client_id,
                          .epoch = epoch,
                          .discards_will = discards_will,
-                         .expiry_s = expiry_s},
-         Kind::kDetach);
+                         .expiry_s = expiry_s});
 }
 
 void StoreClient::on(WorkerIndex from, SessionDetach&& mail) {
@@ -295,7 +293,7 @@ void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
     return;
   }
   op.is_done = true;
-  if (op.kind == Kind::kConnect) {
+  if (!op.client_id.empty()) {
     on_connect_done(worker, done.number(), op, outcome);
   } else if (op.worker_number != 0) {
     const bool is_stale = outcome == shard::Effects::Outcome::kStaleEpoch ||

@@ -71,13 +71,11 @@ class StoreClient {
   uint64_t waiting() const;  // ops that are not answered
 
  private:
-  enum class Kind : uint8_t { kConnect, kDetach, kOther };
   struct Op {
     uint64_t worker_number = 0;  // 0: nobody waits
-    Kind kind = Kind::kOther;
     bool is_done = false;
     bool is_shared = false;  // more shards have to answer
-    std::string client_id;   // of a Connect
+    std::string client_id;   // of a Connect; empty: it is another
     std::string bytes;
   };
   // Of one worker, to one shard.
@@ -124,7 +122,7 @@ class StoreClient {
 
   template <class AnyOp>
   uint64_t submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number, const AnyOp& op,
-                  Kind kind = Kind::kOther, std::string client_id = {});
+                  std::string client_id = {});
   void submit_connect(Connecting& connecting);
   void submit_detach(WorkerIndex worker, uint64_t worker_number, const std::string& client_id,
                      SessionEpoch epoch, bool discards_will, std::optional<uint32_t> expiry_s);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/shard/forwarded.h"
 #include "node/codec/byte_view.h"
 #include "node/rules/topic.h"
 #include "tests/broker/test_store.h"
@@ -13,32 +14,6 @@ namespace {
 
 using shard::OutboxKind;
 using shard::OutboxMessage;
-
-shard::MessageSpec spec_of(const shard::Body& body) {
-  return {.topic = body.topic,
-          .properties = body.properties,
-          .payload = body.payload,
-          .qos = body.qos,
-          .retain = body.retain,
-          .publisher = body.publisher,
-          .expires_at = body.expires_at};
-}
-
-shard::OutboxInOp op_of(size_t from, const OutboxMessage& item) {
-  const shard::OutboxRecord& record = item.record;
-  shard::OutboxInOp op{.source_shard = static_cast<uint32_t>(from), .number = item.number};
-  op.item = {.kind = record.kind,
-             .group = record.group,
-             .client_id = record.client_id,
-             .version = record.version,
-             .present = record.present,
-             .online = record.online,
-             .retain_as_published = record.retain_as_published,
-             .qos = record.qos,
-             .identifier = record.identifier};
-  if (item.message) op.item.message = spec_of(*item.message);
-  return op;
-}
 
 template <class AnyOp>
 std::string entry_of(uint64_t stamp, const AnyOp& op) {
@@ -125,7 +100,7 @@ bool TestStore::work_off_outbox(size_t from) {
 void TestStore::forward_item(size_t from, const OutboxMessage& item) {
   const bool to_member = item.record.kind == OutboxKind::kDelivery;
   const size_t to = shard_of(to_member ? item.record.client_id : item.record.group);
-  apply_bytes(to, entry_of(stamp(), op_of(from, item)));
+  apply_bytes(to, entry_of(stamp(), shard::forwarded(item, static_cast<uint32_t>(from))));
   apply_bytes(from, entry_of(stamp(), shard::OutboxDoneOp{{item.number}}));
 }
 
@@ -149,7 +124,7 @@ void TestStore::publish_item(size_t from, const OutboxMessage& item) {
     }
     for (uint64_t left = target.worker_mask; left != 0; left &= left - 1) {
       const auto to = static_cast<size_t>(std::countr_zero(left));
-      apply_bytes(to, entry_of(stamp(), op_of(from, item)));
+      apply_bytes(to, entry_of(stamp(), shard::forwarded(item, static_cast<uint32_t>(from))));
     }
   }
   for (const SharedGroup* const group : match.groups()) {

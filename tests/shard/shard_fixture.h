@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/shard/forwarded.h"
 #include "cluster/shard/shard_state.h"
 
 namespace shoal::shard {
@@ -104,30 +105,5 @@ class TestShard {
   }
   uint64_t router_seed_;
 };
-
-// As the leader of `from` gives an item of its outbox to another shard.
-inline OutboxInOp forwarded(const OutboxMessage& from, uint32_t source_shard,
-                            uint64_t previous = 0) {
-  const OutboxRecord& record = from.record;
-  OutboxInOp op{.source_shard = source_shard, .number = from.number, .previous = previous};
-  op.item = {.kind = record.kind,
-             .group = record.group,
-             .client_id = record.client_id,
-             .version = record.version,
-             .present = record.present,
-             .online = record.online,
-             .retain_as_published = record.retain_as_published,
-             .qos = record.qos,
-             .identifier = record.identifier};
-  if (!from.message) return op;
-  op.item.message = MessageSpec{.topic = from.message->topic,
-                                .properties = from.message->properties,
-                                .payload = from.message->payload,
-                                .qos = from.message->qos,
-                                .retain = from.message->retain,
-                                .publisher = from.message->publisher,
-                                .expires_at = from.message->expires_at};
-  return op;
-}
 
 }  // namespace shoal::shard
