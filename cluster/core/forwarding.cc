@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kUnackedMax = 2 * 1024 * 1024;  // of one parcel, in the lane
 constexpr size_t kHeadSizeBytes = 8;
 constexpr size_t kStampBytes = 17;          // counter, node, 1: the end of a copy
+constexpr size_t kOutboxBytes = 24;         // shard and part, number, least
 constexpr size_t kHeadSlack = 1024 * 1024;  // what a batch has besides its messages
 constexpr uint64_t kItemBytes = 64 * 1024;  // loads are counted in lumps of about this
 constexpr int kRangesMax = 4096;            // in one Accept
@@ -111,6 +112,17 @@ void Forwarding::send_retained_end(Pair& pair) {
   }
 }
 
+void Forwarding::send_outbox(Pair& pair, OutboxParcel&& what) {
+  Parcel parcel{.kind = FrameKind::kOutbox, .batch = std::move(what.batch)};
+  parcel.head.resize(kOutboxBytes);
+  auto* const at = reinterpret_cast<uint8_t*>(parcel.head.data());
+  put_u64(at, uint64_t{what.part} << 32 | what.shard);
+  put_u64(at + 8, what.number);
+  put_u64(at + 16, what.least);
+  parcel.bytes = parcel.head.size() + parcel.batch->bytes();
+  enqueue(pair, flows_.at(pair.id()), Lane::kForward, std::move(parcel));
+}
+
 // ---- out ----------------------------------------------------------------------------------------
 
 void Forwarding::enqueue(Pair& pair, Flow& flow, Lane lane, Parcel parcel) {
@@ -198,8 +210,7 @@ void Forwarding::send_piece(Pair& pair, Flow& flow, Lane lane) {
 
 // ---- in -----------------------------------------------------------------------------------------
 
-bool Forwarding::on_piece(Pair& pair, Lane lane, const ParsedFrame& frame,
-                          std::optional<RetainedParcel>& retained) {
+bool Forwarding::on_piece(Pair& pair, Lane lane, const ParsedFrame& frame, OtherParcel& other) {
   if (lane == Lane::kControl || frame.body.empty()) return false;
   Flow& flow = flows_.at(pair.id());
   Joined& joined = flow.joined[lane_index(lane)];
@@ -216,7 +227,7 @@ bool Forwarding::on_piece(Pair& pair, Lane lane, const ParsedFrame& frame,
     return false;
   }
   if (frame.header.flags & kFlagMore) return true;
-  return finish(pair, flow, lane, retained);
+  return finish(pair, flow, lane, other);
 }
 
 bool Forwarding::add(Joined& joined, std::span<const uint8_t> bytes) {
@@ -237,18 +248,34 @@ bool Forwarding::add(Joined& joined, std::span<const uint8_t> bytes) {
 
 bool Forwarding::parse_head(Joined& joined) {
   std::span<const uint8_t> head(joined.head);
-  if (joined.kind == FrameKind::kRetained) {
-    if (head.size() < kStampBytes) return false;
-    joined.retained.stamp = {get_u64(&head[0]), NodeId{get_u64(&head[8])}};
-    joined.retained.is_end = head[16] != 0;
-    if (joined.retained.is_end) return true;
-    if (!joined.retained.stamp.node) return false;
-    head = head.subspan(kStampBytes);
-  }
+  if (joined.kind == FrameKind::kRetained && !parse_retained(joined, head)) return false;
+  if (joined.retained.is_end) return true;
+  if (joined.kind == FrameKind::kOutbox && !parse_outbox(joined, head)) return false;
   std::optional<ParsedForwardBatch> parsed = parse_forward_batch(head);
   if (!parsed) return false;
   joined.batch = std::move(parsed->batch);
   return begin_large(joined, parsed->large_bytes);
+}
+
+bool Forwarding::parse_retained(Joined& joined, std::span<const uint8_t>& head) {
+  if (head.size() < kStampBytes) return false;
+  joined.retained.stamp = {get_u64(&head[0]), NodeId{get_u64(&head[8])}};
+  joined.retained.is_end = head[16] != 0;
+  if (!joined.retained.is_end && !joined.retained.stamp.node) return false;
+  head = head.subspan(kStampBytes);
+  return true;
+}
+
+bool Forwarding::parse_outbox(Joined& joined, std::span<const uint8_t>& head) {
+  if (head.size() < kOutboxBytes) return false;
+  const uint64_t which = get_u64(&head[0]);
+  joined.outbox.shard = static_cast<uint32_t>(which);
+  joined.outbox.part = static_cast<uint32_t>(which >> 32);
+  joined.outbox.number = get_u64(&head[8]);
+  joined.outbox.least = get_u64(&head[16]);
+  if (joined.outbox.shard >= kShardsMax || joined.outbox.number == 0) return false;
+  head = head.subspan(kOutboxBytes);
+  return true;
 }
 
 bool Forwarding::begin_large(Joined& joined, uint64_t bytes) {
@@ -259,8 +286,7 @@ bool Forwarding::begin_large(Joined& joined, uint64_t bytes) {
   return true;
 }
 
-bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane,
-                        std::optional<RetainedParcel>& retained) {
+bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane, OtherParcel& other) {
   const int index = lane_index(lane);
   Joined joined = std::exchange(flow.joined[index], Joined());
   if (joined.head.size() < joined.head_bytes || joined.large_have < joined.large_bytes)
@@ -274,7 +300,11 @@ bool Forwarding::finish(Pair& pair, Flow& flow, Lane lane,
   if (lane == Lane::kForward) ++flow.forward_came;
   if (joined.kind == FrameKind::kRetained) {
     joined.retained.batch = std::move(joined.batch);
-    retained = std::move(joined.retained);
+    other = std::move(joined.retained);
+  } else if (joined.kind == FrameKind::kOutbox) {
+    joined.outbox.batch = std::move(joined.batch);
+    if (joined.outbox.batch->messages != 1) return false;
+    other = std::move(joined.outbox);
   } else {
     flow.held_wire[index] += joined.wire_bytes;
     (lane == Lane::kForward ? flow.held : flow.early)

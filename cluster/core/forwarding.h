@@ -30,6 +30,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "cluster/core/context.h"
@@ -47,6 +48,18 @@ struct RetainedParcel {
   std::shared_ptr<ForwardBatch> batch;  // of one message; null at the end
 };
 
+// A message of an outbox for the live sessions here (outbox.h).
+struct OutboxParcel {
+  uint32_t shard = 0;
+  uint32_t part = 0;
+  uint64_t number = 0;
+  uint64_t least = 0;
+  std::shared_ptr<ForwardBatch> batch;  // of one message
+};
+
+// What came whole and is not the workers' at once.
+using OtherParcel = std::variant<std::monostate, RetainedParcel, OutboxParcel>;
+
 class Forwarding {
  public:
   Forwarding(Context& context, const Routes& routes, const Leases& leases)
@@ -63,11 +76,12 @@ class Forwarding {
   void send_retained(Pair& pair, const Stamp& stamp, ForwardBatchRef batch, uint64_t token);
   // On both lanes, behind all that was sent.
   void send_retained_end(Pair& pair);
+  // On the forward lane whatever its size: those of an outbox keep their order.
+  void send_outbox(Pair& pair, OutboxParcel&& parcel);
 
   // ---- peers
   // False: the peer breaks the protocol.
-  bool on_piece(Pair& pair, Lane lane, const ParsedFrame& frame,
-                std::optional<RetainedParcel>& retained);
+  bool on_piece(Pair& pair, Lane lane, const ParsedFrame& frame, OtherParcel& other);
   bool on_peer_accepts(Pair& pair, const proto::Accept& accept);
   void on_credit(Pair& pair, const google::protobuf::RepeatedField<uint64_t>& credit);
   // The lease from the peer may be back: what came meanwhile is delivered.
@@ -111,6 +125,7 @@ class Forwarding {
     uint64_t head_bytes = 0;
     std::vector<uint8_t> head;
     RetainedParcel retained;
+    OutboxParcel outbox;
     std::shared_ptr<ForwardBatch> batch;
     std::shared_ptr<uint8_t[]> large;
     size_t large_bytes = 0;
@@ -161,8 +176,10 @@ class Forwarding {
   void send_piece(Pair& pair, Flow& flow, Lane lane);
   bool add(Joined& joined, std::span<const uint8_t> bytes);
   bool parse_head(Joined& joined);
+  static bool parse_retained(Joined& joined, std::span<const uint8_t>& head);
+  static bool parse_outbox(Joined& joined, std::span<const uint8_t>& head);
   bool begin_large(Joined& joined, uint64_t bytes);
-  bool finish(Pair& pair, Flow& flow, Lane lane, std::optional<RetainedParcel>& retained);
+  bool finish(Pair& pair, Flow& flow, Lane lane, OtherParcel& other);
   void deliver(const Pair& pair, Flow& flow, Held held);
   uint64_t credit_of(const Flow& flow, int lane) const;
 

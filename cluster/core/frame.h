@@ -34,6 +34,7 @@ enum class FrameKind : uint8_t {
   kState,
   kStateAnswer,
   kLaneAck,
+  kRaft,
 
   kMembers = 32,  // from here on numbered
   kRoutesChunk,
@@ -46,9 +47,12 @@ enum class FrameKind : uint8_t {
   kAccept,
   kRetainedDigest,
   kRetainedWanted,
+  kOutboxAnswers,
+  kStore = 48,  // + replica::StoreFrame
 
   kBatch = 64,  // forward and bulk lane
   kRetained,
+  kOutbox,
 };
 
 constexpr size_t kFrameHeaderBytes = 40;

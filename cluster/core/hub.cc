@@ -25,6 +25,19 @@ void Hub::on_frame(LinkId link, Lane lane, std::span<const uint8_t> frame, Now n
   core_->on_frame(link, lane, frame, now);
 }
 void Hub::on_stored(uint64_t token, Now now) { core_->on_stored(token, now); }
+void Hub::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now) {
+  core_->on_store_open(std::move(replicas), log, now);
+}
+void Hub::on_host(uint32_t shard, replica::HostEffects&& effects, Now now) {
+  core_->on_host(shard, std::move(effects), now);
+}
+void Hub::on_persisted(raft::GroupId group, uint64_t number, Now now) {
+  core_->on_persisted(group, number, now);
+}
+void Hub::on_flushed(uint32_t shard, uint64_t index, Now now) {
+  core_->on_flushed(shard, index, now);
+}
+replica::StoreEffects* Hub::end_turn(Now now) { return core_->end_turn(now); }
 void Hub::on_command(uint64_t token, const HubCommand& command, Now now) {
   core_->on_command(token, command, now);
 }

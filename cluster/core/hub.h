@@ -24,6 +24,15 @@
 
 namespace shoal {
 
+namespace raft {
+class LogReader;
+struct Recovered;
+}  // namespace raft
+namespace replica {
+struct HostEffects;
+struct StoreEffects;
+}  // namespace replica
+
 // The versions of the protocol between nodes that this program speaks.
 constexpr uint32_t kProtocolMin = 1;
 constexpr uint32_t kProtocolMax = 1;
@@ -40,6 +49,15 @@ struct HubConfig {
   std::string software;  // version of the program, for people
   std::string zone;
   uint32_t weight = 1;
+  // Of a cluster that this node founds. 0: it has no store, for tests of what needs none.
+  uint32_t shards = 0;
+  uint32_t replicas = 3;
+};
+
+// A replica as the log on disk has it.
+struct StoredReplica {
+  raft::GroupId group;
+  std::shared_ptr<const raft::Recovered> recovered;
 };
 
 // Commands of `shoal ctl`; each ends in one HubEffects::Answer.
@@ -78,6 +96,16 @@ class Hub {
 
   // A HubEffects::Store is durable.
   void on_stored(uint64_t token, Now now);
+
+  // ---- the store: what a StoreEngine's disks and threads say (docs/store.md)
+  // Answers HubEffects::open_store: every group that the log has. `log` outlives the hub.
+  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now);
+  void on_host(uint32_t shard, replica::HostEffects&& effects, Now now);
+  void on_persisted(raft::GroupId group, uint64_t number, Now now);
+  void on_flushed(uint32_t shard, uint64_t index, Now now);
+  // After some events: what of the store is to be done. The caller carries out its `servers`,
+  // `raft.persists` and `raft.cuts` and clears it; the hub has taken the rest. Null: none is open.
+  replica::StoreEffects* end_turn(Now now);
 
   void on_command(uint64_t token, const HubCommand& command, Now now);
   // Every second or so, for the tables of all nodes.

@@ -40,9 +40,18 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
           context_, [this] { return open_pairs(); }, [this] { return needed(); },
           [this](NodeId id) { return reachable(id); }),
       retained_(
-          context_, forwarding_, [this] { return open_pairs(); }, [this] { return needed(); }) {
+          context_, forwarding_, [this] { return open_pairs(); }, [this] { return needed(); }),
+      store_founding_(stored.store),
+      is_store_founded_(stored.has_store) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
+  if (context_.config.shards == 0) return;
+  store_ = std::make_unique<HubStore>(
+      context_, routes_, forwarding_, retained_,
+      HubStore::Surroundings{.waited_for = [this] { return waited_for(); },
+                             .pair_of = [this](NodeId id) { return find_pair(id); },
+                             .pair_at = [this](NodeSlot slot) { return pair_at(slot); }});
+  retained_.on_hub_write([this](uint64_t number) { store_->on_retain_done(number); });
 }
 
 void HubCore::on_start(Now now) {
@@ -52,6 +61,7 @@ void HubCore::on_start(Now now) {
   if (cluster_ && members_.merge(own_entry())) store(stored_state(), [] {});
   leases_.on_members();
   if (!cluster_) found_step();
+  open_store();
   heartbeat();
   settle();
 }
@@ -69,6 +79,7 @@ void HubCore::on_tick(Now now) {
   check_left();
   claims_.on_tick();
   retained_.on_tick();
+  if (store_) store_->on_tick();
   settle();
 }
 
@@ -98,6 +109,10 @@ void HubCore::on_mail(WorkerIndex from, ForwardOut&& mail) {
 }
 
 void HubCore::on_mail(WorkerIndex from, AcceptOut&& mail) {
+  if (mail.origin.node == kShards) {
+    if (store_) store_->on_accept(from, mail);
+    return;
+  }
   Pair* const pair = pair_at(mail.origin.node);
   forwarding_.on_accept(pair, from, std::move(mail));
 }
@@ -109,7 +124,8 @@ void HubCore::on_mail(WorkerIndex from, ForwardConsumed&& mail) {
 }
 
 void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
-  const bool is_available = is_in_cluster() && closing_ == 0 && !is_draining_;
+  const bool has_shards = !store_ || store_->is_open();
+  const bool is_available = is_in_cluster() && has_shards && closing_ == 0 && !is_draining_;
   claims_.on_request(from, mail, is_available);
 }
 
@@ -133,7 +149,9 @@ void HubCore::on_mail(WorkerIndex from, AllClosed&&) {
   if (closing_ == 0) on_all_closed();
 }
 
-void HubCore::on_mail(WorkerIndex, ToStore&&) { SHOAL_ASSERT(false); }  // no worker is told to
+void HubCore::on_mail(WorkerIndex from, ToStore&& mail) {
+  store_->on_worker(from, std::move(mail));
+}
 
 // ---- frames -------------------------------------------------------------------------------------
 
@@ -191,6 +209,9 @@ bool HubCore::on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame) {
       on_tokens(pair, tokens);
       return true;
     }
+    case FrameKind::kRaft:
+      return !store_ || !pair.is_open() || frame.header.session != pair.session() ||
+             store_->on_frame(pair, frame);
     default: return true;  // of a later version
   }
 }
@@ -205,15 +226,30 @@ bool HubCore::on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame) {
   received_bytes_[pair.id()] += frame.body.size() + kFrameHeaderBytes;
   if (lane == Lane::kControl) {
     if (!on_control(pair, frame)) return false;
-  } else if (frame.header.kind == FrameKind::kBatch || frame.header.kind == FrameKind::kRetained) {
-    std::optional<RetainedParcel> retained;
-    if (!forwarding_.on_piece(pair, lane, frame, retained)) return false;
-    if (retained) {
-      if (!retained_.on_parcel(pair, std::move(*retained))) return false;
-      acknowledge(pair, 1);  // its publisher waits for it
-    }
+  } else if (!on_data(pair, lane, frame)) {
+    return false;
   }
   if (pair.is_open()) acknowledge(pair, kAckBytes);
+  return true;
+}
+
+bool HubCore::on_data(Pair& pair, Lane lane, const ParsedFrame& frame) {
+  switch (frame.header.kind) {
+    case FrameKind::kBatch:
+    case FrameKind::kRetained:
+    case FrameKind::kOutbox: break;
+    default:
+      return !store_ || !HubStore::is_store_frame(frame.header.kind) ||
+             store_->on_frame(pair, frame);
+  }
+  OtherParcel other;
+  if (!forwarding_.on_piece(pair, lane, frame, other)) return false;
+  if (auto* const retained = std::get_if<RetainedParcel>(&other)) {
+    if (!retained_.on_parcel(pair, std::move(*retained))) return false;
+    acknowledge(pair, 1);  // its publisher waits for it
+  } else if (auto* const outbox = std::get_if<OutboxParcel>(&other)) {
+    if (store_) store_->on_parcel(pair, std::move(*outbox));
+  }
   return true;
 }
 
@@ -256,7 +292,9 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
     case FrameKind::kAccept:
       return with(proto::Accept(),
                   [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
-    default: return true;  // of a later version
+    default:  // or of a later version
+      return !store_ || !HubStore::is_store_frame(frame.header.kind) ||
+             store_->on_frame(pair, frame);
   }
 }
 

@@ -5,6 +5,7 @@
 // hub_links.cc     links and who is at their other end
 // hub_sessions.cc  States, the beginning and end of sessions, coming into sync
 // hub_members.cc   founding, joining, giving up, closing all, leaving, storing
+// hub_durable.cc   the store
 // hub_commands.cc  drain, leave, remove
 // hub_report.cc    status
 #pragma once
@@ -21,6 +22,7 @@
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
 #include "cluster/core/founding.h"
+#include "cluster/core/hub_store.h"
 #include "cluster/core/leases.h"
 #include "cluster/core/links.h"
 #include "cluster/core/members.h"
@@ -41,6 +43,11 @@ class HubCore {
   void on_link_down(LinkId id, const std::string& why, Now now);
   void on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now now);
   void on_stored(uint64_t token, Now now);
+  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now);
+  void on_host(uint32_t shard, replica::HostEffects&& effects, Now now);
+  void on_persisted(raft::GroupId group, uint64_t number, Now now);
+  void on_flushed(uint32_t shard, uint64_t index, Now now);
+  replica::StoreEffects* end_turn(Now now);
   void on_command(uint64_t token, const HubCommand& command, Now now);
   void on_figures(const OwnFigures& figures) { figures_ = figures; }
 
@@ -73,6 +80,7 @@ class HubCore {
   void on_mail(WorkerIndex from, ToStore&& mail);
   bool on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame);
   bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
+  bool on_data(Pair& pair, Lane lane, const ParsedFrame& frame);
   bool on_control(Pair& pair, const ParsedFrame& frame);
   void acknowledge(Pair& pair, size_t step);
   void on_tokens(const Pair& pair, const std::vector<uint64_t>& tokens);
@@ -94,6 +102,7 @@ class HubCore {
   Pair* pair_at(NodeSlot slot);
 
   // ---- hub_sessions.cc
+  void on_life(Pair& pair, const Life& life);
   bool on_state(Link& link, Pair& pair, const proto::State& state);
   bool follow_session(Pair& pair, LinkId link, const proto::State& state);
   bool may_open(const Pair& pair) const;
@@ -112,7 +121,7 @@ class HubCore {
 
   // ---- hub_members.cc
   void found_step();
-  void adopt(const ClusterId& cluster, std::vector<StoredMember> members);
+  void adopt(const ClusterId& cluster, StoreFounding store, std::vector<StoredMember> members);
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
   void on_members_changed(uint64_t token = 0);
@@ -127,6 +136,12 @@ class HubCore {
   bool is_in_cluster() const;
   bool is_self_member() const { return members_.is_member(context_.self); }
   bool is_given_up_self() const;
+
+  // ---- hub_durable.cc
+  void open_store();
+  void tell_store_of_the_left();
+  bool knows_shards(Instant until);
+  std::string why_store_not_ready() const;
 
   // ---- hub_commands.cc
   void answer(uint64_t token, bool ok, std::string text);
@@ -151,6 +166,11 @@ class HubCore {
   Forwarding forwarding_;
   Claims claims_;
   Retained retained_;
+  StoreFounding store_founding_;   // as the cluster's founder decided; empty: not known yet
+  bool is_store_founded_ = false;  // this node's part of it is on its disks
+  bool is_store_asked_ = false;
+  std::unique_ptr<HubStore> store_;  // null: this hub has none (HubConfig::shards)
+  bool knows_shards_ = false;        // since it may acknowledge
 
   std::map<uint64_t, std::function<void()>> stores_;  // what waits for a write
   uint64_t last_store_ = 0;

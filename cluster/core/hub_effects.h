@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cluster/core/store_plan.h"
 #include "cluster/core/stored_state.h"
 #include "cluster/core/wire.h"
 #include "shoal/peers.h"
@@ -54,6 +56,8 @@ struct HubEffects {
     std::string text;
   };
 
+  // Open the disks of the store; then Hub::on_store_open(). Once at most.
+  std::optional<StorePlan> open_store;
   std::vector<Dial> dials;
   std::vector<Close> closes;
   std::vector<Send> sends;
@@ -63,10 +67,11 @@ struct HubEffects {
   std::vector<Answer> answers;
 
   bool empty() const {
-    return dials.empty() && closes.empty() && sends.empty() && mails.empty() && stores.empty() &&
-           logs.empty() && answers.empty();
+    return !open_store && dials.empty() && closes.empty() && sends.empty() && mails.empty() &&
+           stores.empty() && logs.empty() && answers.empty();
   }
   void clear() {
+    open_store.reset();
     dials.clear();
     closes.clear();
     sends.clear();

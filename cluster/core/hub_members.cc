@@ -11,7 +11,8 @@
 namespace shoal {
 
 StoredState HubCore::stored_state() const {
-  return {context_.self, context_.life.incarnation, cluster_, members_.to_stored()};
+  return {context_.self,        context_.life.incarnation, cluster_,
+          members_.to_stored(), store_founding_,           is_store_founded_};
 }
 
 void HubCore::store(StoredState state, std::function<void()> then) {
@@ -46,6 +47,7 @@ void HubCore::on_members_changed(uint64_t token) {
   leases_.on_members();
   store(stored_state(), [] {});
   tell_members(token);
+  tell_store_of_the_left();
   for (Pair* const pair : open_pairs()) {
     const StoredMember* const member = members_.find(pair->id());
     if (member == nullptr || !member->left) continue;
@@ -83,19 +85,28 @@ void HubCore::found_step() {
   }
   context_.log(HubEffects::Log::Level::kInfo,
                absl::StrFormat("a cluster of %d is founded", members.size()));
-  adopt(founded->cluster, std::move(members));
+  StoreFounding store;
+  if (store_) {
+    store = {context_.config.shards, context_.config.replicas, founded->nodes};
+    std::sort(store.founders.begin(), store.founders.end());
+  }
+  adopt(founded->cluster, std::move(store), std::move(members));
 }
 
 // Nothing is done in the name of a cluster before its id is stored.
-void HubCore::adopt(const ClusterId& cluster, std::vector<StoredMember> members) {
+void HubCore::adopt(const ClusterId& cluster, StoreFounding founding,
+                    std::vector<StoredMember> members) {
   if (is_adopting_) return;
   is_adopting_ = true;
-  const StoredState state{context_.self, context_.life.incarnation, cluster, members};
-  store(state, [this, cluster, members = std::move(members)] {
+  const StoredState state{context_.self, context_.life.incarnation, cluster, members, founding,
+                          false};
+  store(state, [this, cluster, founding, members = std::move(members)] {
     is_adopting_ = false;
     cluster_ = cluster;
+    store_founding_ = founding;
     for (const StoredMember& member : members) members_.merge(member);
     leases_.on_members();
+    open_store();
     send_states();
   });
 }
@@ -156,6 +167,7 @@ void HubCore::give_up_silent() {
   for (const NodeId id : out) {
     context_.log(HubEffects::Log::Level::kWarn,
                  "node " + members_.find(id)->name + " is given up: nothing was heard from it");
+    if (store_) store_->on_gone(id, members_.find(id)->given_up);
     Pair* const pair = find_pair(id);
     if (pair == nullptr) continue;
     if (pair->is_open()) end_session(*pair, true);
@@ -179,6 +191,7 @@ void HubCore::close_all(const std::string& why) {
 
 void HubCore::on_all_closed() {
   ++context_.life.closes;
+  if (store_) store_->begin_life();
   if (members_.find(context_.self) != nullptr && members_.merge(own_entry())) on_members_changed();
   say_leaving();
   send_states();

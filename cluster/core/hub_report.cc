@@ -34,6 +34,7 @@ std::string HubCore::why_not_ready() const {
     return refused_.empty() ? "not a member of the cluster yet" : "not a member: " + refused_;
   }
   if (leases_.ack_until() > context_.now.mono) {
+    if (store_ && !knows_shards_) return why_store_not_ready();
     return retained_.is_copying() ? "retained messages are being copied" : "";
   }
   std::string missing;

@@ -12,6 +12,12 @@ constexpr int kMetMax = 64;  // addresses told or heard in one State
 
 Life life_of(const proto::Life& from) { return {from.incarnation(), from.closes()}; }
 
+StoreFounding founding_of(const proto::StoreFounding& from) {
+  StoreFounding founding{from.shards(), from.replicas(), {}};
+  for (const uint64_t id : from.founders()) founding.founders.push_back(NodeId{id});
+  return founding;
+}
+
 void set_life(proto::Life* to, const Life& from) {
   to->set_incarnation(from.incarnation);
   to->set_closes(from.closes);
@@ -39,6 +45,12 @@ void HubCore::send_state(Pair& pair) {
     set_life(state.mutable_given_up(), member->given_up);
   }
   leases_.fill(state);
+  if (cluster_ && !cluster_id_of(pair.said.cluster()) && store_founding_.shards != 0) {
+    proto::StoreFounding* const store = state.mutable_store();
+    store->set_shards(store_founding_.shards);
+    store->set_replicas(store_founding_.replicas);
+    for (const NodeId id : store_founding_.founders) store->add_founders(id.value);
+  }
   if (!cluster_) {
     founding_.fill(state);
     for (const auto& [id, other] : pairs_) {
@@ -80,7 +92,7 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   const LinkId link_id = link.id;
   choose_link(link, pair, true);
   pair.said = state;
-  pair.life = std::max(pair.life, life);
+  if (life > pair.life) on_life(pair, life);
 
   bool changed = false;
   if (members_.find(pair.id()) != nullptr) {
@@ -95,19 +107,28 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   const bool is_unlisted = members_.find(context_.self) == nullptr;
   if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all(kGoneOn);
   if (changed) on_members_changed();  // may close all: before the session's end tells the workers
-  if (cluster && !cluster_) adopt(cluster, {});
+  if (cluster && !cluster_) adopt(cluster, founding_of(state.store()), {});
   if (!cluster_) {
     for (int i = 0; i < std::min(state.met_size(), kMetMax); ++i) links_.add_target(state.met(i));
     found_step();
   }
   if (!follow_session(pair, link_id, state)) return false;
-  pair.send_now(FrameKind::kStateAnswer, leases_.answer(pair, state, said()));
+  const bool has_shards = !store_ || store_->has_peer_all(pair.id());
+  pair.send_now(FrameKind::kStateAnswer, leases_.answer(pair, state, said(), has_shards));
   if (pair.is_open()) {
     routes_.on_digest(pair, state.routes_version(), state.routes_digest());
     retained_.on_heartbeat(pair, state.retained_digest());
   }
   settle();
   return true;
+}
+
+// Its clients of before are gone. The store counts its sessions by lives.
+void HubCore::on_life(Pair& pair, const Life& life) {
+  pair.life = life;
+  if (!store_ || !pair.is_open()) return;
+  store_->on_session_end(pair);
+  store_->on_session(pair);
 }
 
 // ---- sessions -----------------------------------------------------------------------------------
@@ -154,6 +175,7 @@ void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
   retained_.on_open(pair);
   routes_.on_open(pair);
   claims_.on_open(pair);
+  if (store_) store_->on_session(pair);
 }
 
 void HubCore::end_session(Pair& pair, bool renew) {
@@ -161,6 +183,7 @@ void HubCore::end_session(Pair& pair, bool renew) {
   forwarding_.on_end(pair);
   routes_.on_end(pair);
   claims_.on_end(pair);
+  if (store_) store_->on_session_end(pair);
   pair.end(renew);
   retained_.on_end(pair);
   if (leave_waits_.erase(pair.id()) != 0) check_left();
@@ -221,6 +244,7 @@ void HubCore::settle() {
   give_up_silent();
   for (Pair* const pair : open_pairs()) check_in_sync(*pair);
   routes_.check_waits();
+  if (store_) store_->check_routes();
   claims_.check_waits();
   retained_.check_waits();
   publish_ack_until();
@@ -234,7 +258,8 @@ void HubCore::settle() {
 }
 
 void HubCore::publish_ack_until() {
-  const Instant until = closing_ != 0 ? Instant{} : leases_.ack_until();
+  Instant until = closing_ != 0 ? Instant{} : leases_.ack_until();
+  if (!knows_shards(until)) until = Instant{};
   if (is_published_ && until == published_until_) return;
   is_published_ = true;
   published_until_ = until;

@@ -127,7 +127,8 @@ bool Leases::confirms(NodeId wisher, const proto::State& state, NodeId silent,
 }
 
 proto::StateAnswer Leases::answer(const Pair& from, const proto::State& state,
-                                  const std::map<NodeId, const proto::State*>& said) {
+                                  const std::map<NodeId, const proto::State*>& said,
+                                  bool has_shards) {
   proto::StateAnswer answer;
   answer.set_clock(state.clock());
   Standing& standing = standing_of(from.id());
@@ -136,7 +137,7 @@ proto::StateAnswer Leases::answer(const Pair& from, const proto::State& state,
   // Back before it was out, and its clients of then are gone.
   if (member != nullptr && from.life > member->given_up) keep(standing);
   if (stopped_ || standing.giving_up || !is_required(from.id()) ||
-      !members_.is_member(context_.self) || !is_heard_both_ways(standing)) {
+      !members_.is_member(context_.self) || !is_heard_both_ways(standing) || !has_shards) {
     return answer;
   }
   answer.set_granted(true);

@@ -49,8 +49,9 @@ class Leases {
 
   // ---- the exchange
   void fill(proto::State& state) const;
+  // `has_shards`: it has the routes of the shards that this node leads.
   proto::StateAnswer answer(const Pair& from, const proto::State& state,
-                            const std::map<NodeId, const proto::State*>& said);
+                            const std::map<NodeId, const proto::State*>& said, bool has_shards);
   void on_answer(const Pair& from, const proto::StateAnswer& answer);
 
   // ---- decisions

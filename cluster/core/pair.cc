@@ -56,9 +56,12 @@ FrameHeader Pair::header(FrameKind kind) const {
 
 void Pair::send_now(FrameKind kind, const google::protobuf::MessageLite& body) {
   if (link_ == 0) return;
-  FrameHeader unnumbered = header(kind);
-  unnumbered.session = session_;
-  context_.effects.sends.push_back({link_, Lane::kControl, make_frame(unnumbered, body)});
+  context_.effects.sends.push_back({link_, Lane::kControl, make_frame(header(kind), body)});
+}
+
+void Pair::send_now(FrameKind kind, std::span<const uint8_t> body) {
+  if (link_ == 0) return;
+  context_.effects.sends.push_back({link_, Lane::kControl, make_frame(header(kind), body)});
 }
 
 void Pair::send(FrameKind kind, const google::protobuf::MessageLite& body, uint64_t token) {

@@ -55,6 +55,7 @@ class Pair {
   // ---- sending
   // Not numbered, on the present link if there is one.
   void send_now(FrameKind kind, const google::protobuf::MessageLite& body);
+  void send_now(FrameKind kind, std::span<const uint8_t> body);
   // Numbered, in an open session.
   void send(FrameKind kind, const google::protobuf::MessageLite& body, uint64_t token = 0);
   // `what`: kind, flags and the lane order; the rest of the header is filled in.

@@ -47,7 +47,7 @@ void Retained::on_write(WorkerIndex worker, RetainWrite&& in) {
   const size_t others = tree_.bytes() - (before ? before->bytes() : 0);
   if (!is_removal && others + in.message->bytes() > context_.config.limits.retained_bytes_max) {
     ++dropped_;
-    return context_.mail(bit_of(worker), RetainDone{in.number});
+    return tell_done(worker, in.number);
   }
   Write write{.worker = worker,
               .number = in.number,
@@ -67,8 +67,15 @@ void Retained::send(Pair& pair, const MessageRef& message, const Stamp& stamp, u
 }
 
 void Retained::finish(std::map<uint64_t, Write>::iterator write) {
-  context_.mail(bit_of(write->second.worker), RetainDone{write->second.number});
+  const WorkerIndex worker = write->second.worker;
+  const uint64_t number = write->second.number;
   writes_.erase(write);
+  tell_done(worker, number);
+}
+
+void Retained::tell_done(WorkerIndex worker, uint64_t number) {
+  if (worker == kHub) return hub_done_(number);
+  context_.mail(bit_of(worker), RetainDone{number});
 }
 
 void Retained::on_acked(const Pair& pair, uint64_t token) {

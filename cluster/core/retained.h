@@ -23,9 +23,13 @@ namespace shoal {
 
 class Retained {
  public:
+  // As the worker of a write: the hub itself, told by on_hub_write().
+  static constexpr WorkerIndex kHub = kWorkersMax;
   // `needed`: nodes without which a write is not done now.
   Retained(Context& context, Forwarding& forwarding, std::function<std::vector<Pair*>()> open_pairs,
            std::function<std::set<NodeId>()> needed);
+
+  void on_hub_write(std::function<void(uint64_t number)> done) { hub_done_ = std::move(done); }
 
   // ---- workers
   void on_write(WorkerIndex worker, RetainWrite&& write);
@@ -76,6 +80,7 @@ class Retained {
     RetainedQuery query;
   };
   void send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token);
+  void tell_done(WorkerIndex worker, uint64_t number);
   void finish(std::map<uint64_t, Write>::iterator write);
   // False: it goes on with the next tick.
   bool answer(Query& query);
@@ -86,6 +91,7 @@ class Retained {
   Forwarding& forwarding_;
   std::function<std::vector<Pair*>()> open_pairs_;
   std::function<std::set<NodeId>()> needed_;
+  std::function<void(uint64_t)> hub_done_;
   RetainedTree tree_;
   uint64_t last_token_ = 0;
   std::map<uint64_t, Write> writes_;          // not done, by token

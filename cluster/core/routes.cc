@@ -63,6 +63,7 @@ void Routes::on_batch(WorkerIndex worker, const RouteBatch& batch) {
     }
     changed.push_back({{kSelf, worker}, change});
   }
+  note(changed);
   announce(worker, changed);
   const uint64_t others = context_.all_workers() & ~bit_of(worker);
   if (!changed.empty() && others != 0) tell_workers(others, std::move(changed));
@@ -82,6 +83,16 @@ void Routes::announce(WorkerIndex worker, const std::vector<PlacedRoute>& change
     }
     for (Pair* const pair : pairs) pair->send(FrameKind::kRoutesDelta, delta);
   }
+}
+
+void Routes::note(const std::vector<PlacedRoute>& changed) const {
+  if (!watch_change_) return;
+  for (const PlacedRoute& each : changed) watch_change_(each);
+}
+
+uint64_t Routes::tell_all(std::vector<PlacedRoute> routes) {
+  note(routes);
+  return tell_workers(context_.all_workers(), std::move(routes));
 }
 
 uint64_t Routes::tell_workers(uint64_t workers, std::vector<PlacedRoute> routes) {
@@ -196,7 +207,9 @@ bool Routes::on_peer_applied(const Pair& pair, uint64_t version) {
 // ---- the peers', here ---------------------------------------------------------------------------
 
 void Routes::on_end(const Pair& pair) {
-  if (peers_.erase(pair.id()) != 0) context_.mail(context_.all_workers(), PeerDown{pair.slot()});
+  if (peers_.erase(pair.id()) == 0) return;
+  context_.mail(context_.all_workers(), PeerDown{pair.slot()});
+  if (watch_gone_) watch_gone_(pair.slot());
 }
 
 bool Routes::apply(Peer& peer, const Pair& pair,
@@ -247,7 +260,7 @@ void Routes::finish_repair(Peer& peer, const Pair& pair, std::vector<PlacedRoute
 }
 
 uint64_t Routes::tell(Peer& peer, std::vector<PlacedRoute> changed) {
-  const uint64_t update = tell_workers(context_.all_workers(), std::move(changed));
+  const uint64_t update = tell_all(std::move(changed));
   peer.told.push_back({update, peer.version});
   return update;
 }

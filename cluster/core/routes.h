@@ -32,9 +32,19 @@ class Routes {
   Routes(Context& context, std::function<std::vector<Pair*>()> open_pairs,
          std::function<std::vector<NodeId>()> waited_for);
 
+  // Sees every change of what any place wants, as the workers are told; a node's that is gone are void.
+  void watch(std::function<void(const PlacedRoute&)> change, std::function<void(NodeSlot)> gone) {
+    watch_change_ = std::move(change);
+    watch_gone_ = std::move(gone);
+  }
+
   // ---- workers
   void on_batch(WorkerIndex worker, const RouteBatch& batch);
   void on_applied(WorkerIndex worker, uint64_t number);
+  // To all workers, of a place that is none of a peer's. Returns a number that ascends.
+  uint64_t tell_all(std::vector<PlacedRoute> routes);
+  // All workers have applied what they were told up to this number.
+  uint64_t applied_by_all() const;
   // Gives what is synced its answer: when the peers that are waited for may be fewer.
   void check_waits();
 
@@ -105,6 +115,7 @@ class Routes {
 
   bool is_synced(WorkerIndex worker, const Wait& wait, const std::vector<NodeId>& waited_for) const;
   void announce(WorkerIndex worker, const std::vector<PlacedRoute>& changed);
+  void note(const std::vector<PlacedRoute>& changed) const;
   uint64_t tell_workers(uint64_t workers, std::vector<PlacedRoute> routes);
   bool apply(Peer& peer, const Pair& pair,
              const google::protobuf::RepeatedPtrField<proto::Route>& routes,
@@ -114,11 +125,11 @@ class Routes {
   void report_applied();
   void send_chunk(Pair& pair, Peer& peer);
   void ask_whole(Pair& pair, Peer& peer);
-  uint64_t applied_by_all() const;
-
   Context& context_;
   std::function<std::vector<Pair*>()> open_pairs_;
   std::function<std::vector<NodeId>()> waited_for_;
+  std::function<void(const PlacedRoute&)> watch_change_;
+  std::function<void(NodeSlot)> watch_gone_;
 
   std::vector<absl::btree_map<std::string, RouteWeight>> own_;  // of each worker
   uint64_t version_ = 0;

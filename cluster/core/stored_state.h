@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/core/store_plan.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -43,6 +44,8 @@ struct StoredState {
   uint64_t incarnation = 0;
   ClusterId cluster;                  // empty: the node belongs to none yet
   std::vector<StoredMember> members;  // this node too, ascending by id; empty without a cluster
+  StoreFounding store;                // empty without a cluster
+  bool has_store = false;             // the node's part of it is on its disks
   bool operator==(const StoredState&) const = default;
 };
 

@@ -41,6 +41,7 @@ struct ServerEffects {
   struct Publish {
     uint64_t number = 0;
     shard::Body message;
+    bool is_will = false;  // what it retains nobody has written
   };
   std::vector<Publish> publishes;
 

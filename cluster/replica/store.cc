@@ -18,11 +18,7 @@ bool parse(std::span<const uint8_t> bytes, Message& message) {
 Store::Store(const Options& options, Surroundings surroundings, raft::LogReader& log)
     : options_(options),
       groups_({.self = options.self, .seed = options.seed, .trailing = options.trailing}, log),
-      client_({.self = options.self,
-               .incarnation = options.incarnation,
-               .shards = options.shards,
-               .cluster_seed = options.cluster_seed,
-               .workers = options.workers}),
+      client_(std::make_unique<StoreClient>(client_options(options.incarnation))),
       routes_(
           options.shards,
           {.tell_workers = std::move(surroundings.tell_workers),
@@ -38,6 +34,25 @@ Store::Store(const Options& options, Surroundings surroundings, raft::LogReader&
                            proto::StoreReply&& reply) { deliver_reply(to, std::move(reply)); }}),
       leads_(options.shards) {
   SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
+}
+
+StoreClient::Options Store::client_options(uint64_t incarnation) const {
+  return {.self = options_.self,
+          .incarnation = incarnation,
+          .shards = options_.shards,
+          .cluster_seed = options_.cluster_seed,
+          .workers = options_.workers};
+}
+
+void Store::begin_life(uint64_t incarnation, Now now) {
+  now_ = now;
+  const std::unique_ptr<StoreClient> before = std::move(client_);
+  client_ = std::make_unique<StoreClient>(client_options(incarnation));
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    const StoreClient::Leader leader = before->leader(shard);
+    if (leader.node) client_->on_leader(shard, leader.node, leader.term);
+    to_server(shard, NodeHere{options_.self, incarnation});
+  }
 }
 
 void Store::add(raft::GroupId group, const raft::Recovered& recovered, Now now) {
@@ -58,7 +73,7 @@ void Store::to_server(uint32_t shard, ToServer mail) {
 void Store::to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::MessageLite& message,
                       ToServer own) {
   if (shard >= options_.shards) return;
-  const NodeId leader = client_.leader(shard).node;
+  const NodeId leader = client_->leader(shard).node;
   if (leader == options_.self) return to_server(shard, std::move(own));
   if (leader) send(leader, kind, message);
 }
@@ -67,7 +82,7 @@ void Store::to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::M
 
 void Store::on_worker(WorkerIndex from, ToStore&& mail, Now now) {
   now_ = now;
-  client_.on_worker(from, std::move(mail), now);
+  client_->on_worker(from, std::move(mail), now);
 }
 
 void Store::check_routes(Now now) {
@@ -91,8 +106,8 @@ void Store::on_peer_end(NodeId peer, Now now) {
   now_ = now;
   if (peers_.erase(peer) == 0) return;
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    const StoreClient::Leader leader = client_.leader(shard);
-    if (leader.node == peer) client_.on_no_leader(shard, leader.term);
+    const StoreClient::Leader leader = client_->leader(shard);
+    if (leader.node == peer) client_->on_no_leader(shard, leader.term);
   }
   for (auto it = copies_.begin(); it != copies_.end();) {
     const auto [shard, to] = it->first;
@@ -119,8 +134,8 @@ void Store::tell_leader(uint32_t shard, NodeId peer) {
 }
 
 void Store::learn_leader(uint32_t shard, NodeId node, uint64_t term) {
-  if (term < client_.leader(shard).term) return;
-  client_.on_leader(shard, node, term);
+  if (term < client_->leader(shard).term) return;
+  client_->on_leader(shard, node, term);
   for (uint32_t other = 0; other < options_.shards; ++other) {
     if (other != shard && leads_[other].serves) to_server(other, LeaderChanged{shard});
   }
@@ -139,7 +154,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       return with(proto::ShardLeader(), [&](proto::ShardLeader& m) {
         if (m.shard() >= options_.shards) return;
         if (m.serves()) return learn_leader(m.shard(), from, m.term());
-        if (client_.leader(m.shard()).node == from) client_.on_no_leader(m.shard(), m.term());
+        if (client_->leader(m.shard()).node == from) client_->on_no_leader(m.shard(), m.term());
       });
     case StoreFrame::kRequest:
       return with(proto::StoreRequest(), [&](proto::StoreRequest& m) {
@@ -148,7 +163,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       });
     case StoreFrame::kReply:
       return with(proto::StoreReply(),
-                  [&](proto::StoreReply& m) { client_.on_reply(from, std::move(m), now); });
+                  [&](proto::StoreReply& m) { client_->on_reply(from, std::move(m), now); });
     case StoreFrame::kRoutes:
       return with(proto::ShardRoutes(),
                   [&](proto::ShardRoutes& m) { routes_.on_peer_routes(from, m); });
@@ -248,7 +263,7 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   }
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
-    effects_.publishes.push_back({shard, each.number, message_of(each.message, now)});
+    effects_.publishes.push_back({shard, each.number, message_of(each.message, now), each.is_will});
   }
   for (ServerEffects::ToShard& each : effects.to_shards) {
     proto::ShardOps message;
@@ -300,7 +315,7 @@ void Store::on_flushed(uint32_t shard, raft::Index index, Now now) {
 void Store::on_tick(Now now) {
   now_ = now;
   groups_.on_tick(now.mono);
-  client_.on_tick(now);
+  client_->on_tick(now);
   routes_.check();
 }
 
@@ -319,13 +334,13 @@ void Store::on_role(const raft::Effects::RoleChange& role) {
     learn_leader(shard, options_.self, role.term);
   } else {
     routes_.on_lead_end(shard);
-    if (client_.leader(shard).node == options_.self) client_.on_no_leader(shard, role.term);
+    if (client_->leader(shard).node == options_.self) client_->on_no_leader(shard, role.term);
   }
   for (const auto& [peer, incarnation] : peers_) tell_leader(shard, peer);
 }
 
 void Store::deliver_reply(NodeId to, proto::StoreReply&& reply) {
-  if (to == options_.self) return client_.on_reply(to, std::move(reply), now_);
+  if (to == options_.self) return client_->on_reply(to, std::move(reply), now_);
   send(to, StoreFrame::kReply, reply);
 }
 
@@ -352,7 +367,7 @@ StoreEffects& Store::end_turn() {
   std::move(groups.raft.configurations.begin(), groups.raft.configurations.end(),
             std::back_inserter(effects_.raft.configurations));
   groups.clear();
-  ClientEffects& client = client_.end_turn();
+  ClientEffects& client = client_->end_turn();
   for (ClientEffects::Request& each : client.requests) {
     if (each.to == options_.self) {
       const uint32_t shard = each.message.shard();
@@ -368,7 +383,7 @@ StoreEffects& Store::end_turn() {
 
 bool Store::is_ready() const {
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    const StoreClient::Leader& leader = client_.leader(shard);
+    const StoreClient::Leader& leader = client_->leader(shard);
     if (!leader.node || !routes_.is_known(shard, leader.term)) return false;
   }
   return true;

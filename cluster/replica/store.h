@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
@@ -67,6 +68,7 @@ struct StoreEffects {
     uint32_t shard = 0;
     uint64_t number = 0;
     MessageRef message;
+    bool is_will = false;  // what it retains nobody has written
   };
   std::vector<Publish> publishes;
 
@@ -91,6 +93,9 @@ class Store {
     std::function<std::vector<NodeId>()> waited_for;
   };
   Store(const Options& options, Surroundings surroundings, raft::LogReader& log);
+
+  // This node's sessions of before are gone, and what was asked for them is void.
+  void begin_life(uint64_t incarnation, Now now);
 
   // A replica of this node; before all else.
   void add(raft::GroupId group, const raft::Recovered& recovered, Now now);
@@ -125,11 +130,12 @@ class Store {
   bool is_ready() const;
   // Whether the peer knows the routes of all shards that this node leads.
   bool has_peer_all(NodeId peer) const { return routes_.has_peer_all(peer); }
-  const StoreClient& client() const { return client_; }
+  const StoreClient& client() const { return *client_; }
   const Groups& groups() const { return groups_; }
   const ShardRoutes& routes() const { return routes_; }
 
  private:
+  StoreClient::Options client_options(uint64_t incarnation) const;
   void send(NodeId to, StoreFrame kind, const google::protobuf::MessageLite& message);
   void to_server(uint32_t shard, ToServer mail);
   void to_leader(uint32_t shard, StoreFrame kind, const google::protobuf::MessageLite& message,
@@ -147,7 +153,7 @@ class Store {
   Now now_;
   StoreEffects effects_;
   Groups groups_;
-  StoreClient client_;
+  std::unique_ptr<StoreClient> client_;
   ShardRoutes routes_;
   std::map<NodeId, uint64_t> peers_;  // with a session: incarnations
   struct Lead {

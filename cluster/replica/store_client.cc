@@ -10,6 +10,12 @@ namespace shoal::replica {
 
 using shard::AckKind;
 
+namespace {
+
+constexpr size_t kRequestBytes = 256 * 1024;  // of ops in one request, about
+
+}  // namespace
+
 StoreClient::StoreClient(const Options& options) : options_(options), shards_(options.shards) {
   for (Shard& each : shards_) each.lanes.resize(options.workers);
 }
@@ -423,16 +429,21 @@ void StoreClient::send(uint32_t at) {
     for (; lane.sent < lane.ops.size(); ++lane.sent) {
       *out.mutable_ops() += lane.ops[lane.sent].bytes;
       ++ops;
+      if (out.ops().size() >= kRequestBytes) post(at, std::exchange(ops, 0));
     }
   }
   const bool has_more = out.questions_size() != 0 || out.room_size() != 0;
-  if (ops == 0 && !has_more && !out.begins()) return;
-  out.set_shard(at);
-  out.set_term(shard.leader.term);
-  out.set_incarnation(options_.incarnation);
-  out.set_op_count(ops);
-  effects_.requests.push_back({shard.leader.node, std::move(out)});
-  out.Clear();
+  if (ops != 0 || has_more || out.begins()) post(at, ops);
+}
+
+void StoreClient::post(uint32_t at, uint32_t ops) {
+  Shard& shard = shards_[at];
+  shard.out.set_shard(at);
+  shard.out.set_term(shard.leader.term);
+  shard.out.set_incarnation(options_.incarnation);
+  shard.out.set_op_count(ops);
+  effects_.requests.push_back({shard.leader.node, std::move(shard.out)});
+  shard.out.Clear();
 }
 
 ClientEffects& StoreClient::end_turn() {

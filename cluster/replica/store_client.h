@@ -139,6 +139,7 @@ class StoreClient {
   void on_evicted(uint32_t shard, const proto::StoreEvicted& evicted);
   void on_messages(uint32_t shard, proto::StoreMessages&& messages, Now now);
   void send(uint32_t shard);
+  void post(uint32_t shard, uint32_t ops);
 
   uint32_t shard_of(std::string_view name) const;
 

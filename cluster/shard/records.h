@@ -251,6 +251,7 @@ struct OutboxRecord {
   uint32_t identifier = 0;
   BodyId body = 0;
   uint64_t expires_at = 0;  // instead of the body's, if it is not 0
+  bool is_will = false;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -265,6 +266,7 @@ struct OutboxRecord {
     f(9, self.identifier);
     f(10, self.body);
     f(11, self.expires_at);
+    f(12, self.is_will);
   }
 };
 

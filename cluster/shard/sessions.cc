@@ -153,7 +153,7 @@ void ShardState::Core::detach(OpenSession& session) {
 void ShardState::Core::fire_will(OpenSession& session) {
   std::optional<WillRecord>& will = session.record.will;
   if (!will) return;
-  OutboxRecord record{.kind = OutboxKind::kMessage, .body = will->body};
+  OutboxRecord record{.kind = OutboxKind::kMessage, .body = will->body, .is_will = true};
   if (will->expiry_s) record.expires_at = meta.stamp + uint64_t{*will->expiry_s} * 1000;
   put_in_outbox(record);
   will.reset();

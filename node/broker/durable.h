@@ -2,6 +2,7 @@
 // as one connection needs. And what waits for the store's answers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -77,6 +78,14 @@ class StoreNumbers {
     wait = std::move(found->second);
     waits_.erase(found);
     return true;
+  }
+  std::vector<StoreWait> take_all() {
+    std::vector<uint64_t> numbers;
+    for (const auto& [number, wait] : waits_) numbers.push_back(number);
+    std::sort(numbers.begin(), numbers.end());
+    std::vector<StoreWait> all(numbers.size());
+    for (size_t i = 0; i < numbers.size(); ++i) take(numbers[i], all[i]);
+    return all;
   }
   template <class Visit>
   void for_each(Visit visit) const {

@@ -230,6 +230,11 @@ void Core::on_all_close() {
   sessions_.for_each([this](Session& s) {
     if (!s.ended) end_session(s);
   });
+  // Nobody answers any more what was asked until now.
+  for (StoreWait& wait : store_numbers_.take_all()) {
+    if (const auto* const publish = std::get_if<WaitingTicket>(&wait.what))
+      progress(publish->ticket);
+  }
   current_.to_hub.push_back(AllClosed{});
 }
 

@@ -1,0 +1,99 @@
+// The store as a part of the hub: joins replica::Store with the routes, the peers' sessions, the
+// retained messages and the live sessions that messages of outboxes are for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cluster/core/context.h"
+#include "cluster/core/forwarding.h"
+#include "cluster/core/outbox_publisher.h"
+#include "cluster/core/outbox_receiver.h"
+#include "cluster/core/pair.h"
+#include "cluster/core/retained.h"
+#include "cluster/core/routes.h"
+#include "cluster/replica/store.h"
+#include "shoal/peers.h"
+
+namespace shoal {
+
+// A life as the store counts them: each closing of all connections ends one.
+uint64_t store_life(const Life& life);
+
+class HubStore {
+ public:
+  struct Surroundings {
+    std::function<std::vector<NodeId>()> waited_for;
+    std::function<Pair*(NodeId)> pair_of;
+    std::function<Pair*(NodeSlot)> pair_at;
+  };
+  HubStore(Context& context, Routes& routes, Forwarding& forwarding, Retained& retained,
+           Surroundings around);
+
+  void open(uint32_t shards, uint64_t cluster_seed, const std::vector<StoredReplica>& replicas,
+            raft::LogReader& log);
+  bool is_open() const { return store_ != nullptr; }
+
+  // ---- this node
+  void on_worker(WorkerIndex from, ToStore&& mail);
+  void on_accept(WorkerIndex from, const AcceptOut& accept) { receiver_.on_accept(from, accept); }
+  void on_retain_done(uint64_t number) { publisher_.on_retained(number); }
+  // All connections are closed: whatever was asked in the life before is void.
+  void begin_life();
+  void check_routes();
+  void on_tick();
+
+  // ---- peers
+  void on_session(const Pair& pair);
+  void on_session_end(const Pair& pair);
+  // Lives up to this one are over.
+  void on_gone(NodeId node, const Life& life);
+  static bool is_store_frame(FrameKind kind);
+  // False: the peer breaks the protocol.
+  bool on_frame(const Pair& pair, const ParsedFrame& frame);
+  void on_parcel(const Pair& pair, OutboxParcel&& parcel) {
+    receiver_.on_parcel(pair.slot(), std::move(parcel));
+  }
+  // It may be given a lease.
+  bool has_peer_all(NodeId peer) const { return store_ == nullptr || store_->has_peer_all(peer); }
+
+  // ---- disks and servers
+  void on_host(uint32_t shard, replica::HostEffects&& effects);
+  void on_persisted(raft::GroupId group, uint64_t number);
+  void on_flushed(uint32_t shard, raft::Index index);
+  replica::StoreEffects* end_turn();
+
+  // Every shard has a leader, and the workers here know its routes.
+  bool is_ready() const { return store_ != nullptr && store_->is_ready(); }
+  const replica::Store* store() const { return store_.get(); }
+  uint64_t dropped() const { return dropped_; }
+
+ private:
+  void publish(replica::StoreEffects::Publish& publish);
+  void answer_query(replica::StoreEffects::RetainedQuery& query);
+  void send(replica::StoreEffects::Frame& frame);
+  void send_answers();
+  void on_answered(NodeSlot to, const OutboxReceiver::Answer& answer);
+  uint64_t publish_to_group(uint32_t shard, const std::string& group, const MessageRef& message);
+  WorkerIndex hub_worker() const { return static_cast<WorkerIndex>(context_.config.workers); }
+
+  Context& context_;
+  Routes& routes_;
+  Retained& retained_;
+  const Surroundings around_;
+  std::unique_ptr<replica::Store> store_;
+  OutboxPublisher publisher_;
+  OutboxReceiver receiver_;
+  std::map<NodeSlot, std::vector<OutboxReceiver::Answer>> answers_;  // of this turn
+  // Of frames that come in pieces: of which peer, and whether on the bulk lane.
+  std::map<std::pair<NodeSlot, bool>, std::vector<uint8_t>> joined_;
+  std::map<NodeId, uint64_t> gone_;  // before the store was open: lives up to these
+  uint64_t last_number_ = 0;         // of this hub's own publishes
+  uint64_t last_retain_ = 0;
+  uint64_t dropped_ = 0;
+};
+
+}  // namespace shoal

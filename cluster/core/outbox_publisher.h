@@ -1,0 +1,92 @@
+// The live part of what comes out of the outboxes of shards that this node leads: messages that must
+// come once, of durable publishers at QoS 2, and wills. Each is matched here with all routes; shards
+// are told by the store, live sessions of each node by one parcel, and of each shared subscription that
+// matches one place is picked, as a worker does it. A message is published when all have answered.
+//
+// Another leader sends again what was not done: a node tells it from what it had (OutboxReceiver).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/core/context.h"
+#include "cluster/core/forwarding.h"
+#include "cluster/core/pair.h"
+#include "node/rules/router.h"
+#include "shoal/message.h"
+#include "shoal/peers.h"
+
+namespace shoal {
+
+class OutboxPublisher {
+ public:
+  struct Targets {
+    uint64_t shards = 0;                                   // whose plain subscriptions match
+    std::vector<std::pair<uint32_t, std::string>> groups;  // shard, "$share/NAME/FILTER"
+  };
+  struct Surroundings {
+    std::function<Pair*(NodeSlot)> pair_at;
+    std::function<void(OutboxParcel&&)> deliver_here;
+    // For each shard in the order of the numbers.
+    std::function<void(uint32_t shard, uint64_t number, Targets&&)> targets;
+    std::function<void(uint32_t shard, uint64_t number)> published;
+    // To the members of a shared subscription that are the shard's; then on_shard_has(). Returns its
+    // number.
+    std::function<uint64_t(uint32_t shard, const std::string& group, const MessageRef&)> to_group;
+    // Writes the retained message; then on_retained(). Returns its number.
+    std::function<uint64_t(const MessageRef&)> retain;
+  };
+  OutboxPublisher(Context& context, Forwarding& forwarding, Surroundings around);
+
+  // ---- routes, of the workers here too (kSelf)
+  void on_route(const PlacedRoute& route);
+  void on_node_gone(NodeSlot node);
+
+  // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
+  void publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will);
+  // `from` kSelf: the workers here.
+  void on_answer(NodeSlot from, uint32_t shard, uint64_t number, uint32_t part, bool placed);
+  void on_retained(uint64_t number);
+  void on_shard_has(uint64_t number);
+  size_t open() const { return open_.size(); }
+
+ private:
+  using Key = std::pair<uint32_t, uint64_t>;  // shard, number
+  // One shared subscription of a message; its part is its place in the list, from 1 on.
+  struct Pick {
+    std::string filter;
+    NodeSlot node = kSelf;  // where it is
+    bool is_done = false;
+    int rounds = 0;
+    std::vector<Place> excluded;
+  };
+  struct Open {
+    MessageRef message;
+    std::set<NodeSlot> plain;  // nodes whose plain subscriptions are not answered for
+    std::vector<Pick> picks;
+    size_t waits = 1;  // for these and others; 1 is the sending itself
+  };
+
+  void match(const Key& key, Open& open, Targets& targets);
+  // False: it went to a shard, which `targets` names if there are any.
+  void place(const Key& key, Open& open, uint32_t part, Targets* targets);
+  void send(NodeSlot to, const Key& key, const Open& open, uint32_t part, uint64_t workers,
+            const std::string& filter);
+  void progress(const Key& key);
+  uint64_t least(uint32_t shard) const;
+
+  Context& context_;
+  Forwarding& forwarding_;
+  const Surroundings around_;
+  Router router_;
+  std::map<Key, Open> open_;
+  std::map<uint64_t, Key> retaining_;
+  std::map<uint64_t, Key> at_shards_;
+};
+
+}  // namespace shoal
