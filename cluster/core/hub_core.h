@@ -142,6 +142,7 @@ class HubCore {
   void tell_store_of_the_left();
   bool knows_shards(Instant until);
   std::string why_store_not_ready() const;
+  ShardStatus status_of(uint32_t shard) const;
 
   // ---- hub_commands.cc
   void answer(uint64_t token, bool ok, std::string text);

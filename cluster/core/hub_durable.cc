@@ -114,4 +114,33 @@ std::string HubCore::why_store_not_ready() const {
   return absl::StrFormat("no leader of shard%s %s", count == 1 ? "" : "s", missing);
 }
 
+ShardStatus HubCore::status_of(uint32_t shard) const {
+  const replica::Store& store = *store_->store();
+  ShardStatus status{.shard = shard,
+                     .leader = store.client().leader(shard).node,
+                     .term = store.client().leader(shard).term};
+  const raft::RaftGroup* const group = store.groups().find(shard);
+  if (group == nullptr) return status;
+  status.is_here = true;
+  status.is_leader = status.leader == context_.self;
+  status.last = group->last();
+  status.commit = group->commit();
+  const replica::HostEffects::Figures& figures = store.figures(shard);
+  status.applied = figures.applied;
+  status.sessions = figures.sessions;
+  status.queued = figures.queued;
+  status.bytes = figures.bytes;
+  status.outbox = figures.outbox;
+  if (const raft::Configuration* const servers = group->configuration()) {
+    for (const raft::Server& each : servers->servers) {
+      ReplicaStatus replica{.node = each.id, .is_voter = each.role == raft::Role::kVoter};
+      if (status.is_leader && each.id != context_.self) {
+        replica.lag = status.last - std::min(status.last, group->match(each.id));
+      }
+      status.replicas.push_back(replica);
+    }
+  }
+  return status;
+}
+
 }  // namespace shoal

@@ -106,6 +106,11 @@ HubStatus HubCore::status(Now now) {
   status.retained_bytes = retained_.tree().bytes();
   status.retained_dropped = retained_.dropped();
   for (const auto& [id, member] : members_.all()) status.members.push_back(status_of(member));
+  if (!store_ || !store_->is_open()) return status;
+  status.store_dropped = store_->dropped();
+  for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
+    status.shards.push_back(status_of(shard));
+  }
   return status;
 }
 

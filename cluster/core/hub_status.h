@@ -40,6 +40,29 @@ struct MemberStatus {
   uint64_t queued_bytes = 0;  // waiting for its window
 };
 
+struct ReplicaStatus {
+  NodeId node;
+  bool is_voter = false;
+  uint64_t lag = 0;  // entries that it is behind, as far as this node knows
+};
+
+// A shard as this node knows it. Of what has no replica here only the first two are told.
+struct ShardStatus {
+  uint32_t shard = 0;
+  NodeId leader;  // none is known: 0
+  uint64_t term = 0;
+  bool is_here = false;
+  bool is_leader = false;  // this node
+  uint64_t last = 0;       // index of the log
+  uint64_t commit = 0;
+  uint64_t applied = 0;
+  std::vector<ReplicaStatus> replicas;
+  uint64_t sessions = 0;
+  uint64_t queued = 0;
+  uint64_t bytes = 0;
+  uint32_t outbox = 0;
+};
+
 struct HubStatus {
   bool ready = false;
   std::string reason;  // why not, in words
@@ -53,7 +76,9 @@ struct HubStatus {
   uint64_t retained_bytes = 0;
   uint64_t forwarded_dropped = 0;  // messages for a peer that was gone
   uint64_t retained_dropped = 0;   // writes above Limits::retained_bytes_max
+  uint64_t store_dropped = 0;      // messages by a limit of durable sessions, where this node leads
   std::vector<MemberStatus> members;
+  std::vector<ShardStatus> shards;
 };
 
 // What the runtime tells the hub about its own workers, for the tables of the others.

@@ -56,6 +56,9 @@ HostEffects ShardHost::end_turn() {
   commit();
   effects_.term = server_->term();
   effects_.server = std::exchange(server_->end_turn(), {});
+  const shard::MetaRecord& meta = server_->state().meta();
+  effects_.figures = {server_->applied_index(), meta.sessions, meta.queued, meta.bodies_bytes,
+                      meta.outbox};
   HostEffects out = std::exchange(effects_, {});
   if (!status_.ok() || server_->is_too_new()) return {};
   return out;

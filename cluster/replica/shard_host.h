@@ -45,7 +45,17 @@ struct HostEffects {
   std::vector<Begun> begun;
   std::vector<Portion> portions;
   std::vector<Acked> acks;
-  std::vector<Done> done;     // all of a copy is there
+  std::vector<Done> done;  // all of a copy is there
+  // Of the state, for people.
+  struct Figures {
+    uint64_t applied = 0;
+    uint64_t sessions = 0;
+    uint64_t queued = 0;  // messages that wait for sessions
+    uint64_t bytes = 0;   // of all messages
+    uint32_t outbox = 0;
+    bool operator==(const Figures&) const = default;
+  };
+  Figures figures;
   raft::Index staged = 0;     // a copy from elsewhere is here, whole; 0: as before
   bool is_installed = false;  // it is the state now
 };

@@ -65,6 +65,7 @@ void ShardServer::on_role(bool serving, uint64_t term, int64_t wall_ms) {
 void ShardServer::begin_serving() {
   routes_version_ = state_.applied();
   effects_.routes.push_back({routes_version_, true, state_.routes()});
+  if (state_.meta().limits != options_.limits) add(shard::LimitsOp{options_.limits});
   for (auto& [id, node] : nodes_) detach_all(id, node.gone_before);
   for (const shard::OpenReplay& each : state_.replays()) {
     replays_.insert({{each.client_id, each.filter}, kAskReplay});

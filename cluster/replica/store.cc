@@ -32,7 +32,8 @@ Store::Store(const Options& options, Surroundings surroundings, raft::LogReader&
                },
            .reply = [this](NodeId to,
                            proto::StoreReply&& reply) { deliver_reply(to, std::move(reply)); }}),
-      leads_(options.shards) {
+      leads_(options.shards),
+      figures_(options.shards) {
   SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
 }
 
@@ -199,6 +200,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
 
 void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   now_ = now;
+  figures_[shard] = effects.figures;
   on_server(shard, effects.term, std::move(effects.server));
   for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
   for (const HostEffects::Portion& each : effects.portions) {

@@ -133,6 +133,8 @@ class Store {
   const StoreClient& client() const { return *client_; }
   const Groups& groups() const { return groups_; }
   const ShardRoutes& routes() const { return routes_; }
+  // Of a replica here.
+  const HostEffects::Figures& figures(uint32_t shard) const { return figures_[shard]; }
 
  private:
   StoreClient::Options client_options(uint64_t incarnation) const;
@@ -161,6 +163,7 @@ class Store {
     uint64_t term = 0;
   };
   std::vector<Lead> leads_;  // of this node
+  std::vector<HostEffects::Figures> figures_;
   // Writes of a shard behind one that makes a copy the state, which has to be done first.
   std::map<uint32_t, std::deque<raft::Effects::Persist>> installing_;
   struct Copy {

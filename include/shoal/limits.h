@@ -22,8 +22,9 @@ struct Limits {
   Duration retry_interval = Duration::seconds(20);   // 3.x redelivery while connected; 0 = never
 
   // Queues.
-  uint32_t queued_max = 10'000;                   // messages waiting for one session
-  size_t queued_bytes_max = 64 * 1024 * 1024;     // and their bytes; as many may be in flight
+  uint32_t queued_max = 10'000;                // messages waiting for one session
+  size_t queued_bytes_max = 64 * 1024 * 1024;  // and their bytes; as many may be in flight
+  bool rejects_new = false;  // past these a durable session loses the new message, not the oldest
   size_t output_bytes_max = 4 * 1024 * 1024;      // encoded for one connection, not yet written:
                                                   // past it QoS 0 is dropped and counted
   size_t output_bytes_low = 64 * 1024;            // more is encoded from the queue below this
@@ -35,6 +36,10 @@ struct Limits {
   size_t large_payload = 256 * 1024;  // from here on a payload is carried by reference, goes over
                                       // the bulk lane, and its publisher is not read meanwhile
   size_t retained_bytes_max = size_t{4} * 1024 * 1024 * 1024;  // all retained messages
+
+  // Durable sessions.
+  size_t durable_payload_max = 16 * 1024 * 1024;              // of one message, with its properties
+  size_t durable_bytes_max = size_t{8} * 1024 * 1024 * 1024;  // messages that wait, of all shards
 
   // Publishing.
   Duration publish_timeout = Duration::seconds(30);  // an acknowledgement withheld for so long

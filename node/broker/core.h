@@ -185,6 +185,7 @@ class Core {
   void on_store_mail(FromStore& mail);
   void on_session_done(const SessionDone& done);
   void finish_wait(StoreWait& wait, const SessionDone& done);
+  bool is_too_large_to_keep(const Publication& p) const;
   void publish_to_shards(Publication& p, uint64_t shards, std::string_view shared);
   void receive_stored(Publication& p);
   void release_stored(Connection& c, uint16_t packet_id);

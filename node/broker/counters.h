@@ -18,8 +18,9 @@ enum class DropReason : uint8_t {
   kNotAllowed,      // the subscriber may not receive it, or the publisher not publish it
   kNoMember,        // a shared subscription whose member could not be found any more
   kSystemTopic,     // a client published to a topic that begins with $
+  kTooLargeToKeep,  // above durable_payload_max, for sessions in the store
 };
-constexpr size_t kDropReasons = 8;
+constexpr size_t kDropReasons = 9;
 // "output_full" and so on: a metric's label.
 const char* name_of(DropReason reason);
 

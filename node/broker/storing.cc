@@ -71,7 +71,16 @@ void Core::finish_wait(StoreWait& wait, const SessionDone& done) {
 
 // ---- publishes ------------------------------------------------------------------------------------------
 
+bool Core::is_too_large_to_keep(const Publication& p) const {
+  return p.view.properties.size() + p.view.payload.size() > config_.limits.durable_payload_max;
+}
+
 void Core::publish_to_shards(Publication& p, uint64_t shards, std::string_view shared) {
+  if (is_too_large_to_keep(p)) {
+    drop(DropReason::kTooLargeToKeep);
+    if (p.view.qos != Qos::k0) ticket_of(p)->over_quota = true;
+    return;
+  }
   const uint64_t number = submit(ShardPublish{0, shards, std::string(shared), p.reference()});
   if (p.view.qos == Qos::k0) return;
   Ticket* const ticket = ticket_of(p);
@@ -82,6 +91,11 @@ void Core::publish_to_shards(Publication& p, uint64_t shards, std::string_view s
 // QoS 2 of a durable session: its shard keeps the identifier and sends the message on, each once, so that
 // a repeat on whatever node changes nothing. A repeat is answered like the first.
 void Core::receive_stored(Publication& p) {
+  if (is_too_large_to_keep(p)) {
+    drop(DropReason::kTooLargeToKeep);
+    ticket_of(p)->over_quota = true;
+    return finish_routing(p);
+  }
   hold_large(p);
   if (p.view.retain) write_retained(p);
   const Session& s = *p.publisher;

@@ -45,6 +45,35 @@ json::object json_of(const MemberStatus& member) {
           {"queued_bytes", member.queued_bytes}};
 }
 
+// Nodes by the names that people gave them.
+json::object json_of(const ShardStatus& shard, const HubStatus& status) {
+  const auto name = [&status](NodeId id) -> std::string {
+    for (const MemberStatus& member : status.members) {
+      if (member.id == id) return member.name;
+    }
+    return id ? hex(id.value) : "";
+  };
+  std::string replicas;
+  uint64_t lag = 0;
+  for (const ReplicaStatus& each : shard.replicas) {
+    replicas += (replicas.empty() ? "" : ",") + name(each.node) + (each.is_voter ? "" : "+");
+    lag = std::max(lag, each.lag);
+  }
+  json::object out{{"shard", shard.shard}, {"leader", name(shard.leader)}, {"term", shard.term}};
+  const auto own = [&](const char* key, const json::value& value) {
+    out[key] = shard.is_here ? value : json::value();
+  };
+  own("commit", shard.commit);
+  own("applied", shard.applied);
+  own("lag", shard.is_leader ? json::value(lag) : json::value());
+  own("sessions", shard.sessions);
+  own("queued", shard.queued);
+  own("bytes", shard.bytes);
+  own("outbox", shard.outbox);
+  own("replicas", json::value(replicas));
+  return out;
+}
+
 json::object json_of(const HubStatus& status) {
   json::array members;
   for (const MemberStatus& member : status.members) {
@@ -68,6 +97,7 @@ AdminApi::AdminApi(RunningNode& node)
               {"/readyz", {"GET", true, &AdminApi::readyz}},
               {"/metrics", {"GET", true, &AdminApi::metrics}},
               {"/v1/members", {"GET", false, &AdminApi::members}},
+              {"/v1/shards", {"GET", false, &AdminApi::shards}},
               {"/v1/sessions", {"GET", false, &AdminApi::sessions}},
               {"/v1/clients", {"GET", false, &AdminApi::clients}},
               {"/v1/subscriptions", {"GET", false, &AdminApi::subscriptions}},
@@ -111,6 +141,15 @@ void AdminApi::metrics(const AdminRequest&, AdminAnswer answer) {
 void AdminApi::members(const AdminRequest&, AdminAnswer answer) {
   node_.hub().run_task([answer = std::move(answer)](HubThread& self) {
     answer(json_response(json_of(self.hub().status(now()))));
+  });
+}
+
+void AdminApi::shards(const AdminRequest&, AdminAnswer answer) {
+  node_.hub().run_task([answer = std::move(answer)](HubThread& self) {
+    const HubStatus status = self.hub().status(now());
+    json::array shards;
+    for (const ShardStatus& each : status.shards) shards.push_back(json_of(each, status));
+    answer(json_response({{"shards", std::move(shards)}}));
   });
 }
 

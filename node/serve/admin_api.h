@@ -33,6 +33,7 @@ class AdminApi {
   void readyz(const AdminRequest& request, AdminAnswer answer);
   void metrics(const AdminRequest& request, AdminAnswer answer);
   void members(const AdminRequest& request, AdminAnswer answer);
+  void shards(const AdminRequest& request, AdminAnswer answer);
   void sessions(const AdminRequest& request, AdminAnswer answer);
   void clients(const AdminRequest& request, AdminAnswer answer);
   void subscriptions(const AdminRequest& request, AdminAnswer answer);

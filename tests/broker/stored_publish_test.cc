@@ -247,6 +247,31 @@ TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
   EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
 }
 
+// Who needs no store for it gets it. 3.x has no name for that, and is acknowledged.
+TEST(StoredPublish, WhatIsTooLargeToKeepIsRefusedAndCounted) {
+  TestCluster::Options options = with_store();
+  options.config.limits.durable_payload_max = 1000;
+  TestCluster cluster(options);
+  TestClient& live = cluster.connect(0, "live");
+  cluster.subscribe(live, "t", Qos::k1);
+  TestClient& keeper = cluster.connect(0, durable("keeper"));
+  cluster.subscribe(keeper, "t", Qos::k1);
+  live.take();
+  keeper.take();
+  TestClient& publisher = cluster.connect(0, "p");
+  cluster.publish(publisher, "t", payload_of(1001), Qos::k1, 1);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1 0x97"));
+  EXPECT_EQ(live.take().size(), 1u);
+  EXPECT_THAT(keeper.take(), IsEmpty());
+  cluster.publish(publisher, "t", payload_of(1000), Qos::k1, 2);
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 2"));
+  EXPECT_EQ(keeper.take().size(), 1u);
+
+  TestClient& durable_one = cluster.connect(0, durable("d"));
+  cluster.publish(durable_one, "t", payload_of(1001), Qos::k2, 1);
+  EXPECT_THAT(durable_one.take(), ElementsAre("PUBREC 1 0x97"));
+}
+
 TEST(StoredReceive, ALargeOneIsHeldAsEver) {
   TestCluster::Options options = with_store();
   options.config.limits.large_payload = 1000;

@@ -50,6 +50,10 @@ constexpr Column kMemberColumns[] = {
     {"STATE", "state"},         {"READY", "ready"},    {"CLIENTS", "clients"},
     {"ROUTES", "routes"},       {"IN", "messages_in"}, {"OUT", "messages_out"},
     {"FORWARDED", "forwarded"}, {"RTT ms", "rtt_ms"}};
+constexpr Column kShardColumns[] = {
+    {"SHARD", "shard"},     {"LEADER", "leader"}, {"TERM", "term"},         {"COMMIT", "commit"},
+    {"APPLIED", "applied"}, {"LAG", "lag"},       {"SESSIONS", "sessions"}, {"QUEUED", "queued"},
+    {"BYTES", "bytes"},     {"OUTBOX", "outbox"}, {"REPLICAS", "replicas"}};
 constexpr Column kSessionColumns[] = {{"CLIENT", "client"},
                                       {"USER", "user"},
                                       {"ADDRESS", "address"},
@@ -101,6 +105,7 @@ struct Request {
 
 Request request_of(const CtlOptions& options) {
   switch (options.verb) {
+    case Verb::kShards: return {"GET", "/v1/shards"};
     case Verb::kSessions: return {"GET", "/v1/sessions"};
     case Verb::kSubscriptions:
       return {"GET", "/v1/subscriptions?client=" + ctl::percent_encoded(options.subject)};
@@ -120,6 +125,8 @@ void print(const CtlOptions& options, const json::value& answer) {
     if (!answer.at("ready").as_bool()) {
       std::printf("not ready: %s\n", text_of(answer.at("reason")).c_str());
     }
+  } else if (options.verb == Verb::kShards) {
+    print_table(answer.at("shards").as_array(), kShardColumns);
   } else if (options.verb == Verb::kSessions) {
     print_list(answer, "sessions", kSessionColumns);
   } else if (options.verb == Verb::kSubscriptions) {

@@ -33,6 +33,8 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
     return sub;
   };
   verb("members", "the nodes of the cluster, as this one sees them", Verb::kMembers);
+  verb("shards", "the durable state, by shard; figures of those with a replica here",
+       Verb::kShards);
   verb("sessions", "this node's sessions", Verb::kSessions);
   verb("subscriptions", "the subscriptions of this node's sessions", Verb::kSubscriptions)
       ->add_option("client", options.subject, "only those of this client id");

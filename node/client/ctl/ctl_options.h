@@ -12,6 +12,7 @@ namespace shoal::ctl {
 
 enum class Verb : uint8_t {
   kMembers,
+  kShards,
   kSessions,
   kSubscriptions,
   kRetained,
