@@ -79,7 +79,10 @@ void HubCore::on_tick(Now now) {
   check_left();
   claims_.on_tick();
   retained_.on_tick();
-  if (store_) store_->on_tick();
+  if (store_) {
+    store_->on_tick();
+    place_replicas();
+  }
   settle();
 }
 

@@ -142,6 +142,8 @@ class HubCore {
   void tell_store_of_the_left();
   bool knows_shards(Instant until);
   std::string why_store_not_ready() const;
+  void place_replicas();
+  bool place_replica(uint32_t shard);
   ShardStatus status_of(uint32_t shard) const;
 
   // ---- hub_commands.cc
@@ -171,7 +173,8 @@ class HubCore {
   bool is_store_founded_ = false;  // this node's part of it is on its disks
   bool is_store_asked_ = false;
   std::unique_ptr<HubStore> store_;  // null: this hub has none (HubConfig::shards)
-  bool knows_shards_ = false;        // since it may acknowledge
+  Instant last_placement_{};
+  bool knows_shards_ = false;  // since it may acknowledge
 
   std::map<uint64_t, std::function<void()>> stores_;  // what waits for a write
   uint64_t last_store_ = 0;

@@ -251,6 +251,10 @@ void HubStore::on_flushed(uint32_t shard, raft::Index index) {
 }
 
 // What is published here gives the store and the publisher work again.
+bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
+  return store_->change(shard, change, context_.now);
+}
+
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
   send_answers();

@@ -68,6 +68,7 @@ class HubStore {
 
   // Every shard has a leader, and the workers here know its routes.
   bool is_ready() const { return store_ != nullptr && store_->is_ready(); }
+  bool change(uint32_t shard, const raft::ChangeMember& change);
   const replica::Store* store() const { return store_.get(); }
   uint64_t dropped() const { return dropped_; }
 

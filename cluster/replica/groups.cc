@@ -49,7 +49,12 @@ void Groups::add(raft::GroupId id, const raft::Recovered& recovered, Instant now
 void Groups::on_message(NodeId from, std::span<const uint8_t> bytes, Instant now) {
   std::optional<raft::Message> message = raft::decode(bytes);
   if (!message || message->from != from || message->to != options_.self) return;
-  Group* const group = find_group(message->group.shard);
+  Group* group = find_group(message->group.shard);
+  if (group == nullptr && std::holds_alternative<raft::AppendEntries>(message->body) &&
+      message->group.shard < options_.shards) {
+    add(message->group, {}, now);
+    group = find_group(message->group.shard);
+  }
   if (group == nullptr || group->id != message->group) return;
   // Its data must be here. They are used once.
   if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message->body)) {
@@ -126,6 +131,12 @@ void Groups::submit(Group& group, Instant now) {
                         group.waiting.begin() + static_cast<std::ptrdiff_t>(count));
     if (outcome != raft::Outcome::kDone) group.waiting.clear();
   }
+}
+
+raft::Outcome Groups::change(uint32_t shard, const raft::ChangeMember& change, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return raft::Outcome::kNotLeader;
+  return group->raft->step(now, change, effects_.raft);
 }
 
 void Groups::on_tick(Instant now) {

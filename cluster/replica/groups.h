@@ -22,7 +22,8 @@ class Groups {
  public:
   struct Options {
     NodeId self;
-    uint64_t seed = 0;  // another one for each start
+    uint32_t shards = 0;  // of the cluster
+    uint64_t seed = 0;    // another one for each start
     uint32_t election_timeout_ms = 600;
     uint32_t heartbeat_ms = 100;
     // Kept in the log behind a durable state, for followers that lag a little.
@@ -35,6 +36,7 @@ class Groups {
   // Before anything else; once for each.
   void add(raft::GroupId group, const raft::Recovered& recovered, Instant now);
 
+  // Of a group that is not here: it is added, as a server that joins, who begins with nothing.
   void on_message(NodeId from, std::span<const uint8_t> bytes, Instant now);
   // The write `number` of this group and all before it are durable.
   void on_persisted(raft::GroupId group, uint64_t number, Instant now);
@@ -48,6 +50,8 @@ class Groups {
                     const std::optional<raft::SnapshotMeta>& meta, Instant now);
   // By the leader of this term; of another it is dropped.
   void on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries, Instant now);
+  // Done: it has begun; asked of others than a leader that serves, or at a bad time, it has not.
+  raft::Outcome change(uint32_t shard, const raft::ChangeMember& change, Instant now);
   void on_tick(Instant now);
 
   struct Send {

@@ -17,7 +17,11 @@ bool parse(std::span<const uint8_t> bytes, Message& message) {
 
 Store::Store(const Options& options, Surroundings surroundings, raft::LogReader& log)
     : options_(options),
-      groups_({.self = options.self, .seed = options.seed, .trailing = options.trailing}, log),
+      groups_({.self = options.self,
+               .shards = options.shards,
+               .seed = options.seed,
+               .trailing = options.trailing},
+              log),
       client_(std::make_unique<StoreClient>(client_options(options.incarnation))),
       routes_(
           options.shards,
@@ -312,6 +316,11 @@ void Store::on_persisted(raft::GroupId group, uint64_t number, Now now) {
 void Store::on_flushed(uint32_t shard, raft::Index index, Now now) {
   now_ = now;
   groups_.on_flushed(shard, index, now.mono);
+}
+
+bool Store::change(uint32_t shard, const raft::ChangeMember& change, Now now) {
+  now_ = now;
+  return groups_.change(shard, change, now.mono) == raft::Outcome::kDone;
 }
 
 void Store::on_tick(Now now) {

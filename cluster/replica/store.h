@@ -122,6 +122,10 @@ class Store {
   void on_persisted(raft::GroupId group, uint64_t number, Now now);
   void on_flushed(uint32_t shard, raft::Index index, Now now);
 
+  // Of a shard that this node leads: a replica more or less. False: not now.
+  bool change(uint32_t shard, const raft::ChangeMember& change, Now now);
+  bool leads(uint32_t shard) const { return leads_[shard].serves; }
+
   void on_tick(Now now);
 
   StoreEffects& end_turn();
