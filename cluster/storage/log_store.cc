@@ -29,7 +29,7 @@ rocksdb::Options options_of_log() {
   options.write_buffer_size = size_t{32} * 1024 * 1024;
   options.max_total_wal_size = uint64_t{256} * 1024 * 1024;
   options.compression = rocksdb::kNoCompression;
-  options.keep_log_file_num = 2;
+  options.info_log = no_info_log();
   options.max_open_files = 64;
   return options;
 }

@@ -38,7 +38,7 @@ rocksdb::DBOptions database_options(const StateStoreOptions& given) {
   // Without a log of its own: what is durable of one family must be so of the other.
   options.atomic_flush = true;
   options.max_bgerror_resume_count = 0;
-  options.keep_log_file_num = 2;
+  options.info_log = no_info_log();
   options.max_open_files = 256;
   return options;
 }
