@@ -5,6 +5,7 @@
 #include "cluster/engine/opening.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,6 +29,12 @@ constexpr const char* kAsANewNode =
 std::string shard_name(uint32_t shard) { return "shard " + std::to_string(shard); }
 
 absl::Status lost(const std::string& what) { return absl::DataLossError(what + kAsANewNode); }
+
+// Not for other users: they hold what clients send.
+absl::Status make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+  return absl::UnavailableError(directory + ": cannot be made: " + std::strerror(errno));
+}
 
 // The entries of the directory itself: RocksDB syncs what is in its own.
 absl::Status sync_directory(const std::string& directory) {
@@ -63,7 +70,7 @@ class Opening {
 
  private:
   std::string log_directory() const { return options_.directory + "/log"; }
-  std::string state_directory() const { return options_.directory + "/state"; }
+  std::string state_directory() const { return options_.directory + "/shards"; }
 
   absl::Status open_log();
   absl::Status found();
@@ -80,6 +87,7 @@ class Opening {
 };
 
 absl::Status Opening::open_log() {
+  if (absl::Status made = make_directory(log_directory()); !made.ok()) return made;
   auto log = storage::LogStore::open(log_directory(), options_.durability);
   if (!log.ok()) return log.status();
   store_.log = *std::move(log);
@@ -140,6 +148,7 @@ absl::Status Opening::open_state() {
   if (options_.durability == storage::Durability::kOs) {
     state.before_flush = [log = store_.log.get()] { (void)log->sync(); };
   }
+  if (absl::Status made = make_directory(state_directory()); !made.ok()) return made;
   auto opened = storage::StateStore::open(state_directory(), state);
   if (!opened.ok()) return opened.status();
   store_.state = *std::move(opened);

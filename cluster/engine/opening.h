@@ -17,7 +17,7 @@
 namespace shoal::engine {
 
 struct OpeningOptions {
-  std::string directory;  // of the node, which is there: log/ and state/ are made in it
+  std::string directory;  // of the node, which is there: log/ and shards/ are made in it
   storage::Durability durability = storage::Durability::kFsync;
   size_t write_buffer_bytes = storage::StateStoreOptions().write_buffer_bytes;
   size_t block_cache_bytes = storage::StateStoreOptions().block_cache_bytes;

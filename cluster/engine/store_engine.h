@@ -5,7 +5,7 @@
 //
 //   hub ── persists, cuts ──▶ LogWriter ──────────────▶ log/     persisted
 //   hub ── servers ─────────▶ ShardThreads ─ commit ─┐           hosts
-//                                StateFlusher ─ flush ─▶ state/   flushed
+//                                StateFlusher ─ flush ─▶ shards/  flushed
 //
 // The first error of any of these ends it all: the sink hears of it and of nothing more, so nothing is
 // acknowledged that the disks may not have.

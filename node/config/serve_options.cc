@@ -128,7 +128,7 @@ Options cluster_options() {
       {"replicas", "N", kGroup, "copies of durable state; when the cluster is created",
        bind::number<Draft>(SHOAL_FIELD(config.replicas), 1, 7)},
       {"shards", "N", kGroup, "parts of durable state; when the cluster is created",
-       bind::number<Draft>(SHOAL_FIELD(config.shards), 1, 4096)},
+       bind::number<Draft>(SHOAL_FIELD(config.shards), 1, kShardsMax)},
       {"zone", "NAME", kGroup, "replicas of one shard go to different zones",
        bind::text<Draft>(SHOAL_FIELD(config.zone)), "none"},
       {"weight", "N", kGroup, "share of the replicas that this node takes",

@@ -44,7 +44,7 @@ class StoreEngineTest : public storage::StorageTest {
     return options;
   }
   std::string log() { return path("data/log"); }
-  std::string state() { return path("data/state"); }
+  std::string state() { return path("data/shards"); }
 
   // Why it does not open.
   std::string refusal(bool found = false, const std::string& name = "data") {
@@ -256,7 +256,7 @@ TEST_F(DISABLED_Child, PublishesUntilTheDiskIsFull) {
   EXPECT_FALSE(clients.publish(9'000, 20, std::string(2'000, 'x')));
   EXPECT_EQ(node.failures(), 1);
   EXPECT_THAT(node.failure(), AnyOf(HasSubstr("log store " + directory() + "/data/log: writing"),
-                                    HasSubstr("state store " + directory() + "/data/state")));
+                                    HasSubstr("state store " + directory() + "/data/shards")));
   const uint64_t answered = clients.answered();
   const Instant end = clock_now().mono + Duration::millis(300);
   while (clock_now().mono < end) node.turn(Duration::millis(10));
