@@ -131,6 +131,7 @@ int run_serve(const Args& args, Streams streams) {
   const auto& [config, warnings] = std::get<Preparation>(prepared);
 
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // what cannot be written is the store's to tell
   Log log({.level = config.log_level,
            .format = config.log_format,
            .node = config.node_name,
