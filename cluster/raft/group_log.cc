@@ -67,13 +67,12 @@ void GroupLog::install(const SnapshotMeta& meta) {
   changes_.push_back({meta.configuration_index, meta.configuration});
 }
 
-bool GroupLog::snapshot(const SnapshotMeta& meta, unsigned trailing) {
+void GroupLog::snapshot(const SnapshotMeta& meta, unsigned trailing) {
   terms_.snapshot(meta.index, meta.term);
   while (changes_.size() > 1 && changes_[1].index <= meta.index) changes_.pop_front();
-  if (meta.index <= trailing || meta.index - trailing < first()) return false;
+  if (meta.index <= trailing || meta.index - trailing < first()) return;
   terms_.cut(meta.index - trailing + 1);
   while (!tail_.empty() && tail_.front().entry.index < first()) tail_.pop_front();
-  return true;
 }
 
 void GroupLog::read(GroupId group, Index first, Index last, size_t bytes_max, LogReader& store,

@@ -20,6 +20,7 @@ class LogReader {
   virtual ~LogReader() = default;
   // Appends the entries first..last, or fewer once they have `bytes_max` bytes, but at least one. All
   // of them are durable and not cut. One call a message or a batch to apply, on the caller's thread.
+  // None: the store has failed, and its node is about to end.
   virtual void read(GroupId group, Index first, Index last, size_t bytes_max,
                     std::vector<Entry>& out) = 0;
 };
@@ -38,9 +39,9 @@ class GroupLog {
   // not rewritten since.
   Index written_to(Index from, uint64_t number) const;
   // A snapshot takes the place of the whole log, or is taken and leaves the last `trailing` entries
-  // before it; true if that cuts the log.
+  // before it.
   void install(const SnapshotMeta& meta);
-  bool snapshot(const SnapshotMeta& meta, unsigned trailing);
+  void snapshot(const SnapshotMeta& meta, unsigned trailing);
 
   // The entries first..last as LogReader::read() gives them, from memory where they are.
   void read(GroupId group, Index first, Index last, size_t bytes_max, LogReader& store,

@@ -20,7 +20,9 @@ struct HardState {
 // What a node's disk holds of a group when the node starts.
 struct Recovered {
   HardState hard_state;
-  std::optional<SnapshotMeta> snapshot;  // of the state as it was last made durable
+  // Of the state as it was last made durable; the state itself may be ahead of that, and then passes
+  // over what it has.
+  std::optional<SnapshotMeta> snapshot;
   Index first = 1;                       // of the log
   // The log, all of it; the payload is needed of changes only. Where there is a snapshot at S, the log
   // holds an entry of its term at S, or begins at S + 1, or is empty (with `first` S + 1): what does
@@ -124,9 +126,11 @@ struct Effects {
     uint64_t stream = 0;
     Index least = 0;
   };
-  // The log may be cut before `first`; need not be durable.
+  // `snapshot` of the state that is durable: to be kept beside the log, for Recovered. Entries before
+  // `first` may go with that or later, not before. Neither need be durable at once.
   struct Cut {
     GroupId group;
+    SnapshotMeta snapshot;
     Index first = 0;
   };
   struct RoleChange {

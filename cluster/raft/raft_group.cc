@@ -168,7 +168,8 @@ Outcome RaftGroup::on(const SnapshotTaken& event, Effects& out) {
   check_engine(
       engine_snapshot_taken(engine_.get(), now_ms_, &snapshot.view(), event.trailing, &update));
   snapshot_ = *meta;
-  if (log_.snapshot(*meta, event.trailing)) out.cuts.push_back({options_.group, log_.first()});
+  log_.snapshot(*meta, event.trailing);
+  out.cuts.push_back({options_.group, *meta, log_.first()});
   absorb(update, {}, out);
   return Outcome::kDone;
 }
@@ -254,6 +255,7 @@ void RaftGroup::hand_out(Effects& out) {
   if (handed_ >= ready) return;
   Effects::Apply apply{options_.group, {}};
   log_.read(options_.group, handed_ + 1, ready, options_.apply_bytes_max, store_, apply.entries);
+  if (apply.entries.empty()) return;  // the store failed
   handed_ = apply.entries.back().index;
   out.applies.push_back(std::move(apply));
 }

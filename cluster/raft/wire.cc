@@ -87,12 +87,13 @@ void put(const AppendResult& body, Writer& out) {
   out.number(body.rejected);
   out.number(body.last_index);
 }
-void put(const InstallSnapshot& body, Writer& out) {
-  out.number(body.meta.index);
-  out.number(body.meta.term);
-  out.number(body.meta.configuration_index);
-  put(body.meta.configuration, out);
+void put(const SnapshotMeta& meta, Writer& out) {
+  out.number(meta.index);
+  out.number(meta.term);
+  out.number(meta.configuration_index);
+  put(meta.configuration, out);
 }
+void put(const InstallSnapshot& body, Writer& out) { put(body.meta, out); }
 void put(const TimeoutNow& body, Writer& out) {
   out.number(body.last_index);
   out.number(body.last_term);
@@ -154,16 +155,20 @@ std::optional<Body> append_result_from(WireSource& in) {
   return body;
 }
 
-std::optional<Body> install_snapshot_from(WireSource& in, Term term) {
-  InstallSnapshot body{{in.varint(), in.varint(), in.varint(), {}}};
+std::optional<SnapshotMeta> snapshot_from(WireSource& in, Term term_max) {
+  SnapshotMeta meta{in.varint(), in.varint(), in.varint(), {}};
   std::optional<Configuration> configuration = configuration_from(in);
-  if (!configuration || body.meta.index == 0) return std::nullopt;
-  if (!is_position(body.meta.index, body.meta.term, term)) return std::nullopt;
-  if (body.meta.configuration_index == 0 || body.meta.configuration_index > body.meta.index) {
-    return std::nullopt;
-  }
-  body.meta.configuration = *std::move(configuration);
-  return body;
+  if (!configuration || meta.index == 0) return std::nullopt;
+  if (!is_position(meta.index, meta.term, term_max)) return std::nullopt;
+  if (meta.configuration_index == 0 || meta.configuration_index > meta.index) return std::nullopt;
+  meta.configuration = *std::move(configuration);
+  return meta;
+}
+
+std::optional<Body> install_snapshot_from(WireSource& in, Term term) {
+  std::optional<SnapshotMeta> meta = snapshot_from(in, term);
+  if (!meta) return std::nullopt;
+  return InstallSnapshot{*std::move(meta)};
 }
 
 std::optional<Body> timeout_now_from(WireSource& in, Term term) {
@@ -232,6 +237,24 @@ std::optional<Configuration> decode_configuration(std::span<const uint8_t> bytes
   std::optional<Configuration> configuration = configuration_from(in);
   if (!configuration || in.left() != 0) return std::nullopt;
   return configuration;
+}
+
+std::vector<uint8_t> encode(const SnapshotMeta& snapshot) {
+  std::vector<uint8_t> bytes;
+  Writer writer(bytes);
+  writer.byte(kWireVersion);
+  put(snapshot, writer);
+  writer.no_later_fields();
+  return bytes;
+}
+
+std::optional<SnapshotMeta> decode_snapshot(std::span<const uint8_t> bytes) {
+  WireSource in(bytes);
+  if (in.fixed<uint8_t>() != kWireVersion) return std::nullopt;
+  std::optional<SnapshotMeta> meta = snapshot_from(in, kIndexMax);
+  in.sized_bytes();
+  if (!meta || !in.ok() || in.left() != 0) return std::nullopt;
+  return meta;
 }
 
 }  // namespace shoal::raft

@@ -78,6 +78,11 @@ struct ServerEffects {
   // The state is as of this index; 0: as it was. Set by every replica.
   uint64_t applied = 0;
 
+  bool empty() const {
+    return entries.empty() && replies.empty() && routes.empty() && publishes.empty() &&
+           to_shards.empty() && outbox_answers.empty() && retained_queries.empty() &&
+           wants.empty() && drops.empty() && applied == 0;
+  }
   void clear() { *this = ServerEffects(); }
 };
 

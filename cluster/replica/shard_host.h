@@ -58,6 +58,11 @@ struct HostEffects {
   Figures figures;
   raft::Index staged = 0;     // a copy from elsewhere is here, whole; 0: as before
   bool is_installed = false;  // it is the state now
+
+  bool empty() const {
+    return server.empty() && begun.empty() && portions.empty() && acks.empty() && done.empty() &&
+           staged == 0 && !is_installed;
+  }
 };
 
 class ShardHost {

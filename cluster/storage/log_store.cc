@@ -29,7 +29,7 @@ rocksdb::Options options_of_log() {
   options.write_buffer_size = size_t{32} * 1024 * 1024;
   options.max_total_wal_size = uint64_t{256} * 1024 * 1024;
   options.compression = rocksdb::kNoCompression;
-  options.keep_log_file_num = 2;
+  options.info_log = no_info_log();
   options.max_open_files = 64;
   return options;
 }
@@ -44,9 +44,13 @@ struct LogStore::Database {
   std::string directory;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::WriteOptions write_options;
-  std::map<LogGroup, uint64_t> last;  // index of each log's last entry, 0: none
-  bool recovered = false;             // so `last` is known
-  mutable std::mutex mutex;           // of `error`
+  struct Ends {
+    uint64_t first = 0;
+    uint64_t last = 0;  // before `first`: there are no entries
+  };
+  std::map<LogGroup, Ends> ends;
+  bool recovered = false;    // so `ends` is known
+  mutable std::mutex mutex;  // of `error`
   absl::Status error;
 
   absl::Status check(const rocksdb::Status& status, const std::string& what) {
@@ -68,7 +72,8 @@ struct LogStore::Database {
 
   void add(const LogWrite& write, rocksdb::WriteBatch& batch);
   absl::Status recover_states(std::map<LogGroup, RecoveredLog>& groups);
-  absl::Status recover_entries(std::map<LogGroup, RecoveredLog>& groups);
+  absl::Status recover_entries(const WantsPayload& wants_payload,
+                               std::map<LogGroup, RecoveredLog>& groups);
 };
 
 LogStore::LogStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -103,7 +108,8 @@ absl::Status LogStore::Database::recover_states(std::map<LogGroup, RecoveredLog>
   return check(at->status(), "reading terms");
 }
 
-absl::Status LogStore::Database::recover_entries(std::map<LogGroup, RecoveredLog>& groups) {
+absl::Status LogStore::Database::recover_entries(const WantsPayload& wants_payload,
+                                                 std::map<LogGroup, RecoveredLog>& groups) {
   const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(rocksdb::ReadOptions()));
   for (at->SeekToFirst(); at->Valid() && at->key()[0] == kEntryKey; at->Next()) {
     LogGroup group;
@@ -120,19 +126,24 @@ absl::Status LogStore::Database::recover_entries(std::map<LogGroup, RecoveredLog
     if (!entries.empty() && entry.term < entries.back().term) {
       return damaged(where + " has a term below that of the entry before it");
     }
+    if (wants_payload && !wants_payload(entry.kind)) entry.payload = {};
     entries.push_back(std::move(entry));
   }
   return check(at->status(), "reading entries");
 }
 
-absl::StatusOr<std::vector<RecoveredLog>> LogStore::recover() {
+absl::StatusOr<std::vector<RecoveredLog>> LogStore::recover(const WantsPayload& wants_payload) {
   std::map<LogGroup, RecoveredLog> groups;
-  if (absl::Status status = database_->recover_entries(groups); !status.ok()) return status;
+  if (absl::Status status = database_->recover_entries(wants_payload, groups); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = database_->recover_states(groups); !status.ok()) return status;
   std::vector<RecoveredLog> logs;
   for (auto& [group, log] : groups) {
     log.group = group;
-    database_->last[group] = log.entries.empty() ? 0 : log.entries.back().index;
+    if (!log.entries.empty()) {
+      database_->ends[group] = {log.entries.front().index, log.entries.back().index};
+    }
     logs.push_back(std::move(log));
   }
   database_->recovered = true;
@@ -141,21 +152,27 @@ absl::StatusOr<std::vector<RecoveredLog>> LogStore::recover() {
 
 void LogStore::Database::add(const LogWrite& write, rocksdb::WriteBatch& batch) {
   if (write.state) batch.Put(group_key(kStateKey, write.group), state_value(*write.state));
-  uint64_t& end = last[write.group];
+  Ends& log = ends[write.group];
   if (write.clear) {
     batch.DeleteRange(entry_key(write.group, 0), entry_key(write.group, UINT64_MAX));
-    end = 0;
+    log = {};
   }
-  if (write.first == 0) return;
-  // What the entries replace needs no deletion of its own.
-  const uint64_t next = write.first + write.entries.size();
-  for (uint64_t index = next; index <= end; ++index) {
-    batch.Delete(entry_key(write.group, index));
+  if (write.first != 0) {
+    // What the entries replace needs no deletion of its own.
+    const uint64_t next = write.first + write.entries.size();
+    for (uint64_t index = next; index <= log.last; ++index) {
+      batch.Delete(entry_key(write.group, index));
+    }
+    for (const LogEntry& entry : write.entries) {
+      batch.Put(entry_key(write.group, entry.index), entry_value(entry));
+    }
+    if (log.first == 0 || write.first < log.first) log.first = write.first;
+    log.last = next - 1;
   }
-  for (const LogEntry& entry : write.entries) {
-    batch.Put(entry_key(write.group, entry.index), entry_value(entry));
+  // One by one: each range that is deleted would be looked at by each read until the next compaction.
+  for (; log.first != 0 && log.first < write.cut && log.first <= log.last; ++log.first) {
+    batch.Delete(entry_key(write.group, log.first));
   }
-  end = next - 1;
 }
 
 absl::Status LogStore::write(std::span<const LogWrite> writes) {
@@ -190,20 +207,18 @@ absl::Status LogStore::read(LogGroup group, uint64_t first, uint64_t last, size_
   return absl::OkStatus();
 }
 
-absl::Status LogStore::cut(LogGroup group, uint64_t first) {
-  if (absl::Status error = status(); !error.ok()) return error;
-  rocksdb::WriteBatch batch;
-  batch.DeleteRange(entry_key(group, 0), entry_key(group, first));
-  return database_->check(database_->db->Write(rocksdb::WriteOptions(), &batch), "cutting");
-}
-
 absl::Status LogStore::remove(LogGroup group) {
   if (absl::Status error = status(); !error.ok()) return error;
   rocksdb::WriteBatch batch;
   batch.DeleteRange(entry_key(group, 0), entry_key(group, UINT64_MAX));
   batch.Delete(group_key(kStateKey, group));
-  database_->last.erase(group);
+  database_->ends.erase(group);
   return database_->check(database_->db->Write(database_->write_options, &batch), "removing");
+}
+
+absl::Status LogStore::sync() {
+  if (absl::Status error = status(); !error.ok()) return error;
+  return database_->check(database_->db->SyncWAL(), "syncing");
 }
 
 }  // namespace shoal::storage

@@ -14,6 +14,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,6 +60,8 @@ struct LogWrite {
   // All entries go, before those above come: a snapshot took their place, and the log is to begin at
   // `first`.
   bool clear = false;
+  // Entries before this one are not needed any more.
+  uint64_t cut = 0;
 };
 
 struct RecoveredLog {
@@ -81,18 +84,20 @@ class LogStore {
   LogStore(const LogStore&) = delete;
   LogStore& operator=(const LogStore&) = delete;
 
-  // All groups that were written and not removed, ascending. Once, before the first write.
-  absl::StatusOr<std::vector<RecoveredLog>> recover();
+  // All groups that were written and not removed, ascending. Once, before the first write. Payloads of
+  // kinds that are not wanted are left out: all of a log need not fit into memory.
+  using WantsPayload = std::function<bool(uint8_t kind)>;
+  absl::StatusOr<std::vector<RecoveredLog>> recover(const WantsPayload& wants_payload = nullptr);
 
   // All of it or nothing.
   absl::Status write(std::span<const LogWrite> writes);
   // Appends the entries first to last, or fewer once they have `bytes_max` bytes, but at least one.
   absl::Status read(LogGroup group, uint64_t first, uint64_t last, size_t bytes_max,
                     std::vector<LogEntry>& out);
-  // Entries before `first` are not needed any more. Durable with a later write, or never.
-  absl::Status cut(LogGroup group, uint64_t first);
   // All that there is of a group.
   absl::Status remove(LogGroup group);
+  // What was written with kOs before is durable now. Any thread.
+  absl::Status sync();
 
   // The first error.
   absl::Status status() const;

@@ -41,6 +41,7 @@ class OverlaidKeys : public ShardKeys {
   bool is_healthy() const override { return database_.first_error().ok(); }
 
   absl::Status commit() override {
+    if (changes_.empty()) return database_.first_error();
     rocksdb::WriteBatch batch;
     for (const auto& [key, value] : changes_) {
       if (value) {

@@ -2,6 +2,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -14,15 +15,30 @@ namespace {
 
 constexpr size_t kPrefixSize = 4 + 8;
 
-rocksdb::DBOptions database_options() {
+// RocksDB also flushes by itself, when its tables in memory are full. What a flush writes is settled
+// when this is called.
+class FlushListener : public rocksdb::EventListener {
+ public:
+  explicit FlushListener(std::function<void()> before_flush)
+      : before_flush_(std::move(before_flush)) {}
+  void OnFlushBegin(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { before_flush_(); }
+
+ private:
+  const std::function<void()> before_flush_;
+};
+
+rocksdb::DBOptions database_options(const StateStoreOptions& given) {
   rocksdb::DBOptions options;
+  if (given.before_flush) {
+    options.listeners.push_back(std::make_shared<FlushListener>(given.before_flush));
+  }
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.paranoid_checks = true;
   // Without a log of its own: what is durable of one family must be so of the other.
   options.atomic_flush = true;
   options.max_bgerror_resume_count = 0;
-  options.keep_log_file_num = 2;
+  options.info_log = no_info_log();
   options.max_open_files = 256;
   return options;
 }
@@ -50,7 +66,7 @@ absl::Status StateStore::Database::open(const StateStoreOptions& options) {
       {"states", family_options(options)}};
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status =
-      rocksdb::DB::Open(database_options(), directory, descriptors, &families, &opened);
+      rocksdb::DB::Open(database_options(options), directory, descriptors, &families, &opened);
   if (!status.ok()) return check(status, "cannot be opened");
   db.reset(opened);
   generations_family = families[0];

@@ -32,6 +32,9 @@ using shard::StateReader;
 struct StateStoreOptions {
   size_t write_buffer_bytes = size_t{64} * 1024 * 1024;
   size_t block_cache_bytes = size_t{64} * 1024 * 1024;
+  // Called before anything that was committed becomes durable, on any thread: a state must not be
+  // ahead of its log after a power cut.
+  std::function<void()> before_flush;
 };
 
 class StateStore {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/engine/store_engine.h"
 #include "cluster/rpc/frames.h"
 #include "node/runtime/clock.h"
 
@@ -33,8 +34,10 @@ HubThread::HubThread(HubConfig config, StoredState stored, uint64_t seed, StateW
 HubThread::~HubThread() { stop(); }
 
 void HubThread::connect(PeerTransport& transport,
-                        const std::vector<std::unique_ptr<Worker>>& workers) {
+                        const std::vector<std::unique_ptr<Worker>>& workers,
+                        engine::StoreEngine& store) {
   transport_ = &transport;
+  store_ = &store;
   workers_ = &workers;
   outgoing_.resize(workers.size());
 }
@@ -94,6 +97,7 @@ void HubThread::turn() {
     hub_.on_tick(time);
     carry_out();
   }
+  end_turn_of_store();
   for (size_t i = 0; i < outgoing_.size(); ++i) (*workers_)[i]->post_all(outgoing_[i]);
   next_poll_ = transport_->poll(mono_now());
   wait();
@@ -152,9 +156,19 @@ void HubThread::on(Task& task) {
   carry_out();
 }
 
+// Once for all that came, so that one write and one sync serve it.
+void HubThread::end_turn_of_store() {
+  replica::StoreEffects* const effects = hub_.end_turn(now());
+  if (effects == nullptr) return;
+  store_->carry_out(*effects);
+  effects->clear();
+  carry_out();
+}
+
 void HubThread::carry_out() {
   HubEffects& effects = hub_.effects();
   if (effects.empty()) return;
+  if (effects.open_store) store_->open(*std::move(effects.open_store));
   for (const auto& dial : effects.dials) transport_->dial(dial.link, dial.address);
   for (const auto& send : effects.sends) transport_->send(send.link, send.lane, *send.frame);
   for (const auto& close : effects.closes) transport_->close(close.link);

@@ -19,6 +19,10 @@
 
 namespace shoal {
 
+namespace engine {
+class StoreEngine;
+}
+
 class HubThread final : public HubInbox, public LinkSink {
  public:
   // Runs on the hub's thread, between events.
@@ -29,8 +33,9 @@ class HubThread final : public HubInbox, public LinkSink {
   HubThread(HubConfig config, StoredState stored, uint64_t seed, StateWriter& writer, Log& log);
   ~HubThread() override;
 
-  // Before start(): both outlive the thread.
-  void connect(PeerTransport& transport, const std::vector<std::unique_ptr<Worker>>& workers);
+  // Before start(): all outlive the thread.
+  void connect(PeerTransport& transport, const std::vector<std::unique_ptr<Worker>>& workers,
+               engine::StoreEngine& store);
   void start();
   void stop();
 
@@ -86,12 +91,14 @@ class HubThread final : public HubInbox, public LinkSink {
   void on(Asked& mail);
   void on(Task& task);
   void carry_out();
+  void end_turn_of_store();
   void post_to(const HubEffects::Mail& mail);
 
   Hub hub_;
   StateWriter& writer_;
   Log& log_;
   PeerTransport* transport_ = nullptr;
+  engine::StoreEngine* store_ = nullptr;
   const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
 
   WakeUp wake_up_;

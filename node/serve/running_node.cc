@@ -7,7 +7,10 @@
 #include <thread>
 #include <utility>
 
+#include "cluster/engine/store_engine.h"
 #include "node/cli/version.h"
+#include "node/runtime/clock.h"
+#include "node/serve/hub_store_sink.h"
 #include "node/serve/process_memory.h"
 #include "node/serve/state_file.h"
 
@@ -41,6 +44,8 @@ HubConfig hub_config_of(const ServeConfig& config) {
   hub.software = kVersion;
   hub.zone = config.zone;
   hub.weight = config.weight;
+  hub.shards = config.shards;
+  hub.replicas = config.replicas;
   return hub;
 }
 
@@ -65,6 +70,7 @@ std::variant<std::unique_ptr<RunningNode>, std::string> RunningNode::start(
        {&RunningNode::listen, &RunningNode::take_up_identity, &RunningNode::start_transport}) {
     if (auto error = (node.get()->*step)()) return *std::move(error);
   }
+  node->make_store();
   node->start_workers();
   return node;
 }
@@ -80,7 +86,7 @@ RunningNode::RunningNode(const ServeConfig& config, Log& log, DataDir data_dir,
       credentials_(
           std::make_unique<FileCredentialDesk>(std::move(files), credential_threads(config))) {}
 
-// Whoever posts to another goes before it.
+// Whoever posts to another goes before it; the hub's groups read the store's log as long as they run.
 RunningNode::~RunningNode() {
   if (world_) {
     for (const auto& worker : world_->workers) worker->stop();
@@ -89,6 +95,7 @@ RunningNode::~RunningNode() {
   if (hub_) hub_->stop();
   transport_.reset();
   writer_.reset();
+  if (store_) store_->stop();
   world_.reset();
   hub_.reset();
 }
@@ -137,10 +144,36 @@ std::optional<std::string> RunningNode::start_transport() {
   return std::nullopt;
 }
 
+void RunningNode::make_store() {
+  store_sink_ = std::make_unique<HubStoreSink>(
+      *hub_, [this](const std::string& why) { on_store_failed(why); });
+  engine::EngineOptions options;
+  options.stores.directory = data_dir_.path();
+  options.stores.durability = config_.durability == Durability::kFsync ? storage::Durability::kFsync
+                                                                       : storage::Durability::kOs;
+  options.stores.seed = random_number();
+  options.clock = now;
+  store_ = std::make_unique<engine::StoreEngine>(options, *store_sink_);
+}
+
+void RunningNode::on_store_failed(const std::string& why) {
+  log_(LogLevel::kError, why);
+  const std::lock_guard lock(failure_mutex_);
+  has_failed_ = true;
+  if (told_of_failure_) told_of_failure_();
+}
+
+void RunningNode::when_failed(std::function<void()> told) {
+  const std::lock_guard lock(failure_mutex_);
+  told_of_failure_ = std::move(told);
+  if (has_failed_ && told_of_failure_) told_of_failure_();
+}
+
 BrokerConfig RunningNode::broker_config() {
   BrokerConfig broker;
   broker.limits = config_.limits;
   broker.node = state_.id;
+  broker.has_store = true;
   broker.arriving = &arriving_;
   broker.auth_methods = &auth_methods_;
   broker.assign_client_ids = config_.allow_zero_length_client_id;
@@ -171,7 +204,7 @@ void RunningNode::start_workers() {
     broker.worker = static_cast<WorkerIndex>(i);
     world_->workers.push_back(std::make_unique<Worker>(broker, random_number(), *world_));
   }
-  hub_->connect(*transport_, world_->workers);
+  hub_->connect(*transport_, world_->workers, *store_);
   hub_->start();
   for (const auto& worker : world_->workers) worker->start();
 }

@@ -2,7 +2,9 @@
 // the concrete types.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
@@ -26,6 +28,11 @@
 
 namespace shoal {
 
+class HubStoreSink;
+namespace engine {
+class StoreEngine;
+}
+
 class RunningNode {
  public:
   // Or why it cannot start: one line. `config` and `log` outlive the node.
@@ -40,6 +47,10 @@ class RunningNode {
   void tell_figures();
   // Publishes the $SYS topics: to be called every sys_interval.
   void tell_clients();
+
+  // Calls `told` once this node cannot go on, with whatever it has; at once if that is so already. On
+  // any thread. Then the node is to be destroyed: its peers go on without it.
+  void when_failed(std::function<void()> told);
 
   // Says good-bye to the clients and returns when they are gone, after five seconds at the latest.
   void shut_down();
@@ -62,7 +73,9 @@ class RunningNode {
   std::optional<std::string> take_up_identity();
   std::optional<std::string> listen();
   std::optional<std::string> start_transport();
+  void make_store();
   void start_workers();
+  void on_store_failed(const std::string& why);
 
   void reload_credentials();
   void reload_certificates();
@@ -83,9 +96,14 @@ class RunningNode {
   SystemTopics system_topics_;  // the hub's thread alone
   std::unique_ptr<StateWriter> writer_;
   std::unique_ptr<HubThread> hub_;
+  std::unique_ptr<HubStoreSink> store_sink_;
+  std::unique_ptr<engine::StoreEngine> store_;
   std::unique_ptr<PeerTransport> transport_;
   std::optional<WorkerWorld> world_;
   const Instant started_at_ = mono_now();
+  std::mutex failure_mutex_;  // of what follows
+  bool has_failed_ = false;
+  std::function<void()> told_of_failure_;
 };
 
 }  // namespace shoal

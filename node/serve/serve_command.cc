@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -45,12 +46,19 @@ class MainLoop {
     return admin_.listen(node_.data_dir().path_of("ctl.sock"));
   }
 
-  // Returns at SIGTERM or SIGINT.
-  void run() {
+  // Returns at SIGTERM or SIGINT; false: when the node cannot go on.
+  bool run() {
     wait_for_signal();
     tell_figures();
     if (node_.config().sys_interval.ns > 0) tell_clients();
+    node_.when_failed([this] {
+      boost::asio::post(io_, [this] {
+        has_failed_ = true;
+        io_.stop();
+      });
+    });
     io_.run();
+    return !has_failed_;
   }
 
  private:
@@ -106,6 +114,7 @@ class MainLoop {
   const std::function<LogLevel()> read_log_level_;
   AdminApi api_;
   boost::asio::io_context io_{1};
+  bool has_failed_ = false;
   boost::asio::steady_timer timer_{io_};
   boost::asio::steady_timer system_timer_{io_};
   boost::asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
@@ -122,6 +131,7 @@ int run_serve(const Args& args, Streams streams) {
   const auto& [config, warnings] = std::get<Preparation>(prepared);
 
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // what cannot be written is the store's to tell
   Log log({.level = config.log_level,
            .format = config.log_format,
            .node = config.node_name,
@@ -144,11 +154,12 @@ int run_serve(const Args& args, Streams streams) {
     log(LogLevel::kError, *error);
     return kCannotRun;
   }
-  loop.run();
-  node->shut_down();
+  const bool is_well = loop.run();
+  // A node that has failed leaves as if killed: whatever waits for its disks would wait in vain.
+  if (is_well) node->shut_down();
   node.reset();  // before the loop, to which its threads post answers
   log(LogLevel::kInfo, "stopped");
-  return kSuccess;
+  return is_well ? kSuccess : kCannotRun;
 }
 
 }  // namespace shoal

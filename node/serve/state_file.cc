@@ -4,6 +4,7 @@
 //   node 5f0c... incarnation 7
 //   cluster 9a41...
 //   member 5f0c... NAME ADDRESS life 7 0 given-up 0 0 left 0
+//   store 1 shards 8 replicas 3 founders 1 5f0c...
 //   sum 0123456789abcdef
 //
 // The sum is over all that stands before its line: a file that a disk or a person damaged must not be
@@ -118,6 +119,25 @@ std::string text_of(const StoredMember& member) {
          life(member.given_up) + " left " + (member.left ? "1" : "0") + "\n";
 }
 
+StoreFounding store_of(Words& words) {
+  StoreFounding store;
+  store.shards = static_cast<uint32_t>(words.number_after("shards"));
+  store.replicas = static_cast<uint32_t>(words.number_after("replicas"));
+  const uint64_t founders = words.number_after("founders");
+  for (uint64_t i = 0; i < founders && words.fits(); ++i) {
+    store.founders.push_back({words.number(16)});
+  }
+  return store;
+}
+
+std::string text_of(const StoreFounding& store, bool has_store) {
+  std::string text = "store " + std::to_string(has_store ? 1 : 0) + " shards " +
+                     std::to_string(store.shards) + " replicas " + std::to_string(store.replicas) +
+                     " founders " + std::to_string(store.founders.size());
+  for (const NodeId founder : store.founders) text += " " + hex(founder.value);
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string state_text_of(const StoredState& state) {
@@ -125,6 +145,7 @@ std::string state_text_of(const StoredState& state) {
   text += "\nnode " + hex(state.id.value) + " incarnation " + std::to_string(state.incarnation);
   text += "\ncluster " + hex(state.cluster.high) + " " + hex(state.cluster.low) + "\n";
   for (const StoredMember& member : state.members) text += text_of(member);
+  text += text_of(state.store, state.has_store);
   return text + "sum " + hex(sum_of(text)) + "\n";
 }
 
@@ -143,8 +164,14 @@ std::optional<StoredState> state_of_text(std::string_view text) {
   state.cluster.high = words.number(16);
   state.cluster.low = words.number(16);
   for (auto word = words.next(); !word.empty() && words.fits(); word = words.next()) {
-    if (word != "member") return std::nullopt;
-    state.members.push_back(member_of(words));
+    if (word == "member") {
+      state.members.push_back(member_of(words));
+    } else if (word == "store") {
+      state.has_store = words.number(10) != 0;
+      state.store = store_of(words);
+    } else {
+      return std::nullopt;
+    }
   }
   return words.fits() ? std::optional(std::move(state)) : std::nullopt;
 }

@@ -109,7 +109,12 @@ void SimServer::carry_out(Effects& filled) {
     SHOAL_ASSERT(meta && meta->index >= snapshot.least);
     world_.send_snapshot(node_, snapshot, {*meta, hash_});
   }
-  for (const Effects::Cut& cut : effects.cuts) disk.cut(cut);
+  for (const Effects::Cut& cut : effects.cuts) {
+    const std::optional<State>& state = disk.group(id_).state;
+    SHOAL_ASSERT(state && cut.snapshot.index <= state->meta.index &&
+                 cut.first <= cut.snapshot.index + 1);
+    disk.cut(cut);
+  }
   for (const Effects::RoleChange& role : effects.roles) {
     world_.oracle().role(node_, role, group_->applied());
   }

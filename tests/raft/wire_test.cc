@@ -120,6 +120,17 @@ TEST(Wire, RefusesConfigurationsThatAreNone) {
   EXPECT_FALSE(decode_configuration({}));
 }
 
+TEST(Wire, KeepsWhatAStateSaysOfItself) {
+  const SnapshotMeta meta{40, 7, 12, three_voters()};
+  const std::vector<uint8_t> bytes = encode(meta);
+  EXPECT_EQ(decode_snapshot(bytes), meta);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_snapshot(std::span(bytes).first(size))) << size;
+  }
+  EXPECT_FALSE(decode_snapshot(encode(SnapshotMeta{40, 0, 12, three_voters()})));
+  EXPECT_FALSE(decode_snapshot(encode(SnapshotMeta{40, 7, 41, three_voters()})));
+}
+
 // One byte changed is refused, or is another message that encodes to the same bytes.
 RC_GTEST_PROP(Wire, ADamagedMessageIsRefusedOrAnother, (uint64_t seed)) {
   Random random(seed);

@@ -138,6 +138,10 @@ void StoreCluster::tick(int at) {
       process.hosts[shard]->on_tick(now());
     }
     if (world_.random().one_in(40)) flush(at);
+    // As RocksDB does when a table is full, and tells nobody.
+    if (world_.random().one_in(40)) {
+      for (const auto& disk : nodes_[at]->process->disks) disk->flush();
+    }
     tick(at);
   });
 }
@@ -234,7 +238,12 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
     node.disk.write(std::move(each));
   }
   if (node.disk.is_idle() && node.disk.has_waiting()) write(at);
-  for (const raft::Effects::Cut& each : effects.raft.cuts) node.disk.cut(each);
+  // What the state says of itself is kept with the log, so a crash before this leaves a state that is
+  // ahead of it.
+  for (const raft::Effects::Cut& each : effects.raft.cuts) {
+    node.disk.flush(each.group, {each.snapshot, 0});
+    node.disk.cut(each);
+  }
   for (ClientEffects::Mail& each : effects.mails) on_mail(at, std::move(each.mail));
   // To all shards, and nobody live.
   for (StoreEffects::Publish& each : effects.publishes) {
@@ -294,7 +303,6 @@ void StoreCluster::flush(int at) {
     const auto meta = raft.meta_at(index);
     if (!meta || meta->index != index || server.state().applied() > index) continue;
     node.process->disks[shard]->flush();
-    node.disk.flush(group(shard), {*meta, server.state().hash()});
     store(at).on_flushed(shard, index, now());
   }
 }

@@ -14,6 +14,8 @@ StoredState sample() {
   state.members.push_back(
       {{UINT64_MAX}, "sum 0%\n\x7f", "[::1]:7883", {9, 0}, {8, UINT32_MAX}, true});
   state.members.push_back({{1}, "", "", {}, {}, false});
+  state.store = {8, 3, {{1}, {0x5f0c1234}, {UINT64_MAX}}};
+  state.has_store = true;
   return state;
 }
 

@@ -127,13 +127,40 @@ TEST_F(LogStoreTest, ASnapshotClearsTheLog) {
 
 TEST_F(LogStoreTest, IsCutAtItsBeginning) {
   ASSERT_TRUE(append(entries(1, 100)).ok());
-  ASSERT_TRUE(store_->cut(kGroup, 60).ok());
+  const auto cut = [&](uint64_t first) {
+    const LogWrite write{.group = kGroup, .state = LogState{1, 0, "at 70"}, .cut = first};
+    return store_->write({&write, 1});
+  };
+  ASSERT_TRUE(cut(60).ok());
   ASSERT_TRUE(append(entries(101, 101)).ok());
   reopen();
   EXPECT_EQ(logs_[0].entries, entries(60, 101));
+  EXPECT_EQ(logs_[0].state.snapshot, "at 70");
+  ASSERT_TRUE(cut(70).ok() && cut(65).ok());
+  reopen();
+  EXPECT_EQ(logs_[0].entries, entries(70, 101));
+  ASSERT_TRUE(cut(500).ok());
+  reopen();
+  EXPECT_THAT(logs_[0].entries, IsEmpty());
+  ASSERT_TRUE(append(entries(102, 104)).ok() && cut(103).ok());
+  reopen();
+  EXPECT_EQ(logs_[0].entries, entries(103, 104));
   ASSERT_TRUE(store_->remove(kGroup).ok());
   reopen();
   EXPECT_THAT(logs_, IsEmpty());
+}
+
+TEST_F(LogStoreTest, LeavesOutPayloadsThatAreNotWanted) {
+  std::vector<LogEntry> mixed = entries(1, 3);
+  mixed[1].kind = 3;
+  ASSERT_TRUE(append(mixed).ok());
+  store_.reset();
+  auto opened = LogStore::open(path("log"), Durability::kFsync);
+  ASSERT_TRUE(opened.ok());
+  const auto logs = (*opened)->recover([](uint8_t kind) { return kind == 3; });
+  ASSERT_TRUE(logs.ok());
+  EXPECT_EQ(logs->at(0).entries[0], (LogEntry{1, 1, 1, ""}));
+  EXPECT_EQ(logs->at(0).entries[1], mixed[1]);
 }
 
 TEST_F(LogStoreTest, WhatIsMissingIsAnErrorThatStays) {
@@ -143,7 +170,7 @@ TEST_F(LogStoreTest, WhatIsMissingIsAnErrorThatStays) {
   EXPECT_EQ(first.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(first.message()), HasSubstr("entry 6 of shard 3.1 is missing"));
   EXPECT_EQ(append(entries(6, 6)), first);
-  EXPECT_EQ(store_->cut(kGroup, 2), first);
+  EXPECT_EQ(store_->sync(), first);
   EXPECT_EQ(store_->status(), first);
 }
 

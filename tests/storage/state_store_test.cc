@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -155,7 +157,7 @@ TEST_F(StateStoreTest, ARestartedReplicaGoesOnFromItsIndex) {
   state.check_invariants();
 }
 
-constexpr StateStoreOptions kSmallBuffers{.write_buffer_bytes = 64 * 1024};
+const StateStoreOptions kSmallBuffers{.write_buffer_bytes = 64 * 1024};
 
 TEST_F(DISABLED_Child, AppliesEntries) {
   auto store = StateStore::open(directory(), kSmallBuffers);
@@ -169,6 +171,30 @@ TEST_F(DISABLED_Child, AppliesEntries) {
     if (index % 100 == 0) ASSERT_TRUE((*store)->flush().ok());
     report(index);
   }
+}
+
+TEST_F(StateStoreTest, TellsBeforeAnythingBecomesDurable) {
+  std::atomic<int> told = 0;
+  StateStoreOptions options = kSmallBuffers;
+  options.before_flush = [&] { ++told; };
+  auto opened = StateStore::open(path("told"), options);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  store_ = *std::move(opened);
+  auto keys = store_->keys(1);
+  auto state = std::make_unique<ShardState>(ShardState::Options{}, *keys);
+  apply_to(*keys, *state, 1, 300);
+  EXPECT_GT(told, 0);  // by itself
+  ASSERT_TRUE(store_->flush().ok());
+  const int before = told;
+  apply_to(*keys, *state, 301, 302);
+  ASSERT_TRUE(store_->flush().ok());
+  EXPECT_GT(told, before);
+  apply_to(*keys, *state, 303, 304);
+  const int at_the_end = told;
+  state.reset();
+  keys.reset();
+  store_.reset();
+  EXPECT_GT(told, at_the_end);  // what is not flushed yet is at the end
 }
 
 // Killed at any moment, with small memtables so that some of it was flushed by RocksDB itself: what is

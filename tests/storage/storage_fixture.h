@@ -15,10 +15,12 @@ namespace shoal::storage {
 // fork alone, since RocksDB's threads would be missing in a copy of a process that has used it. Google
 // Test leaves a suite of that name out unless it is asked for.
 class Child : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_NE(directory(), "") << "it is for other tests to start"; }
+ public:
   static std::string directory();
   static void report(uint64_t number);
+
+ protected:
+  void SetUp() override { ASSERT_NE(directory(), "") << "it is for other tests to start"; }
 };
 
 using DISABLED_Child = Child;

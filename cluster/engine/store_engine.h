@@ -1,0 +1,69 @@
+// The disks and threads under a node's hub: the log store and the state store of its data directory,
+// the log's writer, the replicas' threads, the flushing. What is durable, applied or flushed is told
+// to a StoreSink; the caller never waits for a disk (but LogReader, which reads back what the log
+// wrote before).
+//
+//   hub ── persists, cuts ──▶ LogWriter ──────────────▶ log/     persisted
+//   hub ── servers ─────────▶ ShardThreads ─ commit ─┐           hosts
+//                                StateFlusher ─ flush ─▶ shards/  flushed
+//
+// The first error of any of these ends it all: the sink hears of it and of nothing more, so nothing is
+// acknowledged that the disks may not have.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "cluster/core/store_plan.h"
+#include "cluster/engine/opening.h"
+#include "cluster/engine/state_flusher.h"
+#include "cluster/engine/store_sink.h"
+#include "cluster/replica/store.h"
+
+namespace shoal::engine {
+
+struct EngineOptions {
+  OpeningOptions stores;
+  int shard_threads = 1;
+  FlushPace flush;
+  ShardThreads::Clock clock = nullptr;
+};
+
+class StoreEngine {
+ public:
+  // The sink outlives this.
+  StoreEngine(const EngineOptions& options, StoreSink& sink);
+  ~StoreEngine();
+  StoreEngine(const StoreEngine&) = delete;
+  StoreEngine& operator=(const StoreEngine&) = delete;
+
+  // ---- one thread
+
+  // Once; answered by on_store_open() or on_store_failed().
+  void open(StorePlan plan);
+  // Carries out `servers`, `raft.persists` and `raft.cuts`, and clears them; after on_store_open().
+  void carry_out(replica::StoreEffects& effects);
+  // The threads end, and the sink hears nothing more. What is under way is left as at a crash.
+  void stop();
+
+ private:
+  class Log;
+
+  void run(const StorePlan& plan);
+  bool start(OpenStore opened);
+
+  const EngineOptions options_;
+  FailureGate sink_;
+  OpenStore store_;
+  std::unique_ptr<Log> log_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<StateFlusher> flusher_;
+  std::unique_ptr<ShardThreads> shards_;
+  std::mutex mutex_;  // of what follows, and of `writer_` until open() is answered
+  bool is_stopping_ = false;
+  std::thread log_thread_;
+  std::thread flush_thread_;
+};
+
+}  // namespace shoal::engine

@@ -1,0 +1,99 @@
+"""The store of real nodes: what was acknowledged for a durable session is there after kill -9; a node whose log is lost or
+whose disk fails says so and ends."""
+import resource
+import shutil
+import signal
+import time
+import unittest
+
+import harness
+from harness import wait_until
+from paho_client import Client
+
+CANNOT_RUN = 1
+
+
+def leave_subscriber(port):
+    client = Client(port, "durable", expiry_s=3600)
+    client.subscribe("d/#", 1)
+    client.close()
+
+
+def publish(port, first, last, payload="{}"):
+    client = Client(port, "publisher")
+    for number in range(first, last + 1):
+        client.publish("d/t", payload.format(number), 1)
+    client.close()
+
+
+def back(port):
+    """The durable subscriber again: connected, with its session."""
+    client = Client(port, "durable", clean=False, expiry_s=3600)
+    assert client.session_present, "the session is lost"
+    return client
+
+
+class Store(unittest.TestCase):
+    def expect(self, port, last):
+        client = back(port)
+        wait_until(lambda: len(client.messages) >= last, 15, f"{last} messages, {len(client.messages)} came")
+        self.assertEqual([int(message[1].split()[0]) for message in client.messages], list(range(1, last + 1)))
+        client.close()
+
+    def test_one_node_keeps_what_it_acknowledged_under_kill(self):
+        with harness.Cluster(1) as (node,):
+            leave_subscriber(node.mqtt_port)
+            for begin in (1, 101, 201):
+                publish(node.mqtt_port, begin, begin + 99)
+                node.kill()
+                node.start().wait_ready()
+            self.expect(node.mqtt_port, 300)
+
+    def test_three_nodes_killed_at_once(self):
+        with harness.Cluster(3) as nodes:
+            leave_subscriber(nodes[0].mqtt_port)
+            publish(nodes[1].mqtt_port, 1, 100)
+            for node in nodes:
+                node.signal(signal.SIGKILL)
+            for node in nodes:
+                node.kill()
+                node.start()
+            for node in nodes:
+                node.wait_ready()
+            self.expect(nodes[2].mqtt_port, 100)
+
+    def test_a_node_that_lost_its_log_ends(self):
+        with harness.Cluster(1) as (node,):
+            leave_subscriber(node.mqtt_port)
+            node.kill()
+            shutil.rmtree(node.directory / "log")
+            node.start()
+            self.assertEqual(node.process.wait(10), CANNOT_RUN)
+            self.assertIn("the log of shard 0 is missing", node.tail())
+
+    def test_a_node_whose_disk_fails_ends_and_has_lost_nothing(self):
+        with harness.Cluster(1) as (node,):
+            leave_subscriber(node.mqtt_port)
+            resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (300_000, 300_000))
+            client = Client(node.mqtt_port, "publisher")
+            acked = 0
+            with self.assertRaises((AssertionError, OSError, ValueError)):
+                while acked < 1000:
+                    client.publish("d/t", f"{acked + 1} {'x' * 1000}", 1, timeout_s=5)
+                    acked += 1
+            client.drop()
+            self.assertGreater(acked, 100)
+            self.assertEqual(node.process.wait(10), CANNOT_RUN)
+            self.assertIn(str(node.directory), node.tail())
+            node.start().wait_ready()
+            client = back(node.mqtt_port)
+            wait_until(lambda: len(client.messages) >= acked, 15, f"{acked} messages")
+            time.sleep(0.2)
+            numbers = [int(message[1].split()[0]) for message in client.messages]
+            self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+            self.assertLessEqual(len(numbers), acked + 1)  # the last was not acknowledged
+            client.close()
+
+
+if __name__ == "__main__":
+    harness.main()
