@@ -157,17 +157,7 @@ absl::Status Opening::open_state() {
 
 absl::Status Opening::open_hosts() {
   for (const StoredReplica& each : store_.replicas) {
-    const uint32_t shard = each.group.shard;
-    ShardReplica replica;
-    replica.shard = shard;
-    replica.disk = store_.state->disk(shard);
-    replica::ShardServer::Options server;
-    server.shard = shard;
-    server.shards = plan_.shards;
-    server.cluster_seed = plan_.cluster_seed;
-    server.router_seed = Random(options_.seed ^ shard).next();
-    replica.host = std::make_unique<replica::ShardHost>(server, *replica.disk);
-    store_.hosts.push_back(std::move(replica));
+    store_.hosts.push_back(make_replica(options_, plan_, *store_.state, each.group.shard));
   }
   return store_.state->status();
 }
@@ -206,6 +196,22 @@ absl::Status Opening::check_state(uint32_t shard, const raft::Recovered& recover
 }
 
 }  // namespace
+
+ShardReplica make_replica(const OpeningOptions& options, const StorePlan& plan,
+                          storage::StateStore& state, uint32_t shard) {
+  ShardReplica replica;
+  replica.shard = shard;
+  replica.disk = state.disk(shard);
+  replica::ShardServer::Options server;
+  server.shard = shard;
+  server.shards = plan.shards;
+  server.cluster_seed = plan.cluster_seed;
+  server.router_seed = Random(options.seed ^ shard).next();
+  server.limits = options.limits;
+  server.limits.bodies_bytes_max /= plan.shards;
+  replica.host = std::make_unique<replica::ShardHost>(server, *replica.disk);
+  return replica;
+}
 
 absl::StatusOr<OpenStore> open_store(const OpeningOptions& options, const StorePlan& plan) {
   return Opening(options, plan).run();

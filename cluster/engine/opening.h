@@ -22,6 +22,8 @@ struct OpeningOptions {
   size_t write_buffer_bytes = storage::StateStoreOptions().write_buffer_bytes;
   size_t block_cache_bytes = storage::StateStoreOptions().block_cache_bytes;
   uint64_t seed = 0;  // of this process
+  // `bodies_bytes_max`: of all shards of the cluster together.
+  shard::ShardLimits limits = shard::ShardState::default_limits();
 };
 
 struct OpenStore {
@@ -31,6 +33,10 @@ struct OpenStore {
   std::vector<StoredReplica> replicas;
   std::map<raft::GroupId, LogWriter::GroupState> groups;
 };
+
+// A replica on what the state store has of it, maybe nothing.
+ShardReplica make_replica(const OpeningOptions& options, const StorePlan& plan,
+                          storage::StateStore& state, uint32_t shard);
 
 // The error says which directory, and why.
 absl::StatusOr<OpenStore> open_store(const OpeningOptions& options, const StorePlan& plan);

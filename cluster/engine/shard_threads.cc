@@ -16,8 +16,8 @@ constexpr auto kTick = std::chrono::milliseconds(50);
 
 class ShardThreads::Worker {
  public:
-  Worker(Clock clock, StateFlusher& flusher, StoreSink& sink)
-      : clock_(clock), flusher_(flusher), sink_(sink) {}
+  Worker(Clock clock, const Make& make, StateFlusher& flusher, StoreSink& sink)
+      : clock_(clock), make_(make), flusher_(flusher), sink_(sink) {}
 
   void add(ShardReplica replica) { places_[replica.shard].replica = std::move(replica); }
   void start() {
@@ -54,9 +54,8 @@ class ShardThreads::Worker {
   }
 
   void give(StoreEffects::ToShard& mail) {
-    const auto found = places_.find(mail.shard);
-    if (found == places_.end()) return;
-    Place& place = found->second;
+    if (!places_.contains(mail.shard)) add(make_(mail.shard));
+    Place& place = places_.at(mail.shard);
     place.is_touched = true;
     if (const auto* const committed = std::get_if<replica::Committed>(&mail.mail)) {
       place.progress.entries += committed->entries.size();
@@ -106,6 +105,7 @@ class ShardThreads::Worker {
   }
 
   const Clock clock_;
+  const Make make_;
   StateFlusher& flusher_;
   StoreSink& sink_;
   Inbox<StoreEffects::ToShard> inbox_;
@@ -113,10 +113,10 @@ class ShardThreads::Worker {
   std::thread thread_;
 };
 
-ShardThreads::ShardThreads(std::vector<ShardReplica> replicas, int threads, Clock clock,
+ShardThreads::ShardThreads(std::vector<ShardReplica> replicas, int threads, Clock clock, Make make,
                            StateFlusher& flusher, StoreSink& sink) {
   for (int i = 0; i < threads; ++i) {
-    workers_.push_back(std::make_unique<Worker>(clock, flusher, sink));
+    workers_.push_back(std::make_unique<Worker>(clock, make, flusher, sink));
   }
   for (ShardReplica& each : replicas) {
     workers_[each.shard % workers_.size()]->add(std::move(each));

@@ -5,6 +5,7 @@
 // requests are what its workers may have open, copies go portion by portion.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -27,12 +28,15 @@ class ShardThreads {
  public:
   using Clock = Now (*)();
 
+  // Of a shard that gets its first mail: the node came to have a replica of it. On the shard's thread.
+  using Make = std::function<ShardReplica(uint32_t shard)>;
+
   // Starts the threads. All outlive this.
-  ShardThreads(std::vector<ShardReplica> replicas, int threads, Clock clock, StateFlusher& flusher,
-               StoreSink& sink);
+  ShardThreads(std::vector<ShardReplica> replicas, int threads, Clock clock, Make make,
+               StateFlusher& flusher, StoreSink& sink);
   ~ShardThreads();
 
-  // One thread. Takes all; what is for a shard without a replica here is dropped.
+  // One thread. Takes all.
   void post(std::vector<replica::StoreEffects::ToShard>& mails);
   // What waits is not worked off any more.
   void stop();

@@ -41,13 +41,13 @@ void StoreEngine::open(StorePlan plan) {
 void StoreEngine::run(const StorePlan& plan) {
   absl::StatusOr<OpenStore> opened = open_store(options_.stores, plan);
   if (!opened.ok()) return sink_.on_store_failed(std::string(opened.status().message()));
-  if (!start(*std::move(opened))) return;
+  if (!start(*std::move(opened), plan)) return;
   sink_.on_store_open(std::move(store_.replicas), *log_);
   writer_->run();
 }
 
 // False: stop() was faster.
-bool StoreEngine::start(OpenStore opened) {
+bool StoreEngine::start(OpenStore opened, const StorePlan& plan) {
   const std::lock_guard lock(mutex_);
   if (is_stopping_) return false;
   store_ = std::move(opened);
@@ -55,8 +55,11 @@ bool StoreEngine::start(OpenStore opened) {
   writer_ = std::make_unique<LogWriter>(*store_.log, std::move(store_.groups), sink_);
   flusher_ = std::make_unique<StateFlusher>(*store_.state, options_.flush, sink_);
   flush_thread_ = std::thread([this] { flusher_->run(); });
+  const auto make = [this, plan](uint32_t shard) {
+    return make_replica(options_.stores, plan, *store_.state, shard);
+  };
   shards_ = std::make_unique<ShardThreads>(std::move(store_.hosts), options_.shard_threads,
-                                           options_.clock, *flusher_, sink_);
+                                           options_.clock, make, *flusher_, sink_);
   return true;
 }
 

@@ -51,7 +51,7 @@ class StoreEngine {
   class Log;
 
   void run(const StorePlan& plan);
-  bool start(OpenStore opened);
+  bool start(OpenStore opened, const StorePlan& plan);
 
   const EngineOptions options_;
   FailureGate sink_;

@@ -152,6 +152,10 @@ void RunningNode::make_store() {
   options.stores.durability = config_.durability == Durability::kFsync ? storage::Durability::kFsync
                                                                        : storage::Durability::kOs;
   options.stores.seed = random_number();
+  options.stores.limits = {.queued_max = config_.limits.queued_max,
+                           .queued_bytes_max = config_.limits.queued_bytes_max,
+                           .rejects_new = config_.limits.rejects_new,
+                           .bodies_bytes_max = config_.limits.durable_bytes_max};
   options.clock = now;
   store_ = std::make_unique<engine::StoreEngine>(options, *store_sink_);
 }
