@@ -46,13 +46,9 @@ void HubCore::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader
   auto open = [this, replicas = std::move(replicas), &log] {
     store_->open(store_founding_.shards, store_seed(cluster_), replicas, log);
     tell_store_of_the_left();
-    for (const Pair* const pair : open_pairs()) store_->on_session(*pair);
+    send_states();  // sessions may begin
   };
-  if (is_store_founded_) {
-    open();
-    settle();
-    return;
-  }
+  if (is_store_founded_) return open();
   is_store_founded_ = true;
   store(stored_state(), std::move(open));
 }

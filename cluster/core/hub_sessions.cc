@@ -157,6 +157,8 @@ bool HubCore::follow_session(Pair& pair, LinkId link, const proto::State& state)
 
 bool HubCore::may_open(const Pair& pair) const {
   if (!cluster_ || closing_ != 0 || cluster_id_of(pair.said.cluster()) != cluster_) return false;
+  // What a peer says of shards is for the store.
+  if (store_ && !store_->is_open()) return false;
   // Each side must know that the other's clients are none that were given up.
   if (life_of(pair.said.given_up()) >= context_.life) return false;
   const StoredMember* const self = members_.find(context_.self);

@@ -49,7 +49,8 @@ json::object json_of(const MemberStatus& member) {
 json::object json_of(const ShardStatus& shard, const HubStatus& status) {
   const auto name = [&status](NodeId id) -> std::string {
     for (const MemberStatus& member : status.members) {
-      if (member.id == id) return member.name;
+      if (member.id != id) continue;
+      return member.state == MemberState::kLeft ? member.name + "(left)" : member.name;
     }
     return id ? hex(id.value) : "";
   };

@@ -62,6 +62,26 @@ class Store(unittest.TestCase):
                 node.wait_ready()
             self.expect(nodes[2].mqtt_port, 100)
 
+    def test_a_node_that_lost_its_disk_gets_new_replicas(self):
+        def replicas_of(node):
+            return [set(shard["replicas"].split(",")) if shard["replicas"] else set()
+                    for shard in node.ctl("shards")["shards"]]
+
+        with harness.Cluster(3) as nodes:
+            leave_subscriber(nodes[0].mqtt_port)
+            publish(nodes[1].mqtt_port, 1, 500)
+            nodes[2].kill()
+            shutil.rmtree(nodes[2].directory)
+            nodes[2].start().wait_ready(30)
+            wait_until(lambda: all(each == {"n1", "n2", "n3"} for each in replicas_of(nodes[0])), 60,
+                       f"replicas of all shards on the new node: {replicas_of(nodes[0])}")
+            publish(nodes[1].mqtt_port, 501, 600)
+            # One of those that have the history may go now.
+            nodes[0].kill()
+            wait_until(nodes[1].is_ready, 20, "the others go on")
+            publish(nodes[1].mqtt_port, 601, 700)
+            self.expect(nodes[2].mqtt_port, 700)
+
     def test_a_node_that_lost_its_log_ends(self):
         with harness.Cluster(1) as (node,):
             leave_subscriber(node.mqtt_port)
