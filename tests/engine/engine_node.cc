@@ -135,7 +135,7 @@ bool EngineNode::run_until(const std::function<bool()>& is_done, Duration at_mos
   const Instant give_up = clock_now().mono + at_most;
   while (!is_done()) {
     if (!failure_.empty() || clock_now().mono > give_up) return false;
-    turn(Duration::millis(10));
+    turn_all();
   }
   return true;
 }

@@ -44,6 +44,9 @@ class EngineNode : private StoreSink {
     run_until([] { return false; }, time);
   }
 
+  // A turn of this node; of all, where there are more.
+  std::function<void()> turn_all = [this] { turn(Duration::millis(10)); };
+
   void ask(ToStore mail);
   // What the worker gets.
   std::function<void(FromStore&&)> on_mail = [](FromStore&&) {};
@@ -52,6 +55,7 @@ class EngineNode : private StoreSink {
 
   NodeId id() const { return {options_.id}; }
   uint32_t shards() const { return options_.shards; }
+  uint64_t incarnation() const { return options_.incarnation; }
   Store& store() { return *store_; }
   bool is_open() const { return store_ != nullptr; }
   const std::string& failure() const { return failure_; }  // empty: none

@@ -1,0 +1,153 @@
+// Three nodes on real disks: one that was away for longer than the others' logs go back gets their
+// state, and starts again on what it got.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <set>
+
+#include "tests/engine/test_clients.h"
+#include "tests/storage/storage_fixture.h"
+
+namespace shoal::engine::test {
+namespace {
+
+class CopiesTest : public storage::StorageTest {
+ protected:
+  static constexpr int kNodes = 3;
+
+  void start(int at, bool found = false) {
+    NodeOptions options;
+    options.directory = path("n" + std::to_string(at + 1));
+    options.id = static_cast<uint64_t>(at) + 1;
+    options.incarnation = ++incarnations_[at];
+    options.nodes = kNodes;
+    options.found = found;
+    options.trailing = 20;
+    options.engine.flush = {Duration::millis(20), 1'000'000, 200};
+    nodes_[at] = std::make_unique<EngineNode>(std::move(options));
+    nodes_[at]->on_frame = [this, at](StoreEffects::Frame&& frame) {
+      frames_.push_back({at, std::move(frame)});
+    };
+    nodes_[at]->turn_all = [this] { turn(); };
+  }
+  void stop(int at) {
+    const EngineNode& gone = *nodes_[at];
+    for (int other = 0; other < kNodes; ++other) {
+      if (other == at || !nodes_[other] || !nodes_[other]->is_open()) continue;
+      nodes_[other]->store().on_peer_end(gone.id(), clock_now());
+      nodes_[other]->store().on_peer_gone(gone.id(), gone.incarnation(), clock_now());
+      sessions_.erase(std::minmax(at, other));
+    }
+    nodes_[at].reset();
+  }
+
+  void turn() {
+    for (int at = 0; at < kNodes; ++at) {
+      if (!nodes_[at]) continue;
+      ASSERT_EQ(nodes_[at]->failure(), "");
+      meet(at);
+      nodes_[at]->turn(Duration::millis(1));
+      deliver();
+    }
+  }
+  void meet(int at) {
+    for (int other = 0; other < kNodes; ++other) {
+      if (other == at || !nodes_[other] || !nodes_[at]->is_open() || !nodes_[other]->is_open() ||
+          !sessions_.insert(std::minmax(at, other)).second) {
+        continue;
+      }
+      greet(at, other);
+      greet(other, at);
+    }
+  }
+  void greet(int at, int other) {
+    nodes_[at]->store().on_peer(nodes_[other]->id(), nodes_[other]->incarnation(), clock_now());
+  }
+  void deliver() {
+    for (auto& [from, frame] : std::exchange(frames_, {})) {
+      const int to = static_cast<int>(frame.to.value) - 1;
+      if (!nodes_[to] || !nodes_[from] || !sessions_.contains(std::minmax(to, from))) continue;
+      const auto* const bytes = reinterpret_cast<const uint8_t*>(frame.bytes.data());
+      nodes_[to]->store().on_frame(nodes_[from]->id(), frame.kind, {bytes, frame.bytes.size()},
+                                   clock_now());
+    }
+  }
+  bool run_until(const std::function<bool()>& is_done) {
+    const Instant give_up = clock_now().mono + Duration::seconds(30);
+    while (!is_done() && clock_now().mono < give_up && !HasFatalFailure()) turn();
+    return is_done();
+  }
+  bool all_ready() {
+    return run_until([this] {
+      for (const auto& node : nodes_) {
+        if (node && (!node->is_open() || !node->store().is_ready())) return false;
+      }
+      return true;
+    });
+  }
+
+  // The first is gone: of three, the third has to be one of the two that go on.
+  void expect_messages_at_third(uint64_t count) {
+    ASSERT_TRUE(all_ready());
+    stop(0);
+    ASSERT_TRUE(all_ready());
+    TestClients clients(*nodes_[2]);
+    ASSERT_TRUE(clients.connect());
+    EXPECT_TRUE(clients.session_present());
+    ASSERT_TRUE(clients.receive(count));
+    for (uint64_t i = 0; i < count; ++i) ASSERT_EQ(clients.received()[i], i + 1);
+  }
+
+  std::array<std::unique_ptr<EngineNode>, kNodes> nodes_;
+  std::array<uint64_t, kNodes> incarnations_{};
+  std::set<std::pair<int, int>> sessions_;
+  std::vector<std::pair<int, StoreEffects::Frame>> frames_;
+};
+
+TEST_F(CopiesTest, ANodeThatWasAwayForLongGetsTheState) {
+  for (int at = 0; at < kNodes; ++at) start(at, true);
+  ASSERT_TRUE(all_ready());
+  TestClients clients(*nodes_[0]);
+  ASSERT_TRUE(clients.connect() && clients.subscribe() && clients.detach());
+  ASSERT_TRUE(clients.publish(20, 1));
+  stop(2);
+  ASSERT_TRUE(all_ready());
+  ASSERT_TRUE(clients.publish(300, 1));
+  start(2);
+  ASSERT_TRUE(run_until([this] { return nodes_[2]->installed() > 0; }));
+  ASSERT_TRUE(clients.publish(20, 1));
+
+  // It starts again on what it got, and needs no other.
+  stop(2);
+  start(2);
+  ASSERT_TRUE(all_ready());
+  ASSERT_TRUE(clients.publish(20, 1));
+  EXPECT_EQ(nodes_[2]->installed(), 0);
+  expect_messages_at_third(360);
+}
+
+// As after a crash between the two: the state has become the copy, the log is what it was before.
+TEST_F(CopiesTest, AStateAheadOfItsLogIsGoneOnWith) {
+  for (int at = 0; at < kNodes; ++at) start(at, true);
+  ASSERT_TRUE(all_ready());
+  TestClients clients(*nodes_[0]);
+  ASSERT_TRUE(clients.connect() && clients.subscribe() && clients.detach());
+  ASSERT_TRUE(clients.publish(20, 1));
+  stop(2);
+  std::filesystem::copy(path("n3/log"), path("before"));
+  ASSERT_TRUE(all_ready());
+  ASSERT_TRUE(clients.publish(200, 1));
+  start(2);
+  ASSERT_TRUE(run_until([this] { return nodes_[2]->installed() == 2; }));
+  stop(2);
+  std::filesystem::remove_all(path("n3/log"));
+  std::filesystem::copy(path("before"), path("n3/log"));
+  start(2);
+  ASSERT_TRUE(clients.publish(20, 1));
+  expect_messages_at_third(240);
+}
+
+}  // namespace
+}  // namespace shoal::engine::test
