@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kUnackedMax = 2 * 1024 * 1024;  // of one parcel, in the lane
 constexpr size_t kHeadSizeBytes = 8;
-constexpr size_t kStampBytes = 17;          // counter, node, 1: the end of a copy
+constexpr size_t kStampBytes = 25;          // counter, node, token, 1: the end of a copy
 constexpr size_t kOutboxBytes = 24;         // shard and part, number, least
 constexpr size_t kHeadSlack = 1024 * 1024;  // what a batch has besides its messages
 constexpr uint64_t kItemBytes = 64 * 1024;  // loads are counted in lumps of about this
@@ -93,11 +93,12 @@ void Forwarding::on_consumed(Pair* pair, WorkerIndex from, uint64_t bytes) {
 
 void Forwarding::send_retained(Pair& pair, const Stamp& stamp, ForwardBatchRef batch,
                                uint64_t token) {
-  Parcel parcel{.kind = FrameKind::kRetained, .batch = std::move(batch), .token = token};
+  Parcel parcel{.kind = FrameKind::kRetained, .batch = std::move(batch)};
   parcel.head.resize(kStampBytes);
   auto* const at = reinterpret_cast<uint8_t*>(parcel.head.data());
   put_u64(at, stamp.counter);
   put_u64(at + 8, stamp.node.value);
+  put_u64(at + 16, token);
   parcel.bytes = parcel.head.size() + parcel.batch->bytes();
   const Lane lane = parcel.batch->large.empty() ? Lane::kForward : Lane::kBulk;
   enqueue(pair, flows_.at(pair.id()), lane, std::move(parcel));
@@ -204,7 +205,7 @@ void Forwarding::send_piece(Pair& pair, Flow& flow, Lane lane) {
   const FrameHeader what{.kind = cut->parcel.kind,
                          .flags = is_last ? uint8_t{0} : kFlagMore,
                          .after = std::exchange(cut->parcel.after, 0)};
-  pair.send_piece(lane, what, part.first(size), is_last ? cut->parcel.token : 0);
+  pair.send_piece(lane, what, part.first(size), 0);
   if (is_last) cut.reset();
 }
 
@@ -260,7 +261,8 @@ bool Forwarding::parse_head(Joined& joined) {
 bool Forwarding::parse_retained(Joined& joined, std::span<const uint8_t>& head) {
   if (head.size() < kStampBytes) return false;
   joined.retained.stamp = {get_u64(&head[0]), NodeId{get_u64(&head[8])}};
-  joined.retained.is_end = head[16] != 0;
+  joined.retained.token = get_u64(&head[16]);
+  joined.retained.is_end = head[24] != 0;
   if (!joined.retained.is_end && !joined.retained.stamp.node) return false;
   head = head.subspan(kStampBytes);
   return true;

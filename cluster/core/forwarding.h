@@ -44,6 +44,7 @@ namespace shoal {
 // A retained message of a peer (removed: an empty payload), or the end of a copy of all.
 struct RetainedParcel {
   Stamp stamp;
+  uint64_t token = 0;  // of a write that its node waits for; 0: part of a copy
   bool is_end = false;
   std::shared_ptr<ForwardBatch> batch;  // of one message; null at the end
 };
@@ -72,7 +73,6 @@ class Forwarding {
   void on_forward(Pair* pair, WorkerIndex from, ForwardBatchRef batch);
   void on_accept(Pair* pair, WorkerIndex from, AcceptOut&& accept);
   void on_consumed(Pair* pair, WorkerIndex from, uint64_t bytes);
-  // `token` comes back when the peer has it.
   void send_retained(Pair& pair, const Stamp& stamp, ForwardBatchRef batch, uint64_t token);
   // On both lanes, behind all that was sent.
   void send_retained_end(Pair& pair);
@@ -105,7 +105,6 @@ class Forwarding {
     FrameKind kind = FrameKind::kBatch;
     std::string head;  // of a batch: made when its turn comes
     ForwardBatchRef batch;
-    uint64_t token = 0;
     size_t bytes = 0;    // about
     uint64_t after = 0;  // parcels of the forward lane that go before
   };

@@ -48,6 +48,7 @@ enum class FrameKind : uint8_t {
   kRetainedDigest,
   kRetainedWanted,
   kOutboxAnswers,
+  kRetainedStored,
   kStore = 48,  // + replica::StoreFrame
 
   kBatch = 64,  // forward and bulk lane

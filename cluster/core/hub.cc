@@ -25,9 +25,11 @@ void Hub::on_frame(LinkId link, Lane lane, std::span<const uint8_t> frame, Now n
   core_->on_frame(link, lane, frame, now);
 }
 void Hub::on_stored(uint64_t token, Now now) { core_->on_stored(token, now); }
-void Hub::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now) {
-  core_->on_store_open(std::move(replicas), log, now);
+void Hub::on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                        raft::LogReader& log, Now now) {
+  core_->on_store_open(std::move(replicas), std::move(retained), log, now);
 }
+void Hub::on_retained_written(uint64_t number, Now now) { core_->on_retained_written(number, now); }
 void Hub::on_host(uint32_t shard, replica::HostEffects&& effects, Now now) {
   core_->on_host(shard, std::move(effects), now);
 }

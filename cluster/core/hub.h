@@ -54,6 +54,16 @@ struct HubConfig {
   uint32_t replicas = 3;
 };
 
+// The retained messages as the disk has them.
+struct StoredRetained {
+  struct Item {
+    MessageRef message;
+    Stamp stamp;
+  };
+  std::vector<Item> items;
+  int64_t as_of_ms = 0;  // complete as of this time of the wall clock; 0: never
+};
+
 // A replica as the log on disk has it.
 struct StoredReplica {
   raft::GroupId group;
@@ -99,10 +109,13 @@ class Hub {
 
   // ---- the store: what a StoreEngine's disks and threads say (docs/store.md)
   // Answers HubEffects::open_store: every group that the log has. `log` outlives the hub.
-  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now);
+  void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                     raft::LogReader& log, Now now);
   void on_host(uint32_t shard, replica::HostEffects&& effects, Now now);
   void on_persisted(raft::GroupId group, uint64_t number, Now now);
   void on_flushed(uint32_t shard, uint64_t index, Now now);
+  // All HubEffects::retained_writes up to this number are durable.
+  void on_retained_written(uint64_t number, Now now);
   // After some events: what of the store is to be done. The caller carries out its `servers`,
   // `raft.persists` and `raft.cuts` and clears it; the hub has taken the rest. Null: none is open.
   replica::StoreEffects* end_turn(Now now);

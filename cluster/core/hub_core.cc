@@ -51,6 +51,7 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       HubStore::Surroundings{.waited_for = [this] { return waited_for(); },
                              .pair_of = [this](NodeId id) { return find_pair(id); },
                              .pair_at = [this](NodeSlot slot) { return pair_at(slot); }});
+  retained_.keep_on_disk();
   retained_.on_hub_write([this](uint64_t number) { store_->on_retain_done(number); });
 }
 
@@ -78,7 +79,7 @@ void HubCore::on_tick(Now now) {
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
   claims_.on_tick();
-  retained_.on_tick();
+  retained_.on_tick(published_until_ > now.mono);
   if (store_) {
     store_->on_tick();
     place_replicas();
@@ -248,9 +249,9 @@ bool HubCore::on_data(Pair& pair, Lane lane, const ParsedFrame& frame) {
   OtherParcel other;
   if (!forwarding_.on_piece(pair, lane, frame, other)) return false;
   if (auto* const retained = std::get_if<RetainedParcel>(&other)) {
-    if (!retained_.on_parcel(pair, std::move(*retained))) return false;
-    acknowledge(pair, 1);  // its publisher waits for it
-  } else if (auto* const outbox = std::get_if<OutboxParcel>(&other)) {
+    return retained_.on_parcel(pair, std::move(*retained));
+  }
+  if (auto* const outbox = std::get_if<OutboxParcel>(&other)) {
     if (store_) store_->on_parcel(pair, std::move(*outbox));
   }
   return true;
@@ -288,10 +289,15 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
       });
     case FrameKind::kRetainedDigest:
       return with(proto::RetainedDigest(), [&](const proto::RetainedDigest& message) {
-        retained_.on_digest(pair, message.digest());
+        retained_.on_digest(pair, message.digest(), message.as_of_ms());
         return true;
       });
     case FrameKind::kRetainedWanted: retained_.on_wanted(pair); return true;
+    case FrameKind::kRetainedStored:
+      return with(proto::RetainedStored(), [&](const proto::RetainedStored& message) {
+        for (const uint64_t token : message.tokens()) retained_.on_stored(pair, token);
+        return true;
+      });
     case FrameKind::kAccept:
       return with(proto::Accept(),
                   [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
@@ -316,12 +322,9 @@ void HubCore::acknowledge(Pair& pair, size_t step) {
 
 void HubCore::on_tokens(const Pair& pair, const std::vector<uint64_t>& tokens) {
   for (const uint64_t token : tokens) {
-    if (token == kLeaveToken) {
-      leave_waits_.erase(pair.id());
-      check_left();
-    } else {
-      retained_.on_acked(pair, token);
-    }
+    SHOAL_ASSERT(token == kLeaveToken);
+    leave_waits_.erase(pair.id());
+    check_left();
   }
 }
 

@@ -43,7 +43,9 @@ class HubCore {
   void on_link_down(LinkId id, const std::string& why, Now now);
   void on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now now);
   void on_stored(uint64_t token, Now now);
-  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now);
+  void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                     raft::LogReader& log, Now now);
+  void on_retained_written(uint64_t number, Now now);
   void on_host(uint32_t shard, replica::HostEffects&& effects, Now now);
   void on_persisted(raft::GroupId group, uint64_t number, Now now);
   void on_flushed(uint32_t shard, uint64_t index, Now now);
@@ -59,7 +61,7 @@ class HubCore {
   Retained& retained() { return retained_; }
 
  private:
-  // What a peer's acknowledgement of a frame is for: kLeaveToken, or a retained write.
+  // What a peer's acknowledgement of a frame is for.
   static constexpr uint64_t kLeaveToken = ~uint64_t{0};
   static constexpr const char* kGoneOn = "the others went on without this node";
   using Said = std::map<NodeId, const proto::State*>;

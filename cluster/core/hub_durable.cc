@@ -40,9 +40,11 @@ void HubCore::open_store() {
 
 // That its part is on the disks is known durably before any of it is used: from then on a log that is
 // not there was lost.
-void HubCore::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log, Now now) {
+void HubCore::on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                            raft::LogReader& log, Now now) {
   context_.now = now;
   SHOAL_ASSERT(is_store_asked_);
+  retained_.on_loaded(std::move(retained));
   auto open = [this, replicas = std::move(replicas), &log] {
     store_->open(store_founding_.shards, store_seed(cluster_), replicas, log);
     tell_store_of_the_left();
@@ -68,6 +70,11 @@ void HubCore::on_persisted(raft::GroupId group, uint64_t number, Now now) {
 void HubCore::on_flushed(uint32_t shard, uint64_t index, Now now) {
   context_.now = now;
   store_->on_flushed(shard, index);
+}
+
+void HubCore::on_retained_written(uint64_t number, Now now) {
+  context_.now = now;
+  retained_.on_written(number);
 }
 
 replica::StoreEffects* HubCore::end_turn(Now now) {

@@ -43,6 +43,21 @@ struct HubEffects {
     uint64_t token = 0;
     StoredState state;
   };
+  // Make it durable, after those before it; then Hub::on_retained_written(number).
+  struct RetainedWrite {
+    enum class Kind : uint8_t {
+      kPut,     // the topic's message, or tombstone (an empty payload)
+      kForget,  // nothing is known of the topic any more
+      kClear,   // of any topic
+      kAsOf,    // all that is kept is complete as of `wall_ms`
+    };
+    uint64_t number = 0;
+    Kind kind = Kind::kPut;
+    MessageRef message;
+    Stamp stamp;
+    int64_t wall_ms = 0;  // of kPut: when the message expires; 0: never
+    std::string topic;    // of kForget
+  };
   // For people: one line.
   struct Log {
     enum class Level : uint8_t { kInfo, kWarn, kError };
@@ -63,12 +78,13 @@ struct HubEffects {
   std::vector<Send> sends;
   std::vector<Mail> mails;
   std::vector<Store> stores;
+  std::vector<RetainedWrite> retained_writes;
   std::vector<Log> logs;
   std::vector<Answer> answers;
 
   bool empty() const {
     return !open_store && dials.empty() && closes.empty() && sends.empty() && mails.empty() &&
-           stores.empty() && logs.empty() && answers.empty();
+           stores.empty() && retained_writes.empty() && logs.empty() && answers.empty();
   }
   void clear() {
     open_store.reset();
@@ -77,6 +93,7 @@ struct HubEffects {
     sends.clear();
     mails.clear();
     stores.clear();
+    retained_writes.clear();
     logs.clear();
     answers.clear();
   }

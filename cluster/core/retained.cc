@@ -1,5 +1,6 @@
 #include "cluster/core/retained.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "node/rules/forward_batch.h"
@@ -13,6 +14,8 @@ constexpr size_t kCopyItems = 64;               // taken from the tree at a time
 constexpr size_t kCopyItemsBytes = 256 * 1024;
 constexpr size_t kSweepItems = 500;  // looked at in a tick
 constexpr int kSteps = 4;            // portions without a message that one query may take in a row
+constexpr Duration kAsOfInterval = Duration::seconds(60);
+constexpr int64_t kTombstoneMs = RetainedTree::Options().tombstone_age.to_millis();
 constexpr int kHeartbeatsApart = 5;  // digests that differ for so many: something is missing
 
 // A batch of one message: how it travels.
@@ -54,11 +57,54 @@ void Retained::on_write(WorkerIndex worker, RetainWrite&& in) {
               .message = std::move(in.message),
               .stamp = context_.next_stamp(),
               .waits_for = needed_()};
-  tree_.put(write.message, write.stamp, context_.now.mono);
+  put(write.message, write.stamp);
+  write.disk = last_write_;
   const uint64_t token = ++last_token_;
   for (Pair* const pair : open_pairs_()) send(*pair, write.message, write.stamp, token);
   const auto it = writes_.emplace(token, std::move(write)).first;
-  if (it->second.waits_for.empty()) finish(it);
+  if (is_done(it->second)) finish(it);
+}
+
+// ---- the disk -----------------------------------------------------------------------------------
+
+void Retained::write(HubEffects::RetainedWrite&& effect) {
+  if (!is_durable_) return;
+  effect.number = ++last_write_;
+  context_.effects.retained_writes.push_back(std::move(effect));
+}
+
+bool Retained::put(const MessageRef& message, const Stamp& stamp) {
+  if (!tree_.put(message, stamp, context_.now.mono)) return false;
+  int64_t expires_ms = 0;
+  if (message->expires_at() != Instant::never()) {
+    expires_ms = context_.now.wall_ms + (message->expires_at() - context_.now.mono).to_millis();
+  }
+  write({.message = message, .stamp = stamp, .wall_ms = std::max<int64_t>(expires_ms, 0)});
+  return true;
+}
+
+void Retained::on_loaded(StoredRetained&& stored) {
+  as_of_ms_ = stored.as_of_ms;
+  for (StoredRetained::Item& each : stored.items) {
+    context_.see_counter(each.stamp.counter);
+    tree_.put(std::move(each.message), each.stamp, context_.now.mono);
+  }
+}
+
+void Retained::on_written(uint64_t number) {
+  written_ = number;
+  std::map<NodeId, proto::RetainedStored> told;
+  for (; !owed_.empty() && owed_.front().disk <= written_; owed_.pop_front()) {
+    told[owed_.front().peer].add_tokens(owed_.front().token);
+  }
+  for (Pair* const pair : open_pairs_()) {
+    const auto it = told.find(pair->id());
+    if (it != told.end()) pair->send(FrameKind::kRetainedStored, it->second);
+  }
+  for (auto it = writes_.begin(); it != writes_.end();) {
+    const auto write = it++;
+    if (is_done(write->second)) finish(write);
+  }
 }
 
 void Retained::send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token) {
@@ -78,11 +124,11 @@ void Retained::tell_done(WorkerIndex worker, uint64_t number) {
   context_.mail(bit_of(worker), RetainDone{number});
 }
 
-void Retained::on_acked(const Pair& pair, uint64_t token) {
+void Retained::on_stored(const Pair& pair, uint64_t token) {
   const auto it = writes_.find(token);
   if (it == writes_.end()) return;
   it->second.waits_for.erase(pair.id());
-  if (it->second.waits_for.empty()) finish(it);
+  if (is_done(it->second)) finish(it);
 }
 
 void Retained::check_waits() {
@@ -92,7 +138,7 @@ void Retained::check_waits() {
     const auto write = it++;
     std::erase_if(write->second.waits_for,
                   [&needed](NodeId peer) { return needed.count(peer) == 0; });
-    if (write->second.waits_for.empty()) finish(write);
+    if (is_done(write->second)) finish(write);
   }
 }
 
@@ -125,8 +171,17 @@ void Retained::answer_queries() {
   }
 }
 
-void Retained::on_tick() {
+void Retained::on_tick(bool is_complete) {
+  is_complete_ = is_complete;
+  if (is_complete_) as_of_ms_ = context_.now.wall_ms;
+  if (is_complete_ && context_.now.mono >= next_as_of_) {
+    next_as_of_ = context_.now.mono + kAsOfInterval;
+    write({.kind = HubEffects::RetainedWrite::Kind::kAsOf, .wall_ms = as_of_ms_});
+  }
   tree_.sweep(context_.now.mono, kSweepItems);
+  for (std::string& topic : tree_.take_forgotten()) {
+    write({.kind = HubEffects::RetainedWrite::Kind::kForget, .topic = std::move(topic)});
+  }
   answer_queries();
 }
 
@@ -135,6 +190,7 @@ void Retained::on_tick() {
 void Retained::on_open(Pair& pair) {
   proto::RetainedDigest message;
   message.set_digest(tree_.digest());
+  message.set_as_of_ms(as_of_ms_);
   pair.send(FrameKind::kRetainedDigest, message);
   // What it was not told, or has forgotten.
   for (const auto& [token, write] : writes_) {
@@ -146,11 +202,22 @@ void Retained::on_end(const Pair& pair) {
   copying_to_.erase(pair.id());
   to_copy_.erase(pair.id());
   compared_.erase(pair.id());
+  // It sends again what it waits for.
+  std::erase_if(owed_, [&pair](const Owed& owed) { return owed.peer == pair.id(); });
   if (copying_from_ == pair.id()) copying_from_ = NodeId{};
   copy_next();
 }
 
-void Retained::on_digest(Pair& pair, uint64_t digest) {
+void Retained::on_digest(Pair& pair, uint64_t digest, int64_t as_of_ms) {
+  if (!is_complete_ && as_of_ms_ + kTombstoneMs < as_of_ms) {
+    tree_ = RetainedTree();
+    as_of_ms_ = 0;
+    write({.kind = HubEffects::RetainedWrite::Kind::kClear});
+  }
+  compare(pair, digest);
+}
+
+void Retained::compare(Pair& pair, uint64_t digest) {
   to_copy_[pair.id()] = digest;
   copy_next();
 }
@@ -162,7 +229,7 @@ void Retained::on_heartbeat(Pair& pair, uint64_t digest) {
     compared = {tree_.digest(), digest, 0};
   } else if (++compared.heartbeats == kHeartbeatsApart) {
     compared.heartbeats = 0;
-    on_digest(pair, digest);
+    compare(pair, digest);
   }
 }
 
@@ -217,7 +284,16 @@ bool Retained::on_parcel(Pair& pair, RetainedParcel&& parcel) {
   if (!reader.next(record) || record.message.topic.empty()) return false;
   context_.see_counter(parcel.stamp.counter);
   MessageRef message = record.large ? record.large : Message::create(record.message);
-  tree_.put(std::move(message), parcel.stamp, context_.now.mono);
+  put(message, parcel.stamp);
+  if (parcel.token == 0) return true;
+  // One that was known is as durable as the last write.
+  if (!is_durable_ || last_write_ <= written_) {
+    proto::RetainedStored stored;
+    stored.add_tokens(parcel.token);
+    pair.send(FrameKind::kRetainedStored, stored);
+  } else {
+    owed_.push_back({last_write_, pair.id(), parcel.token});
+  }
   return true;
 }
 

@@ -1,5 +1,9 @@
-// The retained messages of the cluster, all of them on every node. A write is stamped here, applied
-// here, sent to all peers, and done when all that are waited for have it.
+// The retained messages of the cluster, all of them on every node, in memory and on disk. A write is
+// stamped here, applied here, sent to all peers, and done when it is durable here and at all that are
+// waited for (docs/decisions/0002-retained-messages.md).
+//
+// A node that was away for longer than a tombstone lives would bring back what was removed meanwhile: it
+// begins with nothing. So each copy says as of when it is complete.
 //
 // When a session begins, each side tells its digest; where they differ each asks for the other's whole
 // copy, a node one copy at a time: what it has from the first makes the digests of the others equal.
@@ -29,6 +33,11 @@ class Retained {
   Retained(Context& context, Forwarding& forwarding, std::function<std::vector<Pair*>()> open_pairs,
            std::function<std::set<NodeId>()> needed);
 
+  // Before all else; without it nothing is durable, and nothing waits for that.
+  void keep_on_disk() { is_durable_ = true; }
+  void on_loaded(StoredRetained&& stored);
+  void on_written(uint64_t number);
+
   void on_hub_write(std::function<void(uint64_t number)> done) { hub_done_ = std::move(done); }
 
   // ---- workers
@@ -36,20 +45,21 @@ class Retained {
   void on_query(WorkerIndex worker, RetainedQuery&& query);
   // Fewer peers may be needed.
   void check_waits();
-  void on_tick();
+  // `is_complete`: no write is acknowledged without this node now.
+  void on_tick(bool is_complete);
 
   // ---- peers
   void on_open(Pair& pair);
   void on_end(const Pair& pair);
-  void on_digest(Pair& pair, uint64_t digest);
+  void on_digest(Pair& pair, uint64_t digest, int64_t as_of_ms);
   // A write whose node died before it told all is with some only: found when the digests stay as they
   // are and differ.
   void on_heartbeat(Pair& pair, uint64_t digest);
   void on_wanted(Pair& pair);
   // False: the peer breaks the protocol.
   bool on_parcel(Pair& pair, RetainedParcel&& parcel);
-  // The peer has the write that was sent with this token.
-  void on_acked(const Pair& pair, uint64_t token);
+  // The write that was sent to it with this token is durable there.
+  void on_stored(const Pair& pair, uint64_t token);
   // Next portions of a copy.
   void pump(Pair& pair);
 
@@ -68,6 +78,13 @@ class Retained {
     MessageRef message;
     Stamp stamp;
     std::set<NodeId> waits_for;
+    uint64_t disk = 0;  // and for this write of ours
+  };
+  // Of a peer, to be told when it is durable here.
+  struct Owed {
+    uint64_t disk = 0;
+    NodeId peer;
+    uint64_t token = 0;
   };
   // Digests that differ, ours and the peer's, since how many heartbeats.
   struct Compared {
@@ -79,6 +96,12 @@ class Retained {
     WorkerIndex worker;
     RetainedQuery query;
   };
+  bool put(const MessageRef& message, const Stamp& stamp);
+  void write(HubEffects::RetainedWrite&& effect);
+  void compare(Pair& pair, uint64_t digest);
+  bool is_done(const Write& write) const {
+    return write.waits_for.empty() && write.disk <= written_;
+  }
   void send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token);
   void tell_done(WorkerIndex worker, uint64_t number);
   void finish(std::map<uint64_t, Write>::iterator write);
@@ -93,6 +116,13 @@ class Retained {
   std::function<std::set<NodeId>()> needed_;
   std::function<void(uint64_t)> hub_done_;
   RetainedTree tree_;
+  bool is_durable_ = false;
+  bool is_complete_ = false;
+  int64_t as_of_ms_ = 0;
+  Instant next_as_of_{};
+  uint64_t last_write_ = 0;  // asked for
+  uint64_t written_ = 0;     // and durable
+  std::deque<Owed> owed_;
   uint64_t last_token_ = 0;
   std::map<uint64_t, Write> writes_;          // not done, by token
   std::deque<Query> queries_;                 // not answered yet

@@ -61,8 +61,9 @@ class Opening {
   Opening(const OpeningOptions& options, const StorePlan& plan) : options_(options), plan_(plan) {}
 
   absl::StatusOr<OpenStore> run() {
-    for (const auto step : {&Opening::open_log, &Opening::found, &Opening::open_state,
-                            &Opening::open_hosts, &Opening::check_states}) {
+    for (const auto step :
+         {&Opening::open_log, &Opening::found, &Opening::open_state, &Opening::open_hosts,
+          &Opening::check_states, &Opening::open_retained}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     return std::move(store_);
@@ -72,7 +73,11 @@ class Opening {
   std::string log_directory() const { return options_.directory + "/log"; }
   std::string state_directory() const { return options_.directory + "/shards"; }
 
+  std::string retained_directory() const { return options_.directory + "/retained"; }
+
+  absl::Status make(const std::string& directory) const;
   absl::Status open_log();
+  absl::Status open_retained();
   absl::Status found();
   absl::Status open_state();
   absl::Status open_hosts();
@@ -86,8 +91,16 @@ class Opening {
   std::set<uint32_t> founded_;
 };
 
+// What a node once had on its disks is not made anew.
+absl::Status Opening::make(const std::string& directory) const {
+  if (!plan_.found && ::access(directory.c_str(), F_OK) != 0 && errno == ENOENT) {
+    return lost(directory + " is missing");
+  }
+  return make_directory(directory);
+}
+
 absl::Status Opening::open_log() {
-  if (absl::Status made = make_directory(log_directory()); !made.ok()) return made;
+  if (absl::Status made = make(log_directory()); !made.ok()) return made;
   auto log = storage::LogStore::open(log_directory(), options_.durability);
   if (!log.ok()) return log.status();
   store_.log = *std::move(log);
@@ -152,6 +165,14 @@ absl::Status Opening::open_state() {
   auto opened = storage::StateStore::open(state_directory(), state);
   if (!opened.ok()) return opened.status();
   store_.state = *std::move(opened);
+  return absl::OkStatus();
+}
+
+absl::Status Opening::open_retained() {
+  if (absl::Status made = make(retained_directory()); !made.ok()) return made;
+  auto opened = storage::RetainedStore::open(retained_directory(), options_.durability);
+  if (!opened.ok()) return opened.status();
+  store_.retained = *std::move(opened);
   return sync_directory(options_.directory);
 }
 

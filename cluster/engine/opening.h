@@ -12,12 +12,13 @@
 #include "cluster/engine/log_writer.h"
 #include "cluster/engine/shard_threads.h"
 #include "cluster/storage/log_store.h"
+#include "cluster/storage/retained_store.h"
 #include "cluster/storage/state_store.h"
 
 namespace shoal::engine {
 
 struct OpeningOptions {
-  std::string directory;  // of the node, which is there: log/ and shards/ are made in it
+  std::string directory;  // of the node, which is there: log/, shards/ and retained/ are made in it
   storage::Durability durability = storage::Durability::kFsync;
   size_t write_buffer_bytes = storage::StateStoreOptions().write_buffer_bytes;
   size_t block_cache_bytes = storage::StateStoreOptions().block_cache_bytes;
@@ -29,6 +30,7 @@ struct OpeningOptions {
 struct OpenStore {
   std::unique_ptr<storage::LogStore> log;
   std::unique_ptr<storage::StateStore> state;  // goes before the log, which it syncs
+  std::unique_ptr<storage::RetainedStore> retained;
   std::vector<ShardReplica> hosts;
   std::vector<StoredReplica> replicas;
   std::map<raft::GroupId, LogWriter::GroupState> groups;

@@ -41,8 +41,10 @@ void StoreEngine::open(StorePlan plan) {
 void StoreEngine::run(const StorePlan& plan) {
   absl::StatusOr<OpenStore> opened = open_store(options_.stores, plan);
   if (!opened.ok()) return sink_.on_store_failed(std::string(opened.status().message()));
+  absl::StatusOr<StoredRetained> retained = load_retained(*opened->retained, options_.clock());
+  if (!retained.ok()) return sink_.on_store_failed(std::string(retained.status().message()));
   if (!start(*std::move(opened), plan)) return;
-  sink_.on_store_open(std::move(store_.replicas), *log_);
+  sink_.on_store_open(std::move(store_.replicas), *std::move(retained), *log_);
   writer_->run();
 }
 
@@ -60,6 +62,7 @@ bool StoreEngine::start(OpenStore opened, const StorePlan& plan) {
   };
   shards_ = std::make_unique<ShardThreads>(std::move(store_.hosts), options_.shard_threads,
                                            options_.clock, make, *flusher_, sink_);
+  retained_ = std::make_unique<RetainedWriter>(*store_.retained, sink_);
   return true;
 }
 
@@ -73,6 +76,11 @@ void StoreEngine::carry_out(replica::StoreEffects& effects) {
   effects.servers.clear();
 }
 
+void StoreEngine::write(std::vector<HubEffects::RetainedWrite>& retained) {
+  if (!sink_.has_failed()) retained_->post(retained);
+  retained.clear();
+}
+
 void StoreEngine::stop() {
   {
     const std::lock_guard lock(mutex_);
@@ -81,6 +89,7 @@ void StoreEngine::stop() {
   }
   if (log_thread_.joinable()) log_thread_.join();
   if (shards_) shards_->stop();
+  if (retained_) retained_->stop();
   if (flusher_) flusher_->stop();
   if (flush_thread_.joinable()) flush_thread_.join();
 }

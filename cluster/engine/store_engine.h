@@ -6,6 +6,7 @@
 //   hub ── persists, cuts ──▶ LogWriter ──────────────▶ log/     persisted
 //   hub ── servers ─────────▶ ShardThreads ─ commit ─┐           hosts
 //                                StateFlusher ─ flush ─▶ shards/  flushed
+//   hub ── retained ────────▶ RetainedWriter ─────────▶ retained/ written
 //
 // The first error of any of these ends it all: the sink hears of it and of nothing more, so nothing is
 // acknowledged that the disks may not have.
@@ -17,6 +18,7 @@
 
 #include "cluster/core/store_plan.h"
 #include "cluster/engine/opening.h"
+#include "cluster/engine/retained_writer.h"
 #include "cluster/engine/state_flusher.h"
 #include "cluster/engine/store_sink.h"
 #include "cluster/replica/store.h"
@@ -44,6 +46,7 @@ class StoreEngine {
   void open(StorePlan plan);
   // Carries out `servers`, `raft.persists` and `raft.cuts`, and clears them; after on_store_open().
   void carry_out(replica::StoreEffects& effects);
+  void write(std::vector<HubEffects::RetainedWrite>& retained);
   // The threads end, and the sink hears nothing more. What is under way is left as at a crash.
   void stop();
 
@@ -60,6 +63,7 @@ class StoreEngine {
   std::unique_ptr<LogWriter> writer_;
   std::unique_ptr<StateFlusher> flusher_;
   std::unique_ptr<ShardThreads> shards_;
+  std::unique_ptr<RetainedWriter> retained_;
   std::mutex mutex_;  // of what follows, and of `writer_` until open() is answered
   bool is_stopping_ = false;
   std::thread log_thread_;

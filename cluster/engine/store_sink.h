@@ -32,12 +32,15 @@ class StoreSink {
 
   virtual ~StoreSink() = default;
   // All groups of the log. `log` is there as long as the engine.
-  virtual void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) = 0;
+  virtual void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                             raft::LogReader& log) = 0;
   // Once, and nothing after it: what failed, where, and why, in words for people. The node must end.
   virtual void on_store_failed(std::string why) = 0;
   virtual void on_hosts(std::vector<Host> hosts) = 0;
   virtual void on_persisted(std::vector<Persisted> persisted) = 0;
   virtual void on_flushed(std::vector<Flushed> flushed) = 0;
+  // Up to this number.
+  virtual void on_retained_written(uint64_t number) = 0;
 };
 
 // Lets nothing pass behind the first failure, whichever thread meets it.
@@ -46,8 +49,9 @@ class FailureGate final : public StoreSink {
   explicit FailureGate(StoreSink& sink) : sink_(sink) {}
   bool has_failed() const { return has_failed_; }
 
-  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) override {
-    if (!has_failed_) sink_.on_store_open(std::move(replicas), log);
+  void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                     raft::LogReader& log) override {
+    if (!has_failed_) sink_.on_store_open(std::move(replicas), std::move(retained), log);
   }
   void on_store_failed(std::string why) override {
     if (!has_failed_.exchange(true)) sink_.on_store_failed(std::move(why));
@@ -60,6 +64,9 @@ class FailureGate final : public StoreSink {
   }
   void on_flushed(std::vector<Flushed> flushed) override {
     if (!has_failed_) sink_.on_flushed(std::move(flushed));
+  }
+  void on_retained_written(uint64_t number) override {
+    if (!has_failed_) sink_.on_retained_written(number);
   }
 
  private:

@@ -127,6 +127,7 @@ void RetainedTree::forget_oldest_removal() {
   const auto at = set_.find(removed.message->topic());
   if (at == set_.end() || !is_tombstone(*at) || at->stamp != removed.stamp) return;
   count(*at, false);
+  forgotten_.emplace_back(at->message->topic());
   set_.erase(at);
 }
 

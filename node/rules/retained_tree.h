@@ -10,6 +10,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/container/btree_set.h>
@@ -63,6 +64,8 @@ class RetainedTree {
 
   // Looks at up to `items` more: expired ones become tombstones, old tombstones go.
   void sweep(Instant now, size_t items);
+  // Topics whose tombstone went since the last call: nothing is known of them any more.
+  std::vector<std::string> take_forgotten() { return std::exchange(forgotten_, {}); }
 
   size_t messages() const { return set_.size() - tombstones_; }
   size_t tombstones() const { return tombstones_; }
@@ -99,6 +102,7 @@ class RetainedTree {
   Options options_;
   Set set_;
   std::deque<Removal> removals_;  // oldest first
+  std::vector<std::string> forgotten_;
   std::string sweep_at_;
   size_t tombstones_ = 0;
   size_t bytes_ = 0;

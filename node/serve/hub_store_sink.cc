@@ -6,10 +6,16 @@
 
 namespace shoal {
 
-void HubStoreSink::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) {
-  hub_.run_task([replicas = std::move(replicas), &log](HubThread& self) mutable {
-    self.hub().on_store_open(std::move(replicas), log, now());
+void HubStoreSink::on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                                 raft::LogReader& log) {
+  hub_.run_task([replicas = std::move(replicas), retained = std::move(retained),
+                 &log](HubThread& self) mutable {
+    self.hub().on_store_open(std::move(replicas), std::move(retained), log, now());
   });
+}
+
+void HubStoreSink::on_retained_written(uint64_t number) {
+  hub_.run_task([number](HubThread& self) { self.hub().on_retained_written(number, now()); });
 }
 
 void HubStoreSink::on_hosts(std::vector<Host> hosts) {

@@ -16,11 +16,13 @@ class HubStoreSink final : public engine::StoreSink {
   HubStoreSink(HubThread& hub, std::function<void(std::string)> failed)
       : hub_(hub), failed_(std::move(failed)) {}
 
-  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) override;
+  void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                     raft::LogReader& log) override;
   void on_store_failed(std::string why) override { failed_(std::move(why)); }
   void on_hosts(std::vector<Host> hosts) override;
   void on_persisted(std::vector<Persisted> persisted) override;
   void on_flushed(std::vector<Flushed> flushed) override;
+  void on_retained_written(uint64_t number) override;
 
  private:
   HubThread& hub_;

@@ -169,6 +169,7 @@ void HubThread::carry_out() {
   HubEffects& effects = hub_.effects();
   if (effects.empty()) return;
   if (effects.open_store) store_->open(*std::move(effects.open_store));
+  if (!effects.retained_writes.empty()) store_->write(effects.retained_writes);
   for (const auto& dial : effects.dials) transport_->dial(dial.link, dial.address);
   for (const auto& send : effects.sends) transport_->send(send.link, send.lane, *send.frame);
   for (const auto& close : effects.closes) transport_->close(close.link);

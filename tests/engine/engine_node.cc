@@ -44,7 +44,8 @@ void EngineNode::post(Event event) {
   inbox_.post_all(one);
 }
 
-void EngineNode::on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) {
+void EngineNode::on_store_open(std::vector<StoredReplica> replicas, StoredRetained,
+                               raft::LogReader& log) {
   post(Open{std::move(replicas), &log});
 }
 void EngineNode::on_store_failed(std::string why) { post(std::move(why)); }

@@ -73,7 +73,9 @@ class EngineNode : private StoreSink {
   using Event = std::variant<Open, std::string, std::vector<Host>, std::vector<Persisted>,
                              std::vector<Flushed>>;
 
-  void on_store_open(std::vector<StoredReplica> replicas, raft::LogReader& log) override;
+  void on_store_open(std::vector<StoredReplica> replicas, StoredRetained retained,
+                     raft::LogReader& log) override;
+  void on_retained_written(uint64_t) override {}
   void on_store_failed(std::string why) override;
   void on_hosts(std::vector<Host> hosts) override;
   void on_persisted(std::vector<Persisted> persisted) override;

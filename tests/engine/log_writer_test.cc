@@ -82,7 +82,8 @@ class LogWriterTest : public storage::StorageTest, protected StoreSink {
     persists_.push_back(std::move(persist));
   }
 
-  void on_store_open(std::vector<StoredReplica>, raft::LogReader&) override {}
+  void on_store_open(std::vector<StoredReplica>, StoredRetained, raft::LogReader&) override {}
+  void on_retained_written(uint64_t) override {}
   void on_store_failed(std::string why) override { failure_ = std::move(why); }
   void on_hosts(std::vector<Host>) override {}
   void on_persisted(std::vector<Persisted> persisted) override {
