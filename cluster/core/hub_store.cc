@@ -38,6 +38,7 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
       publisher_(
           context, forwarding,
           {.pair_at = around_.pair_at,
+           .pair_of = around_.pair_of,
            .deliver_here =
                [this](OutboxParcel&& parcel) { receiver_.on_parcel(kSelf, std::move(parcel)); },
            .targets =
@@ -54,6 +55,10 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
                [this](const MessageRef& message) {
                  retained_.on_write(Retained::kHub, {++last_retain_, message});
                  return last_retain_;
+               },
+           .picks =
+               [this](uint32_t shard, uint64_t number, std::vector<shard::OutboxPick> picks) {
+                 store_->on_picks(shard, {number, std::move(picks)});
                }}),
       receiver_(context, [this](NodeSlot to, const OutboxReceiver::Answer& answer) {
         on_answered(to, answer);
@@ -183,7 +188,8 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 // ---- outboxes -----------------------------------------------------------------------------------
 
 void HubStore::publish(replica::StoreEffects::Publish& publish) {
-  publisher_.publish(publish.shard, publish.number, std::move(publish.message), publish.is_will);
+  publisher_.publish(publish.shard, publish.number, std::move(publish.message), publish.is_will,
+                     std::move(publish.picks));
 }
 
 uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,
@@ -259,7 +265,11 @@ replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
   send_answers();
   replica::StoreEffects& effects = store_->end_turn();
-  while (!effects.publishes.empty() || !answers_.empty() || !effects.retained_queries.empty()) {
+  while (!effects.publishes.empty() || !effects.picked.empty() || !answers_.empty() ||
+         !effects.retained_queries.empty()) {
+    for (const auto& each : std::exchange(effects.picked, {})) {
+      publisher_.on_picked(each.shard, each.number);
+    }
     for (auto& each : std::exchange(effects.publishes, {})) publish(each);
     for (auto& each : std::exchange(effects.retained_queries, {})) answer_query(each);
     send_answers();

@@ -12,6 +12,7 @@ namespace {
 
 // This node's workers as the router has them, whose own worker there is none of them.
 constexpr NodeSlot kHere = UINT16_MAX - 1;
+constexpr NodeSlot kNowhere = UINT16_MAX - 2;
 constexpr int kRoundsMax = 8;
 
 NodeSlot slot_of(NodeSlot routed) { return routed == kHere ? kSelf : routed; }
@@ -42,7 +43,7 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
     if (open.plain.contains(node)) lost.push_back({key, 0});
     for (uint32_t part = 1; part <= open.picks.size(); ++part) {
       const Pick& pick = open.picks[part - 1];
-      if (!pick.is_done && pick.node == node) lost.push_back({key, part});
+      if (!pick.is_done && pick.place.node == node) lost.push_back({key, part});
     }
   }
   for (const auto& [key, part] : lost) {
@@ -55,7 +56,8 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
 
 // ---- out ----------------------------------------------------------------------------------------
 
-void OutboxPublisher::publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will) {
+void OutboxPublisher::publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will,
+                              std::vector<shard::OutboxPick> picks) {
   const Key key{shard, number};
   open_.erase(key);  // of an earlier time that this node led
   Open& open = open_[key];
@@ -64,20 +66,20 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, MessageRef messag
     ++open.waits;
     retaining_[around_.retain(open.message)] = key;
   }
-  Targets targets;
-  if (open.message->expires_at() > context_.now.mono) match(key, open, targets);
-  around_.targets(shard, number, std::move(targets));
+  open.targets.emplace();
+  if (open.message->expires_at() > context_.now.mono) match(key, open);
+  pick_all(key, open, picks);
   progress(key);
 }
 
-void OutboxPublisher::match(const Key& key, Open& open, Targets& targets) {
+void OutboxPublisher::match(const Key& key, Open& open) {
   const Match& match = router_.match(open.message->topic());
   std::map<NodeSlot, uint64_t> nodes;
   for (const RemoteTarget& target : match.remotes()) {
     if (target.node != kShards) {
       nodes[target.node] |= target.worker_mask;
     } else if (open.message->qos() != Qos::k0) {  // which the live path alone carries
-      targets.shards |= target.worker_mask;
+      open.targets->shards |= target.worker_mask;
     }
   }
   for (const SharedGroup* const group : match.groups()) {
@@ -87,14 +89,42 @@ void OutboxPublisher::match(const Key& key, Open& open, Targets& targets) {
     open.plain.insert(slot_of(node));
     ++open.waits;
   }
-  open.waits += open.picks.size();
   for (const auto& [node, workers] : nodes) send(slot_of(node), key, open, 0, workers, {});
-  for (uint32_t part = 1; part <= open.picks.size(); ++part) place(key, open, part, &targets);
 }
 
-// Picks a place of a shared subscription. Where a member went there may be others, but not for ever.
-void OutboxPublisher::place(const Key& key, Open& open, uint32_t part, Targets* targets) {
-  Pick& pick = open.picks[part - 1];
+// ---- shared subscriptions -----------------------------------------------------------------------
+
+Place OutboxPublisher::place_of(const shard::OutboxPick& pick) const {
+  if (!pick.node) return {kShards, pick.worker};
+  if (pick.node == context_.self) return {kHere, pick.worker};
+  const Pair* const pair = around_.pair_of(pick.node);
+  return {pair == nullptr || !pair->is_open() ? kNowhere : pair->slot(), pick.worker};
+}
+
+// What was picked stays picked. Who shares since then is owed nothing of it.
+void OutboxPublisher::pick_all(const Key& key, Open& open,
+                               const std::vector<shard::OutboxPick>& made) {
+  if (!made.empty()) {
+    open.picks.clear();
+    for (const shard::OutboxPick& each : made) {
+      open.picks.push_back({.filter = each.group, .place = place_of(each)});
+    }
+  }
+  std::vector<uint32_t> parts;
+  for (uint32_t part = 1; part <= open.picks.size(); ++part) {
+    Pick& pick = open.picks[part - 1];
+    const bool is_there = made.empty() ? pick_again(pick) : pick.place.node != kNowhere;
+    if (is_there) parts.push_back(part);
+    pick.is_done = !is_there;
+  }
+  open.waits += parts.size();
+  const bool must_record = made.empty() && !parts.empty() && open.message->qos() == Qos::k2;
+  if (must_record) return record(key, open, std::move(parts));
+  use(key, open, parts);
+}
+
+// Where a member went there may be others, but not for ever. False: there is nobody.
+bool OutboxPublisher::pick_again(Pick& pick) {
   SharedGroup* const group = router_.find_group(pick.filter);
   auto place = group ? group->pick(context_.random, pick.excluded) : std::nullopt;
   if (!place && group && !pick.excluded.empty() && pick.rounds < kRoundsMax) {
@@ -102,20 +132,59 @@ void OutboxPublisher::place(const Key& key, Open& open, uint32_t part, Targets* 
     pick.excluded.clear();
     place = group->pick(context_.random);
   }
-  if (place && place->node != kShards) {
-    pick.node = slot_of(place->node);
-    pick.excluded.push_back(*place);  // if it is picked again
-    return send(pick.node, key, open, part, uint64_t{1} << place->worker, pick.filter);
+  if (!place) return false;
+  pick.place = *place;
+  pick.excluded.push_back(*place);
+  return true;
+}
+
+void OutboxPublisher::record(const Key& key, Open& open, std::vector<uint32_t> parts) {
+  std::vector<shard::OutboxPick> picks;
+  for (const uint32_t part : parts) {
+    const Pick& pick = open.picks[part - 1];
+    NodeId node;
+    if (pick.place.node == kHere) node = context_.self;
+    if (pick.place.node != kHere && pick.place.node != kShards) {
+      node = around_.pair_at(pick.place.node)->id();
+    }
+    picks.push_back({pick.filter, node, pick.place.worker});
   }
-  if (place && targets == nullptr) {
-    pick.node = kShards;
-    at_shards_[around_.to_group(place->worker, pick.filter, open.message)] = key;
+  open.unrecorded.push_back(std::move(parts));
+  around_.picks(key.first, key.second, std::move(picks));
+}
+
+void OutboxPublisher::on_picked(uint32_t shard, uint64_t number) {
+  const Key key{shard, number};
+  const auto it = open_.find(key);
+  if (it == open_.end() || it->second.unrecorded.empty()) return;
+  const std::vector<uint32_t> parts = std::move(it->second.unrecorded.front());
+  it->second.unrecorded.pop_front();
+  ++it->second.waits;
+  use(key, it->second, parts);
+  progress(key);
+}
+
+// Shards are told with the targets; of those that are told, one that is picked later gets a publish of
+// its own.
+void OutboxPublisher::use(const Key& key, Open& open, const std::vector<uint32_t>& parts) {
+  for (const uint32_t part : parts) {
+    Pick& pick = open.picks[part - 1];
+    if (pick.is_done) continue;  // its node went meanwhile
+    if (pick.place.node != kShards) {
+      send(slot_of(pick.place.node), key, open, part, uint64_t{1} << pick.place.worker,
+           pick.filter);
+      continue;
+    }
     pick.is_done = true;
-    return;
+    if (open.targets) {
+      open.targets->groups.emplace_back(pick.place.worker, pick.filter);
+      --open.waits;
+    } else {
+      at_shards_[around_.to_group(pick.place.worker, pick.filter, open.message)] = key;
+    }
   }
-  if (place) targets->groups.emplace_back(place->worker, pick.filter);
-  pick.is_done = true;
-  --open.waits;  // what it was sent for goes on
+  if (!open.targets) return;
+  around_.targets(key.first, key.second, *std::exchange(open.targets, std::nullopt));
 }
 
 void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32_t part,
@@ -158,14 +227,17 @@ void OutboxPublisher::on_answer(NodeSlot from, uint32_t shard, uint64_t number, 
   }
   if (part > open.picks.size()) return;
   Pick& pick = open.picks[part - 1];
-  if (pick.is_done || pick.node != from) return;
+  if (pick.is_done || slot_of(pick.place.node) != from) return;
   if (placed) {
     pick.is_done = true;
     return progress(key);
   }
-  ++open.waits;
-  place(key, open, part, nullptr);
-  progress(key);
+  if (!pick_again(pick)) {
+    pick.is_done = true;
+    return progress(key);
+  }
+  if (open.message->qos() == Qos::k2) return record(key, open, {part});
+  use(key, open, {part});
 }
 
 void OutboxPublisher::on_retained(uint64_t number) {

@@ -3,12 +3,16 @@
 // are told by the store, live sessions of each node by one parcel, and of each shared subscription that
 // matches one place is picked, as a worker does it. A message is published when all have answered.
 //
-// Another leader sends again what was not done: a node tells it from what it had (OutboxReceiver).
+// Another leader sends again what was not done: a node tells it from what it had (OutboxReceiver). What
+// may come once alone (QoS 2) goes to a picked place when the pick is durable, and to no other unless
+// that one certainly does not have it [MQTT5-4.8.2-5].
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,6 +21,7 @@
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
 #include "cluster/core/pair.h"
+#include "cluster/shard/op_parts.h"
 #include "node/rules/router.h"
 #include "shoal/message.h"
 #include "shoal/peers.h"
@@ -31,6 +36,7 @@ class OutboxPublisher {
   };
   struct Surroundings {
     std::function<Pair*(NodeSlot)> pair_at;
+    std::function<Pair*(NodeId)> pair_of;
     std::function<void(OutboxParcel&&)> deliver_here;
     // For each shard in the order of the numbers.
     std::function<void(uint32_t shard, uint64_t number, Targets&&)> targets;
@@ -40,6 +46,8 @@ class OutboxPublisher {
     std::function<uint64_t(uint32_t shard, const std::string& group, const MessageRef&)> to_group;
     // Writes the retained message; then on_retained(). Returns its number.
     std::function<uint64_t(const MessageRef&)> retain;
+    // Makes picks durable; then on_picked(), once for each call.
+    std::function<void(uint32_t shard, uint64_t number, std::vector<shard::OutboxPick>)> picks;
   };
   OutboxPublisher(Context& context, Forwarding& forwarding, Surroundings around);
 
@@ -48,7 +56,10 @@ class OutboxPublisher {
   void on_node_gone(NodeSlot node);
 
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
-  void publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will);
+  // `picks`: that an earlier leader made, and may have used.
+  void publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will,
+               std::vector<shard::OutboxPick> picks);
+  void on_picked(uint32_t shard, uint64_t number);
   // `from` kSelf: the workers here.
   void on_answer(NodeSlot from, uint32_t shard, uint64_t number, uint32_t part, bool placed);
   void on_retained(uint64_t number);
@@ -60,7 +71,7 @@ class OutboxPublisher {
   // One shared subscription of a message; its part is its place in the list, from 1 on.
   struct Pick {
     std::string filter;
-    NodeSlot node = kSelf;  // where it is
+    Place place;
     bool is_done = false;
     int rounds = 0;
     std::vector<Place> excluded;
@@ -69,12 +80,17 @@ class OutboxPublisher {
     MessageRef message;
     std::set<NodeSlot> plain;  // nodes whose plain subscriptions are not answered for
     std::vector<Pick> picks;
-    size_t waits = 1;  // for these and others; 1 is the sending itself
+    std::optional<Targets> targets;                // not told yet
+    std::deque<std::vector<uint32_t>> unrecorded;  // parts, as they were asked for
+    size_t waits = 1;                              // for these and others; 1 is the sending itself
   };
 
-  void match(const Key& key, Open& open, Targets& targets);
-  // False: it went to a shard, which `targets` names if there are any.
-  void place(const Key& key, Open& open, uint32_t part, Targets* targets);
+  void match(const Key& key, Open& open);
+  void pick_all(const Key& key, Open& open, const std::vector<shard::OutboxPick>& made);
+  bool pick_again(Pick& pick);
+  void record(const Key& key, Open& open, std::vector<uint32_t> parts);
+  void use(const Key& key, Open& open, const std::vector<uint32_t>& parts);
+  Place place_of(const shard::OutboxPick& pick) const;
   void send(NodeSlot to, const Key& key, const Open& open, uint32_t part, uint64_t workers,
             const std::string& filter);
   void progress(const Key& key);

@@ -92,7 +92,8 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
     read_to_ = each.number;
     Item& item = items_[each.number];
     if (each.record.kind == shard::OutboxKind::kMessage) {
-      out.publishes.push_back({each.number, std::move(*each.message), each.record.is_will});
+      out.publishes.push_back({each.number, std::move(*each.message), each.record.is_will,
+                               std::move(each.record.picks)});
       continue;
     }
     const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;

@@ -41,9 +41,12 @@ struct ServerEffects {
   struct Publish {
     uint64_t number = 0;
     shard::Body message;
-    bool is_will = false;  // what it retains nobody has written
+    bool is_will = false;                  // what it retains nobody has written
+    std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
   };
   std::vector<Publish> publishes;
+  // Picks that on_picks() told are durable: once for each call, in its order.
+  std::vector<uint64_t> picked;
 
   // An op for another shard, without a source: answered by on_outbox_answer(). It may be lost.
   struct ToShard {

@@ -187,6 +187,7 @@ void ShardServer::carry_out() {
   for (const shard::Effects::ReplayWanted& each : applied_.replays) {
     replays_[{each.client_id, each.filter}] = kAskReplay;
   }
+  std::move(applied_.picked.begin(), applied_.picked.end(), std::back_inserter(effects_.picked));
   for (const std::string& group : applied_.groups_filled) takers_.on_filled(group);
   std::move(applied_.outbox_answers.begin(), applied_.outbox_answers.end(),
             std::back_inserter(effects_.outbox_answers));
@@ -253,6 +254,10 @@ proto::StoreReply* ShardServer::reply_to(NodeId id, uint64_t incarnation) {
 
 void ShardServer::on_targets(uint64_t number, uint64_t shards, const OutboxSender::Groups& groups) {
   outbox_.on_targets(number, shards, groups);
+}
+
+void ShardServer::on_picks(uint64_t number, std::vector<shard::OutboxPick> picks) {
+  if (serving_) add(shard::OutboxPickedOp{number, std::move(picks)});
 }
 
 void ShardServer::on_published(uint64_t number) { outbox_.on_published(number); }

@@ -59,6 +59,7 @@ class ShardServer {
   // ---- answers to ServerEffects
   void on_targets(uint64_t number, uint64_t shards, const OutboxSender::Groups& groups);
   void on_published(uint64_t number);
+  void on_picks(uint64_t number, std::vector<shard::OutboxPick> picks);
   void on_outbox_answer(uint32_t from_shard, uint64_t number, bool accepted);
   // Another shard has a new leader: what it did not answer goes out again.
   void on_shard_leader(uint32_t shard);

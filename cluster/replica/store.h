@@ -68,9 +68,16 @@ struct StoreEffects {
     uint32_t shard = 0;
     uint64_t number = 0;
     MessageRef message;
-    bool is_will = false;  // what it retains nobody has written
+    bool is_will = false;                  // what it retains nobody has written
+    std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
   };
   std::vector<Publish> publishes;
+  // Picks that on_picks() told are durable: once for each call, in the order of a shard's.
+  struct Picked {
+    uint32_t shard = 0;
+    uint64_t number = 0;
+  };
+  std::vector<Picked> picked;
 
   void clear() { *this = StoreEffects(); }
 };
@@ -108,6 +115,7 @@ class Store {
   // ---- the outbox (StoreEffects::publishes), in the order of a shard's numbers
   void on_targets(uint32_t shard, Targets&& targets) { to_server(shard, std::move(targets)); }
   void on_published(uint32_t shard, uint64_t number) { to_server(shard, Published{number}); }
+  void on_picks(uint32_t shard, Picks&& picks) { to_server(shard, std::move(picks)); }
 
   // ---- peers
   void on_peer(NodeId peer, uint64_t incarnation, Now now);       // a session begins

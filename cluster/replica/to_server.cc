@@ -27,6 +27,7 @@ void give(ShardServer& server, ToServer&& mail, Now now) {
           [&](NodeGone& m) { server.on_node_gone(m.node, m.incarnation); },
           [&](Targets& m) { server.on_targets(m.number, m.shards, m.groups); },
           [&](Published& m) { server.on_published(m.number); },
+          [&](Picks& m) { server.on_picks(m.number, std::move(m.picks)); },
           [&](OutboxAnswered& m) { server.on_outbox_answer(m.from_shard, m.number, m.accepted); },
           [&](LeaderChanged& m) { server.on_shard_leader(m.shard); },
           [&](OpsFromShard& m) { server.on_ops(m.ops, m.count, now.wall_ms); },

@@ -42,6 +42,10 @@ struct Targets {
 struct Published {
   uint64_t number = 0;
 };
+struct Picks {
+  uint64_t number = 0;
+  std::vector<shard::OutboxPick> picks;
+};
 struct OutboxAnswered {
   uint32_t from_shard = 0;
   uint64_t number = 0;
@@ -91,7 +95,7 @@ struct PeerLost {
 };
 
 using ToServer =
-    std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published,
+    std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published, Picks,
                  OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants, RetainedFound,
                  CopyWanted, CopyAcked, CopyCame, InstallCopy, PeerLost>;
 

@@ -96,6 +96,7 @@ struct Effects {
   std::vector<RouteChange> routes;
   std::vector<ReplayWanted> replays;
   std::vector<OutboxAnswer> outbox_answers;
+  std::vector<uint64_t> picked;            // messages of the outbox whose picks are known
   std::vector<std::string> groups_filled;  // shared subscriptions with something to take
   uint64_t outbox_end = 0;                 // above it nothing is in the outbox; 0: as before
 

@@ -199,6 +199,20 @@ struct OutboxDoneOp {
   }
 };
 
+// Where a message goes of each of these shared subscriptions, before it goes there: another leader
+// picks none of them anew.
+struct OutboxPickedOp {
+  static constexpr uint32_t kKind = 17;
+  uint64_t number = 0;
+  std::vector<OutboxPick> picks;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(2, self.number);
+    f(3, self.picks);
+  }
+};
+
 // Messages of which the subscription's QoS leaves nothing (QoS 0) are not among these: they go by the
 // live path.
 struct ReplayPortionOp {
@@ -279,7 +293,7 @@ struct ForgetNodeOp {
 // `std::monostate`: an op that this program cannot read.
 using Op = std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, UnsubscribeOp, PublishOp,
                         AckOp, ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp,
-                        TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp>;
+                        TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp, OutboxPickedOp>;
 
 // As it stands in an entry.
 template <class AnyOp>

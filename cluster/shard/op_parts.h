@@ -126,6 +126,21 @@ struct OutboxItem {
   }
 };
 
+// The place that was picked of a shared subscription, for one message.
+struct OutboxPick {
+  std::string group;  // "$share/NAME/FILTER"
+  NodeId node;        // none: `worker` is a shard
+  WorkerIndex worker = 0;
+  bool operator==(const OutboxPick&) const = default;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.group);
+    f(2, self.node);
+    f(3, self.worker);
+  }
+};
+
 // Of a shard; 0: none.
 struct ShardLimits {
   uint32_t queued_max = 0;        // messages waiting for one session, or one shared subscription

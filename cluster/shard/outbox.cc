@@ -25,6 +25,21 @@ Effects::Outcome ShardState::Core::on(const OutboxDoneOp& op) {
   return Effects::Outcome::kApplied;
 }
 
+Effects::Outcome ShardState::Core::on(const OutboxPickedOp& op) {
+  const std::string where = shard_key(KeyKind::kOutbox).number(op.number);
+  OutboxRecord record;
+  if (!tables.get(where, record) || record.kind != OutboxKind::kMessage) {
+    return skip(SkipReason::kNotWaited);
+  }
+  for (const OutboxPick& pick : op.picks) {
+    std::erase_if(record.picks, [&pick](const OutboxPick& one) { return one.group == pick.group; });
+    record.picks.push_back(pick);
+  }
+  tables.put(where, record);
+  effects->picked.push_back(op.number);
+  return Effects::Outcome::kApplied;
+}
+
 // QoS 2 of a durable publisher [MQTT5-4.3.3-10]: the identifier and the message are
 // one change, so a PUBLISH that comes again finds both or neither.
 Effects::Outcome ShardState::Core::on(const ReceiveOp& op) {

@@ -252,6 +252,7 @@ struct OutboxRecord {
   BodyId body = 0;
   uint64_t expires_at = 0;  // instead of the body's, if it is not 0
   bool is_will = false;
+  std::vector<OutboxPick> picks = {};  // of shared subscriptions, each once
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -267,6 +268,7 @@ struct OutboxRecord {
     f(10, self.body);
     f(11, self.expires_at);
     f(12, self.is_will);
+    f(13, self.picks);
   }
 };
 

@@ -66,6 +66,7 @@ struct ShardState::Core {
   Effects::Outcome on(const ReleaseOp& op);
   Effects::Outcome on(const OutboxInOp& op);
   Effects::Outcome on(const OutboxDoneOp& op);
+  Effects::Outcome on(const OutboxPickedOp& op);
   Effects::Outcome on(const ReplayPortionOp& op);
   Effects::Outcome on(const TakeOp& op);
   Effects::Outcome on(const TickOp& op);
