@@ -143,6 +143,21 @@ function(shoal_raft_simulator)
   set_tests_properties(raft_test PROPERTIES TIMEOUT 300)
 endfunction()
 
+# tests/replica: *_test.cc are replica_test, the rest is shared with the simulator of whole clusters.
+function(shoal_store_simulator)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB tests CONFIGURE_DEPENDS tests/replica/*_test.cc)
+  file(GLOB parts CONFIGURE_DEPENDS tests/replica/*.cc)
+  list(REMOVE_ITEM parts ${tests})
+  add_library(shoal_store_sim STATIC ${parts})
+  target_link_libraries(shoal_store_sim PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
+  add_executable(replica_test ${tests})
+  target_link_libraries(replica_test PRIVATE shoal_store_sim shoal_test_warnings
+                        GTest::gmock_main)
+  add_test(NAME replica_test COMMAND replica_test)
+  set_tests_properties(replica_test PROPERTIES TIMEOUT 300)
+endfunction()
+
 # tests/fuzz/fuzz_NAME.cc -> fuzz_NAME, all of them by the target `fuzzers`.
 function(shoal_fuzzers)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

@@ -30,7 +30,9 @@ Devices::Devices(StoreCluster& cluster, int subscribers, int publishers)
     each.qos = i % 2 == 0 ? Qos::k1 : Qos::k2;
   }
   for (int i = 0; i < publishers; ++i) publishers_.emplace_back().id = "pub" + std::to_string(i);
-  cluster_.on_mail = [this](int node, FromStore&& mail) { on_mail(node, std::move(mail)); };
+  cluster_.on_mail = [this](int node, WorkerIndex, FromStore&& mail) {
+    on_mail(node, std::move(mail));
+  };
   cluster_.on_crash = [this](int node) { on_crash(node); };
 }
 
@@ -93,7 +95,7 @@ void Devices::connect(Subscriber& subscriber) {
   subscriber.node = node;
   subscriber.conn = next_conn();
   subscriber.last_number = 0;
-  cluster_.ask(node, connect_of(subscriber.id, subscriber.conn));
+  cluster_.ask(node, 0, connect_of(subscriber.id, subscriber.conn));
 }
 
 void Devices::connect(Publisher& publisher) {
@@ -101,7 +103,7 @@ void Devices::connect(Publisher& publisher) {
   if (node < 0) return;
   publisher.node = node;
   publisher.conn = next_conn();
-  cluster_.ask(node, connect_of(publisher.id, publisher.conn));
+  cluster_.ask(node, 0, connect_of(publisher.id, publisher.conn));
 }
 
 void Devices::close(Subscriber& subscriber) {
@@ -113,10 +115,10 @@ void Devices::close(Subscriber& subscriber) {
   } else if (std::exchange(subscriber.is_attached, false)) {
     // At times the node does not notice before the client is elsewhere.
     if (cluster_.world().random().one_in(3)) return;
-    cluster_.ask(node,
+    cluster_.ask(node, 0,
                  SessionDetach{next_number(node), subscriber.id, subscriber.epoch, false, {}});
   } else {
-    cluster_.ask(node, SessionWithdraw{subscriber.conn, subscriber.id});
+    cluster_.ask(node, 0, SessionWithdraw{subscriber.conn, subscriber.id});
   }
 }
 
@@ -126,9 +128,10 @@ void Devices::close(Publisher& publisher) {
   if (!cluster_.is_up(node)) {
     publisher.is_attached = false;
   } else if (std::exchange(publisher.is_attached, false)) {
-    cluster_.ask(node, SessionDetach{next_number(node), publisher.id, publisher.epoch, false, {}});
+    cluster_.ask(node, 0,
+                 SessionDetach{next_number(node), publisher.id, publisher.epoch, false, {}});
   } else {
-    cluster_.ask(node, SessionWithdraw{publisher.conn, publisher.id});
+    cluster_.ask(node, 0, SessionWithdraw{publisher.conn, publisher.id});
   }
 }
 
@@ -153,7 +156,7 @@ void Devices::publish_live(int node) {
   numbers_[payload] = messages_;
   const uint64_t number = next_number(node);
   live_[node].publishing[number] = payload;
-  cluster_.ask(node, ShardPublish{number, 0b11, {}, message_of(payload, Qos::k2)});
+  cluster_.ask(node, 0, ShardPublish{number, 0b11, {}, message_of(payload, Qos::k2)});
 }
 
 // QoS 2 of a durable session: PUBLISH again on each connection until PUBREC, PUBREL until PUBCOMP.
@@ -171,10 +174,12 @@ void Devices::go_on(Publisher& publisher) {
   publisher.waits = next_number(node);
   if (publisher.is_released) {
     return cluster_.ask(
-        node, SessionRelease{publisher.waits, publisher.id, publisher.epoch, publisher.packet_id});
+        node, 0,
+        SessionRelease{publisher.waits, publisher.id, publisher.epoch, publisher.packet_id});
   }
-  cluster_.ask(node, SessionReceive{publisher.waits, publisher.id, publisher.epoch,
-                                    publisher.packet_id, message_of(publisher.payload, Qos::k2)});
+  cluster_.ask(node, 0,
+               SessionReceive{publisher.waits, publisher.id, publisher.epoch, publisher.packet_id,
+                              message_of(publisher.payload, Qos::k2)});
 }
 
 // ---- mail ---------------------------------------------------------------------------------------
@@ -202,7 +207,7 @@ void Devices::on(int node, SessionAttached& mail) {
     each.subscribe_number = next_number(node);
     SessionSubscribe subscribe{each.subscribe_number, each.id, each.epoch, {}};
     subscribe.filters.push_back({.filter = kTopic, .qos = each.qos});
-    cluster_.ask(node, std::move(subscribe));
+    cluster_.ask(node, 0, std::move(subscribe));
   }
 }
 
@@ -268,7 +273,7 @@ void Devices::on(int node, SessionMessages& mail) {
       each.last_number = message.number;
       receive(each, message);
     }
-    cluster_.ask(node, SessionRoom{each.id, each.epoch, each.last_number});
+    cluster_.ask(node, 0, SessionRoom{each.id, each.epoch, each.last_number});
   }
 }
 
@@ -311,7 +316,7 @@ void Devices::acknowledge(Subscriber& of, uint64_t message, SessionAckKind kind)
     if (kind == SessionAckKind::kPubrec) each.pubrecs[number] = message;
     SessionAck ack{number, each.id, each.epoch, {}};
     ack.acks.push_back({message, kind});
-    cluster_.ask(each.node, std::move(ack));
+    cluster_.ask(each.node, 0, std::move(ack));
   });
 }
 

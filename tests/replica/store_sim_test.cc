@@ -46,7 +46,7 @@ void faults(StoreCluster& cluster, int64_t until_ms) {
 }
 
 uint64_t run(uint64_t seed, int nodes) {
-  StoreCluster cluster(seed, nodes, kShards, 200);
+  StoreCluster cluster({.seed = seed, .nodes = nodes, .shards = kShards});
   Devices devices(cluster, 3, 2);
   for (int i = 0; i < nodes; ++i) cluster.start(i);
   devices.run();
