@@ -57,6 +57,14 @@ void OutboxSender::on_tick() {
   }
 }
 
+bool OutboxSender::has_membership(uint64_t first, uint64_t last) const {
+  if (read_to_ < last) return true;  // some may be among what was not read
+  for (auto it = items_.lower_bound(first); it != items_.end() && it->first <= last; ++it) {
+    if (it->second.is_membership) return true;
+  }
+  return false;
+}
+
 OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEffects& out) {
   Pumped pumped;
   read(state, out, pumped);
@@ -96,6 +104,7 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
       continue;
     }
     const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;
+    item.is_membership = is_membership;
     if (is_membership) pumped.members.push_back(each.record.client_id);
     const bool is_for_member = each.record.kind == shard::OutboxKind::kDelivery;
     const std::string& name = is_for_member ? each.record.client_id : each.record.group;

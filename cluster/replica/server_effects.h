@@ -53,8 +53,12 @@ struct ServerEffects {
   };
   std::vector<ToShard> to_shards;
 
-  // An answer to another shard's OutboxInOp, for its leader.
-  std::vector<shard::Effects::OutboxAnswer> outbox_answers;
+  // An answer to another shard's OutboxInOp, for its leader; it too goes out after the routes.
+  struct OutboxAnswer {
+    uint64_t after_routes = 0;
+    shard::Effects::OutboxAnswer answer;
+  };
+  std::vector<OutboxAnswer> outbox_answers;
 
   // Retained messages for a replay. Answered by on_retained().
   struct RetainedQuery {

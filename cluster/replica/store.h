@@ -154,6 +154,7 @@ class Store {
   void tell_leader(uint32_t shard, NodeId peer);
   void learn_leader(uint32_t shard, NodeId node, uint64_t term);
   void deliver_reply(NodeId to, proto::StoreReply&& reply);
+  void deliver_answer(uint32_t shard, const shard::Effects::OutboxAnswer& answer);
 
   const Options options_;
   Now now_;
