@@ -143,14 +143,18 @@ function(shoal_raft_simulator)
   set_tests_properties(raft_test PROPERTIES TIMEOUT 300)
 endfunction()
 
-# tests/replica: *_test.cc are replica_test, the rest is shared with the simulator of whole clusters.
+# tests/replica: store_sim.cc is the program `store_sim`, *_test.cc are replica_test, the rest is shared
+# by both and by the simulator of whole clusters.
 function(shoal_store_simulator)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS tests/replica/*_test.cc)
   file(GLOB parts CONFIGURE_DEPENDS tests/replica/*.cc)
-  list(REMOVE_ITEM parts ${tests})
+  set(main ${CMAKE_SOURCE_DIR}/tests/replica/store_sim.cc)
+  list(REMOVE_ITEM parts ${main} ${tests})
   add_library(shoal_store_sim STATIC ${parts})
   target_link_libraries(shoal_store_sim PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
+  add_executable(store_sim ${main})
+  target_link_libraries(store_sim PRIVATE shoal_store_sim shoal_warnings CLI11::CLI11)
   add_executable(replica_test ${tests})
   target_link_libraries(replica_test PRIVATE shoal_store_sim shoal_test_warnings
                         GTest::gmock_main)

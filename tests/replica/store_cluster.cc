@@ -1,6 +1,7 @@
 #include "tests/replica/store_cluster.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace shoal::replica::test {
@@ -64,17 +65,19 @@ void StoreCluster::open_store(int at) {
   options.trailing = options_.trailing;
   process.store = std::make_unique<Store>(
       options,
-      Store::Surroundings{
-          .tell_workers = [&process](std::vector<PlacedRoute>) { return ++process.told; },
-          .applied = [&process] { return process.told; },
-          .waited_for =
-              [this, &process] {
-                std::vector<NodeId> peers;
-                for (const auto& [peer, session] : process.sessions) {
-                  peers.push_back(nodes_[peer]->id);
-                }
-                return peers;
-              }},
+      Store::Surroundings{.tell_workers =
+                              [this, at](std::vector<PlacedRoute> changes) {
+                                return tell_workers(at, std::move(changes));
+                              },
+                          .applied = [&process] { return process.routes.applied; },
+                          .waited_for =
+                              [this, &process] {
+                                std::vector<NodeId> peers;
+                                for (const auto& [peer, session] : process.sessions) {
+                                  peers.push_back(nodes_[peer]->id);
+                                }
+                                return peers;
+                              }},
       node.disks.log());
   for (const auto& [group, recovered] : node.disks.recover()) {
     process.store->add(group, recovered, now());
@@ -208,7 +211,11 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   nodes_[at]->disks.carry_out(effects);
   for (StoreEffects::Frame& each : effects.frames) send(at, std::move(each));
   for (ClientEffects::Mail& each : effects.mails) on_mail(at, each.worker, std::move(each.mail));
-  for (const StoreEffects::Publish& each : effects.publishes) answer_outbox(at, each);
+  for (const StoreEffects::Publish& each : effects.publishes) {
+    std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[each.shard];
+    unmatched.push_back(each.number);
+    if (unmatched.size() == 1) match_outbox(at, each.shard);
+  }
   for (StoreEffects::RetainedQuery& each : effects.retained_queries) {
     RetainedFound found;
     found.query = std::move(each.query);
@@ -219,12 +226,60 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   }
 }
 
-// To all shards, and nobody live.
-void StoreCluster::answer_outbox(int at, const StoreEffects::Publish& publish) {
-  post(at, [this, at, shard = publish.shard, number = publish.number] {
-    store(at).on_targets(shard, {number, (uint64_t{1} << options_.shards) - 1, {}});
-    store(at).on_published(shard, number);
+// The first of its messages; the rest follow. Nobody live wants any.
+void StoreCluster::match_outbox(int at, uint32_t shard) {
+  world_.after(world_.long_tailed(micros(50)), [this, at, shard, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at, shard] {
+      std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[shard];
+      if (may_publish(at)) {
+        Targets targets{unmatched.front(), shards_of(at, kTopic), {}};
+        const uint64_t sharing = shards_of(at, kGroup);
+        if (sharing != 0) targets.groups.emplace_back(std::countr_zero(sharing), kGroup);
+        store(at).on_targets(shard, std::move(targets));
+        store(at).on_published(shard, unmatched.front());
+        unmatched.pop_front();
+      }
+      if (!unmatched.empty()) match_outbox(at, shard);
+    });
   });
+}
+
+// ---- routes -------------------------------------------------------------------------------------
+
+uint64_t StoreCluster::tell_workers(int at, std::vector<PlacedRoute>&& changes) {
+  nodes_[at]->process->routes.coming.push_back(std::move(changes));
+  world_.after(world_.long_tailed(micros(100)), [this, at, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at] {
+      RouteTables& routes = nodes_[at]->process->routes;
+      for (const PlacedRoute& each : routes.coming.front()) {
+        uint64_t& shards = routes.shards[each.change.filter];
+        const uint64_t bit = uint64_t{1} << each.place.worker;
+        shards = each.change.weight.present() ? shards | bit : shards & ~bit;
+      }
+      routes.coming.pop_front();
+      ++routes.applied;
+      store(at).check_routes(now());
+    });
+  });
+  return ++nodes_[at]->process->routes.told;
+}
+
+uint64_t StoreCluster::shards_of(int at, const std::string& filter) const {
+  const auto& shards = nodes_[at]->process->routes.shards;
+  const auto it = shards.find(filter);
+  return it == shards.end() ? 0 : it->second;
+}
+
+bool StoreCluster::may_publish(int at) const {
+  if (!store(at).is_ready()) return false;
+  for (int other = 0; other < nodes(); ++other) {
+    if (other == at || !is_up(other)) continue;
+    if (session_of(at, other) == 0 || session_of(other, at) == 0) return false;
+    if (!store(other).has_peer_all(nodes_[at]->id)) return false;
+  }
+  return true;
 }
 
 // ---- judgement ----------------------------------------------------------------------------------
@@ -251,6 +306,37 @@ void StoreCluster::check_leader(int at, uint32_t shard) {
       std::to_string(store.routes().held(shard)));
 }
 
+bool StoreCluster::is_settled() const {
+  for (int at = 0; at < nodes(); ++at) {
+    if (!may_publish(at) || store(at).client().waiting() != 0) return false;
+    for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+      const shard::ShardState& state = server(at, shard).state();
+      const auto group = state.group(kGroup);
+      if (state.meta().outbox != 0 ||
+          (group && group->fresh.queued + group->returned.queued != 0)) {
+        return false;
+      }
+      if (state.applied() != server(0, shard).state().applied()) return false;
+    }
+  }
+  return true;
+}
+
+// In the end nothing is on its way from shard to shard, and the group has nothing for its members.
+void StoreCluster::check_left_over(int at, uint32_t shard) {
+  const shard::ShardState& state = server(at, shard).state();
+  const std::string where = "node " + std::to_string(at) + ", shard " + std::to_string(shard);
+  if (state.meta().outbox != 0) {
+    violations.push_back(where + ": " + std::to_string(state.meta().outbox) + " in the outbox");
+  }
+  const auto group = state.group(kGroup);
+  if (!group || group->fresh.queued + group->returned.queued == 0) return;
+  violations.push_back(where + ": the group holds " +
+                       std::to_string(group->fresh.queued + group->returned.queued) + ", " +
+                       std::to_string(group->online) + " of " + std::to_string(group->members) +
+                       " members are there");
+}
+
 void StoreCluster::check_replicas() {
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
     std::set<uint64_t> hashes, routes;
@@ -260,6 +346,7 @@ void StoreCluster::check_replicas() {
       check_leader(at, shard);
       const shard::ShardState& state = server(at, shard).state();
       state.check_invariants();
+      check_left_over(at, shard);
       hashes.insert(state.hash());
       routes.insert(store(at).routes().digest());
       const raft::RaftGroup& raft = *store(at).groups().find(shard);

@@ -23,6 +23,10 @@
 
 namespace shoal::replica::test {
 
+// What everybody publishes to, and its one shared subscription.
+inline const std::string kTopic = "t";
+inline const std::string kGroup = "$share/g/t";
+
 class StoreCluster {
  public:
   struct Options {
@@ -61,6 +65,11 @@ class StoreCluster {
   void slow_down(int node, Duration for_so_long) { nodes_[node]->disks.slow_down(for_so_long); }
 
   void ask(int node, WorkerIndex worker, ToStore mail);
+  // Its workers may take a message: all that was acknowledged anywhere is among the routes that they
+  // have. What leases are for in a real node is known here by looking at the peers.
+  bool may_publish(int node) const;
+  // Which shards want it, a bit each, as its workers know it.
+  uint64_t shards_of(int node, const std::string& filter) const;
   // What a worker gets; its node is up.
   std::function<void(int node, WorkerIndex worker, FromStore&& mail)> on_mail;
   // A node's process ended.
@@ -71,6 +80,8 @@ class StoreCluster {
 
   // Violations so far, for people.
   std::vector<std::string> violations;
+  // Nothing is on its way.
+  bool is_settled() const;
   // Of the same applied index, on every replica.
   void check_replicas();
 
@@ -80,10 +91,18 @@ class StoreCluster {
   enum class Lane { kControl, kBulk };
   using Task = std::function<void()>;
 
+  // What the workers of a node know of all shards.
+  struct RouteTables {
+    uint64_t told = 0;
+    uint64_t applied = 0;
+    std::deque<std::vector<PlacedRoute>> coming;
+    std::map<std::string, uint64_t> shards;  // filter: a bit each
+  };
   struct Process {
     std::unique_ptr<Store> store;
-    uint64_t told = 0;
-    std::map<int, uint64_t> sessions;  // peer: number
+    RouteTables routes;
+    std::map<uint32_t, std::deque<uint64_t>> unmatched;  // of outboxes, by shard
+    std::map<int, uint64_t> sessions;                    // peer: number
     std::deque<Task> inbox;
     bool is_due = false;
   };
@@ -108,9 +127,11 @@ class StoreCluster {
   void run(int node);
   void tick(int node);
   void carry_out(int node, StoreEffects&& effects);
-  void answer_outbox(int node, const StoreEffects::Publish& publish);
+  uint64_t tell_workers(int node, std::vector<PlacedRoute>&& changes);
+  void match_outbox(int node, uint32_t shard);
   void check_hash(uint32_t shard, raft::Index index, uint64_t hash);
   void check_leader(int node, uint32_t shard);
+  void check_left_over(int node, uint32_t shard);
 
   // ---- store_network.cc
   void connect(int a, int b);
