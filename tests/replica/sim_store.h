@@ -6,6 +6,7 @@
 // open(). While it is frozen nothing happens; what was to happen follows at once when it goes on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -49,7 +50,9 @@ class SimStore {
   // ---- the disk, while no process has it open
   // The log of a founding member; durable at once.
   void found(raft::GroupId group, const raft::Configuration& voters);
-  bool is_empty() const { return groups_.empty(); }
+  bool has(raft::GroupId group) const {
+    return std::find(groups_.begin(), groups_.end(), group) != groups_.end();
+  }
   void wipe();
 
   // ---- a process

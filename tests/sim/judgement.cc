@@ -114,6 +114,33 @@ void SimCluster::check_nodes_agree() {
   if (retained.size() != 1) violation("the nodes' retained messages differ after healing");
 }
 
+// Every replica comes to the same state at the same index.
+void SimCluster::check_hash(uint32_t shard, uint64_t index, uint64_t hash) {
+  const auto [it, is_new] = hashes_.try_emplace({shard, index}, hash);
+  if (it->second == hash) return;
+  violation("replicas of shard " + std::to_string(shard) + " differ at " + std::to_string(index));
+}
+
+// Replicas are alike, and nothing is on its way from shard to shard.
+void SimCluster::check_stores() {
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
+    std::set<uint64_t> hashes;
+    for (const auto& node : nodes_) {
+      const replica::ShardServer* const server = node->server(shard);
+      if (server == nullptr) continue;
+      server->state().check_invariants();
+      hashes.insert(server->state().hash());
+      if (server->state().meta().outbox == 0) continue;
+      violation(std::to_string(server->state().meta().outbox) + " are in the outbox of shard " +
+                std::to_string(shard) + " at n" + std::to_string(node->number()));
+    }
+    if (hashes.size() != 1) {
+      violation("shard " + std::to_string(shard) + " has " + std::to_string(hashes.size()) +
+                " states in the end");
+    }
+  }
+}
+
 void SimCluster::check_one_connection_each() {
   std::map<std::string, int> connections;
   for (const auto& node : nodes_) {
