@@ -111,10 +111,25 @@ void HubStore::on_tick() {
 // ---- peers --------------------------------------------------------------------------------------
 
 void HubStore::on_session(const Pair& pair) {
-  if (store_) store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+  if (!store_) return;
+  store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+  const auto early = early_.extract(pair.slot());
+  if (early.empty()) return;
+  for (const auto& [header, body] : early.mapped().frames) on_frame(pair, {header, body});
+}
+
+// What a peer says in its session as soon as that begins, it does not say again.
+bool HubStore::keep_early(const Pair& pair, const ParsedFrame& frame) {
+  if (frame.header.kind == FrameKind::kRaft) return true;  // repeated anyway
+  Early& early = early_[pair.slot()];
+  early.bytes += frame.body.size();
+  if (early.bytes > kJoinedMax) return false;
+  early.frames.push_back({frame.header, {frame.body.begin(), frame.body.end()}});
+  return true;
 }
 
 void HubStore::on_session_end(const Pair& pair) {
+  early_.erase(pair.slot());
   joined_.erase({pair.slot(), false});
   joined_.erase({pair.slot(), true});
   if (store_) store_->on_peer_end(pair.id(), context_.now);
@@ -144,7 +159,7 @@ bool HubStore::on_frame(const Pair& pair, const ParsedFrame& frame) {
     }
     return true;
   }
-  if (!store_) return true;
+  if (!store_) return keep_early(pair, frame);
   if (frame.header.kind == FrameKind::kRaft) {
     return store_->on_frame(pair.id(), replica::StoreFrame::kRaft, frame.body, context_.now);
   }

@@ -76,6 +76,7 @@ class HubStore {
   void publish(replica::StoreEffects::Publish& publish);
   void answer_query(replica::StoreEffects::RetainedQuery& query);
   void send(replica::StoreEffects::Frame& frame);
+  bool keep_early(const Pair& pair, const ParsedFrame& frame);
   void send_answers();
   void on_answered(NodeSlot to, const OutboxReceiver::Answer& answer);
   uint64_t publish_to_group(uint32_t shard, const std::string& group, const MessageRef& message);
@@ -91,6 +92,11 @@ class HubStore {
   std::map<NodeSlot, std::vector<OutboxReceiver::Answer>> answers_;  // of this turn
   // Of frames that come in pieces: of which peer, and whether on the bulk lane.
   std::map<std::pair<NodeSlot, bool>, std::vector<uint8_t>> joined_;
+  struct Early {
+    std::vector<std::pair<FrameHeader, std::vector<uint8_t>>> frames;
+    size_t bytes = 0;
+  };
+  std::map<NodeSlot, Early> early_;  // frames of sessions, before the store was open
   std::map<NodeId, uint64_t> gone_;  // before the store was open: lives up to these
   uint64_t last_number_ = 0;         // of this hub's own publishes
   uint64_t last_retain_ = 0;

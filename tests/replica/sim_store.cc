@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "cluster/raft/wire.h"
 #include "shoal/assert.h"
 
 namespace shoal::replica::test {
@@ -23,12 +22,15 @@ void SimStore::found(raft::GroupId group, const raft::Configuration& voters) {
   durable.hard_state = founded.hard_state;
   durable.first = founded.first;
   durable.log.assign(founded.log.begin(), founded.log.end());
-  groups_.push_back(group);
+}
+
+bool SimStore::has(raft::GroupId group) const {
+  const std::vector<raft::GroupId> all = disk_.groups();
+  return std::find(all.begin(), all.end(), group) != all.end();
 }
 
 void SimStore::wipe() {
   SHOAL_ASSERT(!is_open());
-  groups_.clear();
   states_.clear();
   disk_ = {};
 }
@@ -42,25 +44,30 @@ void SimStore::open(const Options& options, Reports reports) {
   process_ = std::make_unique<Process>();
   process_->options = options;
   process_->reports = std::move(reports);
-  for (const raft::GroupId id : groups_) {
-    Replica& replica = process_->replicas[id.shard];
-    replica.id = id;
-    replica.disk = std::make_unique<MemoryDisk>(states_[id]);
-    replica.host =
-        std::make_unique<ShardHost>(ShardServer::Options{.shard = id.shard,
-                                                         .shards = options.shards,
-                                                         .cluster_seed = options.cluster_seed,
-                                                         .router_seed = world_.random().next(),
-                                                         .unread_bytes = options.unread_bytes},
-                                    *replica.disk);
-  }
+  for (const raft::GroupId id : disk_.groups()) replica(id.shard);
   tick();
   flush_later();
 }
 
+SimStore::Replica& SimStore::replica(uint32_t shard) {
+  Replica& replica = process_->replicas[shard];
+  if (replica.host) return replica;
+  replica.shard = shard;
+  replica.disk = std::make_unique<MemoryDisk>(states_[shard]);
+  const Options& options = process_->options;
+  replica.host =
+      std::make_unique<ShardHost>(ShardServer::Options{.shard = shard,
+                                                       .shards = options.shards,
+                                                       .cluster_seed = options.cluster_seed,
+                                                       .router_seed = world_.random().next(),
+                                                       .unread_bytes = options.unread_bytes},
+                                  *replica.disk);
+  return replica;
+}
+
 std::vector<std::pair<raft::GroupId, raft::Recovered>> SimStore::recover() {
   std::vector<std::pair<raft::GroupId, raft::Recovered>> all;
-  for (const raft::GroupId id : groups_) all.emplace_back(id, disk_.group(id).recover());
+  for (const raft::GroupId id : disk_.groups()) all.emplace_back(id, disk_.group(id).recover());
   return all;
 }
 
@@ -106,16 +113,17 @@ void SimStore::carry_out(StoreEffects& effects) {
     disk_.write(std::move(each));
   }
   if (disk_.is_idle() && disk_.has_waiting()) write();
-  for (const raft::Effects::Cut& each : std::exchange(effects.raft.cuts, {})) disk_.cut(each);
+  for (const raft::Effects::Cut& each : std::exchange(effects.raft.cuts, {})) {
+    later(world_.long_tailed(Duration::millis(1)), [this, each] { cut(each); });
+  }
 }
 
 // ---- the shards' threads ------------------------------------------------------------------------
 
 void SimStore::to_server(uint32_t shard, ToServer&& mail) {
-  const auto it = process_->replicas.find(shard);
-  SHOAL_ASSERT(it != process_->replicas.end());
-  it->second.inbox.push_back(std::move(mail));
-  run_soon(it->second);
+  Replica& to = replica(shard);
+  to.inbox.push_back(std::move(mail));
+  run_soon(to);
 }
 
 void SimStore::run_soon(Replica& replica) {
@@ -134,8 +142,8 @@ void SimStore::run(Replica& replica) {
   HostEffects effects = replica.host->end_turn();
   if (effects.is_installed) ++installed_;
   const shard::ShardState& state = replica.host->server().state();
-  process_->reports.on_applied(replica.id.shard, state.applied(), state.hash());
-  process_->reports.on_host(replica.id.shard, std::move(effects));
+  process_->reports.on_applied(replica.shard, state.applied(), state.hash());
+  if (!effects.empty()) process_->reports.on_host(replica.shard, std::move(effects));
   if (!replica.inbox.empty()) run_soon(replica);
 }
 
@@ -176,42 +184,27 @@ void SimStore::flush_later() {
 // What was committed when it begins is durable when it ends, and maybe more.
 void SimStore::begin_flush() {
   process_->is_flushing = true;
-  std::vector<Flush> flushes;
+  std::map<uint32_t, raft::Index> committed;
   for (const auto& [shard, replica] : process_->replicas) {
-    const auto meta = meta_at(replica.id, replica.host->committed());
-    if (meta) flushes.push_back({replica.id, *meta});
+    if (replica.host->committed() != 0) committed[shard] = replica.host->committed();
   }
-  later(sync_time(), [this, flushes = std::move(flushes)] { end_flush(flushes); });
+  later(sync_time(), [this, committed = std::move(committed)] { end_flush(committed); });
 }
 
-void SimStore::end_flush(const std::vector<Flush>& flushes) {
+void SimStore::end_flush(const std::map<uint32_t, raft::Index>& committed) {
   process_->is_flushing = false;
   for (auto& [shard, replica] : process_->replicas) replica.disk->flush();
   flush_later();
   // A database also flushes when it likes, and nobody is told.
   if (world_.random().one_in(4)) return;
-  for (const Flush& each : flushes) {
-    disk_.flush(each.id, {each.meta, 0});
-    process_->reports.on_flushed(each.id.shard, each.meta.index);
-  }
+  for (const auto& [shard, index] : committed) process_->reports.on_flushed(shard, index);
 }
 
-// Of an entry that is applied here, so durable: what the log, or what it was cut behind, says of it.
-std::optional<raft::SnapshotMeta> SimStore::meta_at(raft::GroupId id, raft::Index index) {
-  const raft::sim::DurableGroup& group = disk_.group(id);
-  if (index < group.first || index > group.last()) return std::nullopt;
-  raft::SnapshotMeta meta;
-  if (group.state) meta = group.state->meta;
-  meta.index = index;
-  meta.term = group.log[index - group.first].term;
-  for (raft::Index at = index; at >= group.first; --at) {
-    const raft::Entry& entry = group.log[at - group.first];
-    if (entry.kind != raft::EntryKind::kChange) continue;
-    meta.configuration_index = at;
-    meta.configuration = *raft::decode_configuration(raft::bytes_of(entry.payload));
-    break;
-  }
-  return meta;
+// What the state says of itself is kept with the log, so a crash before this leaves a state that is
+// ahead of it.
+void SimStore::cut(const raft::Effects::Cut& cut) {
+  disk_.flush(cut.group, {cut.snapshot, 0});
+  disk_.cut(cut);
 }
 
 }  // namespace shoal::replica::test

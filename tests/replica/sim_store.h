@@ -6,13 +6,11 @@
 // open(). While it is frozen nothing happens; what was to happen follows at once when it goes on.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,9 +48,7 @@ class SimStore {
   // ---- the disk, while no process has it open
   // The log of a founding member; durable at once.
   void found(raft::GroupId group, const raft::Configuration& voters);
-  bool has(raft::GroupId group) const {
-    return std::find(groups_.begin(), groups_.end(), group) != groups_.end();
-  }
+  bool has(raft::GroupId group) const;
   void wipe();
 
   // ---- a process
@@ -79,7 +75,7 @@ class SimStore {
  private:
   using Task = std::function<void()>;
   struct Replica {
-    raft::GroupId id;
+    uint32_t shard = 0;
     std::unique_ptr<MemoryDisk> disk;
     std::unique_ptr<ShardHost> host;
     std::deque<ToServer> inbox;
@@ -92,12 +88,10 @@ class SimStore {
     bool is_flushing = false;
     std::vector<Task> held;  // since it is frozen
   };
-  struct Flush {
-    raft::GroupId id;
-    raft::SnapshotMeta meta;
-  };
 
   void later(Duration delay, Task what);
+  // Of this process; made when first asked for, as one of a group that this node joins.
+  Replica& replica(uint32_t shard);
   void to_server(uint32_t shard, ToServer&& mail);
   void run_soon(Replica& replica);
   void run(Replica& replica);
@@ -106,14 +100,13 @@ class SimStore {
   Duration sync_time();
   void flush_later();
   void begin_flush();
-  void end_flush(const std::vector<Flush>& flushes);
-  std::optional<raft::SnapshotMeta> meta_at(raft::GroupId group, raft::Index index);
+  void end_flush(const std::map<uint32_t, raft::Index>& committed);
+  void cut(const raft::Effects::Cut& cut);
 
   World& world_;
-  std::vector<raft::GroupId> groups_;
   raft::sim::SimDisk disk_;
-  std::map<raft::GroupId, shard::MemoryKeyValues> states_;  // as they were flushed
-  uint64_t life_ = 0;                                       // what was planned in another is void
+  std::map<uint32_t, shard::MemoryKeyValues> states_;  // as they were flushed
+  uint64_t life_ = 0;                                  // what was planned in another is void
   bool is_frozen_ = false;
   Instant slow_until_{};
   uint64_t installed_ = 0;
