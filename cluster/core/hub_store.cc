@@ -128,6 +128,10 @@ bool HubStore::keep_early(const Pair& pair, const ParsedFrame& frame) {
   return true;
 }
 
+void HubStore::on_life(const Pair& pair) {
+  if (store_) store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
+}
+
 void HubStore::on_session_end(const Pair& pair) {
   early_.erase(pair.slot());
   joined_.erase({pair.slot(), false});

@@ -110,6 +110,14 @@ void Store::on_peer(NodeId peer, uint64_t incarnation, Now now) {
   routes_.on_peer(peer);
 }
 
+void Store::on_peer_life(NodeId peer, uint64_t incarnation, Now now) {
+  now_ = now;
+  peers_[peer] = incarnation;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    to_server(shard, NodeHere{peer, incarnation});
+  }
+}
+
 void Store::on_peer_end(NodeId peer, Now now) {
   now_ = now;
   if (peers_.erase(peer) == 0) return;

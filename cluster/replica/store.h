@@ -110,8 +110,10 @@ class Store {
   void on_published(uint32_t shard, uint64_t number) { to_server(shard, Published{number}); }
 
   // ---- peers
-  void on_peer(NodeId peer, uint64_t incarnation, Now now);       // a session begins
-  void on_peer_end(NodeId peer, Now now);                         // and ends
+  void on_peer(NodeId peer, uint64_t incarnation, Now now);  // a session begins
+  void on_peer_end(NodeId peer, Now now);                    // and ends
+  // In the session: the peer's sessions of before are gone. What it leads it goes on leading.
+  void on_peer_life(NodeId peer, uint64_t incarnation, Now now);
   void on_peer_gone(NodeId peer, uint64_t incarnation, Now now);  // given up: lives up to this one
   // False: it breaks the protocol.
   bool on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> bytes, Now now);

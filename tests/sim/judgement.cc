@@ -43,7 +43,22 @@ void SimCluster::check_queues(SimNode& node) {
 
 // ---- at the end ---------------------------------------------------------------------------------
 
+// For the trace.
+void SimCluster::note_shards(SimNode& node) {
+  for (const ShardStatus& each : node.hub().status(node.now()).shards) {
+    world_.note("n" + std::to_string(node.number()) + ": shard " + std::to_string(each.shard) +
+                (each.is_leader ? " led here" : each.is_here ? " here" : " elsewhere") +
+                ", leader " + std::to_string(each.leader.value) + " of term " +
+                std::to_string(each.term) + ", last " + std::to_string(each.last) + ", commit " +
+                std::to_string(each.commit) + ", applied " + std::to_string(each.applied));
+  }
+}
+
 void SimCluster::check_ready(const char* when) {
+  const auto is_ready = [](const auto& node) { return node->is_ready(); };
+  if (!std::all_of(nodes_.begin(), nodes_.end(), is_ready)) {
+    for (const auto& node : nodes_) note_shards(*node);
+  }
   for (const auto& node : nodes_) {
     if (node->is_ready()) continue;
     violation("n" + std::to_string(node->number()) + " is not ready " + when + ": " +

@@ -94,6 +94,7 @@ class SimCluster {
   void farewell_phase();
   void watch_queues();
   void check_queues(SimNode& node);
+  void note_shards(SimNode& node);
   void check_ready(const char* when);
   void check_settled();
   void check_probes(size_t chains_before);
