@@ -202,7 +202,8 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 // ---- outboxes -----------------------------------------------------------------------------------
 
 void HubStore::publish(replica::StoreEffects::Publish& publish) {
-  publisher_.publish(publish.shard, publish.number, std::move(publish.message), publish.is_will);
+  publisher_.publish(publish.shard, publish.number, publish.least, std::move(publish.message),
+                     publish.is_will);
 }
 
 uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,

@@ -48,7 +48,8 @@ class OutboxPublisher {
   void on_node_gone(NodeSlot node);
 
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
-  void publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will);
+  // Below `least` nothing of the shard comes again.
+  void publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message, bool is_will);
   // `from` kSelf: the workers here.
   void on_answer(NodeSlot from, uint32_t shard, uint64_t number, uint32_t part, bool placed);
   void on_retained(uint64_t number);
@@ -78,13 +79,13 @@ class OutboxPublisher {
   void send(NodeSlot to, const Key& key, const Open& open, uint32_t part, uint64_t workers,
             const std::string& filter);
   void progress(const Key& key);
-  uint64_t least(uint32_t shard) const;
 
   Context& context_;
   Forwarding& forwarding_;
   const Surroundings around_;
   Router router_;
   std::map<Key, Open> open_;
+  std::map<uint32_t, uint64_t> least_;  // by shard
   std::map<uint64_t, Key> retaining_;
   std::map<uint64_t, Key> at_shards_;
 };

@@ -61,6 +61,7 @@ class OutboxSender {
   };
 
   void read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped);
+  uint64_t least(const shard::ShardState& state);
   void send(const shard::ShardState& state, uint32_t shard, uint64_t number, uint64_t previous,
             ServerEffects& out);
   void send_again(const shard::ShardState& state, uint32_t shard, Target& target,
@@ -71,6 +72,7 @@ class OutboxSender {
   const uint64_t cluster_seed_;
   uint64_t read_to_ = 0;
   std::map<uint64_t, Item> items_;
+  std::set<uint64_t> done_;  // and not known to be out of the state
   std::map<uint32_t, Target> targets_;
 };
 

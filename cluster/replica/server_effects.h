@@ -40,6 +40,7 @@ struct ServerEffects {
   // shard in the order of the numbers.
   struct Publish {
     uint64_t number = 0;
+    uint64_t least = 0;  // none below this comes again, whoever leads
     shard::Body message;
     bool is_will = false;  // what it retains nobody has written
   };

@@ -280,7 +280,8 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   }
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
-    effects_.publishes.push_back({shard, each.number, message_of(each.message, now), each.is_will});
+    effects_.publishes.push_back(
+        {shard, each.number, each.least, message_of(each.message, now), each.is_will});
   }
   for (ServerEffects::ToShard& each : effects.to_shards) {
     proto::ShardOps message;

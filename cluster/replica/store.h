@@ -67,6 +67,7 @@ struct StoreEffects {
   struct Publish {
     uint32_t shard = 0;
     uint64_t number = 0;
+    uint64_t least = 0;  // none below this comes again, whoever leads
     MessageRef message;
     bool is_will = false;  // what it retains nobody has written
   };
