@@ -106,7 +106,8 @@ function(shoal_simulator)
   file(GLOB parts CONFIGURE_DEPENDS tests/sim/*.cc)
   set(main ${CMAKE_SOURCE_DIR}/tests/sim/simulate.cc)
   list(FIND parts ${main} has_main)
-  list(REMOVE_ITEM parts ${main} ${tests})
+  # World is a part of shoal_raft_sim.
+  list(REMOVE_ITEM parts ${main} ${tests} ${CMAKE_SOURCE_DIR}/tests/sim/world.cc)
   if(NOT parts)
     return()
   endif()
@@ -141,6 +142,25 @@ function(shoal_raft_simulator)
                         GTest::gmock_main)
   add_test(NAME raft_test COMMAND raft_test)
   set_tests_properties(raft_test PROPERTIES TIMEOUT 300)
+endfunction()
+
+# tests/replica: store_sim.cc is the program `store_sim`, *_test.cc are replica_test, the rest is shared
+# by both and by the simulator of whole clusters.
+function(shoal_store_simulator)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB tests CONFIGURE_DEPENDS tests/replica/*_test.cc)
+  file(GLOB parts CONFIGURE_DEPENDS tests/replica/*.cc)
+  set(main ${CMAKE_SOURCE_DIR}/tests/replica/store_sim.cc)
+  list(REMOVE_ITEM parts ${main} ${tests})
+  add_library(shoal_store_sim STATIC ${parts})
+  target_link_libraries(shoal_store_sim PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
+  add_executable(store_sim ${main})
+  target_link_libraries(store_sim PRIVATE shoal_store_sim shoal_warnings CLI11::CLI11)
+  add_executable(replica_test ${tests})
+  target_link_libraries(replica_test PRIVATE shoal_store_sim shoal_test_warnings
+                        GTest::gmock_main)
+  add_test(NAME replica_test COMMAND replica_test)
+  set_tests_properties(replica_test PROPERTIES TIMEOUT 300)
 endfunction()
 
 # tests/fuzz/fuzz_NAME.cc -> fuzz_NAME, all of them by the target `fuzzers`.

@@ -154,7 +154,9 @@ void HubCore::on_mail(WorkerIndex from, AllClosed&&) {
 }
 
 void HubCore::on_mail(WorkerIndex from, ToStore&& mail) {
-  store_->on_worker(from, std::move(mail));
+  if (closing_ == 0) return store_->on_worker(from, std::move(mail));
+  // What the worker asks once it has closed all is of the life that begins when all have.
+  if ((closing_ & bit_of(from)) == 0) asked_early_.emplace_back(from, std::move(mail));
 }
 
 // ---- frames -------------------------------------------------------------------------------------

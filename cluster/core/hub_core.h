@@ -182,7 +182,8 @@ class HubCore {
   uint64_t last_store_ = 0;
   bool is_adopting_ = false;
   std::set<NodeId> admitting_;
-  uint64_t closing_ = 0;  // workers that are still closing all
+  uint64_t closing_ = 0;                                      // workers that are still closing all
+  std::vector<std::pair<WorkerIndex, ToStore>> asked_early_;  // by the others, meanwhile
   bool is_leaving_ = false;
   std::optional<uint64_t> leave_token_;  // of the command
   std::set<NodeId> leave_waits_;         // peers that do not know it yet

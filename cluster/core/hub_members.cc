@@ -192,6 +192,9 @@ void HubCore::close_all(const std::string& why) {
 void HubCore::on_all_closed() {
   ++context_.life.closes;
   if (store_) store_->begin_life();
+  for (auto& [worker, mail] : std::exchange(asked_early_, {})) {
+    store_->on_worker(worker, std::move(mail));
+  }
   if (members_.find(context_.self) != nullptr && members_.merge(own_entry())) on_members_changed();
   say_leaving();
   send_states();

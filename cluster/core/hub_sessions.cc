@@ -126,9 +126,7 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
 // Its clients of before are gone. The store counts its sessions by lives.
 void HubCore::on_life(Pair& pair, const Life& life) {
   pair.life = life;
-  if (!store_ || !pair.is_open()) return;
-  store_->on_session_end(pair);
-  store_->on_session(pair);
+  if (store_ && pair.is_open()) store_->on_life(pair);
 }
 
 // ---- sessions -----------------------------------------------------------------------------------

@@ -116,7 +116,12 @@ void HubStore::on_tick() {
 // ---- peers --------------------------------------------------------------------------------------
 
 void HubStore::on_session(const Pair& pair) {
-  if (store_) store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+  SHOAL_ASSERT(store_);
+  store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+}
+
+void HubStore::on_life(const Pair& pair) {
+  if (store_) store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
 }
 
 void HubStore::on_session_end(const Pair& pair) {
@@ -149,7 +154,7 @@ bool HubStore::on_frame(const Pair& pair, const ParsedFrame& frame) {
     }
     return true;
   }
-  if (!store_) return true;
+  SHOAL_ASSERT(store_);  // no session before it is open
   if (frame.header.kind == FrameKind::kRaft) {
     return store_->on_frame(pair.id(), replica::StoreFrame::kRaft, frame.body, context_.now);
   }
@@ -188,8 +193,8 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 // ---- outboxes -----------------------------------------------------------------------------------
 
 void HubStore::publish(replica::StoreEffects::Publish& publish) {
-  publisher_.publish(publish.shard, publish.number, std::move(publish.message), publish.is_will,
-                     std::move(publish.picks));
+  publisher_.publish(publish.shard, publish.number, publish.least, std::move(publish.message),
+                     publish.is_will, std::move(publish.picks));
 }
 
 uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,

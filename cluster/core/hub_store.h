@@ -49,6 +49,7 @@ class HubStore {
   // ---- peers
   void on_session(const Pair& pair);
   void on_session_end(const Pair& pair);
+  void on_life(const Pair& pair);  // another one began, in the same session
   // Lives up to this one are over.
   void on_gone(NodeId node, const Life& life);
   static bool is_store_frame(FrameKind kind);

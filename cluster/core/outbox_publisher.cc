@@ -56,8 +56,9 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
 
 // ---- out ----------------------------------------------------------------------------------------
 
-void OutboxPublisher::publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will,
-                              std::vector<shard::OutboxPick> picks) {
+void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message,
+                              bool is_will, std::vector<shard::OutboxPick> picks) {
+  least_[shard] = std::max(least_[shard], least);
   const Key key{shard, number};
   open_.erase(key);  // of an earlier time that this node led
   Open& open = open_[key];
@@ -206,7 +207,7 @@ void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32
   std::vector<ForwardBatchRef> batches;
   writer.finish(batches);
   SHOAL_ASSERT(batches.size() == 1);
-  OutboxParcel parcel{key.first, part, key.second, least(key.first),
+  OutboxParcel parcel{key.first, part, key.second, least_[key.first],
                       std::const_pointer_cast<ForwardBatch>(batches.front())};
   if (to == kSelf) return around_.deliver_here(std::move(parcel));
   Pair* const pair = around_.pair_at(to);
@@ -263,11 +264,6 @@ void OutboxPublisher::progress(const Key& key) {
   if (--it->second.waits > 0) return;
   open_.erase(it);
   around_.published(key.first, key.second);
-}
-
-uint64_t OutboxPublisher::least(uint32_t shard) const {
-  const auto it = open_.lower_bound({shard, 0});
-  return it == open_.end() || it->first.first != shard ? 0 : it->first.second;
 }
 
 }  // namespace shoal

@@ -56,8 +56,9 @@ class OutboxPublisher {
   void on_node_gone(NodeSlot node);
 
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
-  // `picks`: that an earlier leader made, and may have used.
-  void publish(uint32_t shard, uint64_t number, MessageRef message, bool is_will,
+  // `picks`: that an earlier leader made, and may have used. Below `least` nothing of the shard comes
+  // again.
+  void publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message, bool is_will,
                std::vector<shard::OutboxPick> picks);
   void on_picked(uint32_t shard, uint64_t number);
   // `from` kSelf: the workers here.
@@ -94,13 +95,13 @@ class OutboxPublisher {
   void send(NodeSlot to, const Key& key, const Open& open, uint32_t part, uint64_t workers,
             const std::string& filter);
   void progress(const Key& key);
-  uint64_t least(uint32_t shard) const;
 
   Context& context_;
   Forwarding& forwarding_;
   const Surroundings around_;
   Router router_;
   std::map<Key, Open> open_;
+  std::map<uint32_t, uint64_t> least_;  // by shard
   std::map<uint64_t, Key> retaining_;
   std::map<uint64_t, Key> at_shards_;
 };

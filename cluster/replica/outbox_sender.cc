@@ -1,5 +1,7 @@
 #include "cluster/replica/outbox_sender.h"
 
+#include <algorithm>
+
 #include "cluster/shard/forwarded.h"
 #include "cluster/shard/slots.h"
 
@@ -14,6 +16,7 @@ constexpr int kAgainTicks = 20;    // a second
 void OutboxSender::clear() {
   read_to_ = 0;
   items_.clear();
+  done_.clear();
   targets_.clear();
 }
 
@@ -57,6 +60,14 @@ void OutboxSender::on_tick() {
   }
 }
 
+bool OutboxSender::has_membership(uint64_t first, uint64_t last) const {
+  if (read_to_ < last) return true;  // some may be among what was not read
+  for (auto it = items_.lower_bound(first); it != items_.end() && it->first <= last; ++it) {
+    if (it->second.is_membership) return true;
+  }
+  return false;
+}
+
 OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEffects& out) {
   Pumped pumped;
   read(state, out, pumped);
@@ -78,9 +89,19 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
     const Item& item = it->second;
     const bool is_done = item.is_sent && item.is_published && item.waiting.empty();
     if (is_done) pumped.done.push_back(it->first);
+    if (is_done) done_.insert(it->first);
     it = is_done ? items_.erase(it) : std::next(it);
   }
   return pumped;
+}
+
+// The lowest number that another leader may send again.
+uint64_t OutboxSender::least(const shard::ShardState& state) {
+  while (!done_.empty() && !state.is_in_outbox(*done_.begin())) done_.erase(done_.begin());
+  uint64_t least = read_to_ + 1;
+  if (!done_.empty()) least = std::min(least, *done_.begin());
+  if (!items_.empty()) least = std::min(least, items_.begin()->first);
+  return least;
 }
 
 void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped) {
@@ -88,15 +109,17 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
   std::vector<shard::OutboxMessage> found =
       state.outbox(read_to_, {.items = kItemsMax - items_.size()});
   if (found.empty()) read_to_ = state.meta().last_outbox;
+  const uint64_t least = this->least(state);
   for (shard::OutboxMessage& each : found) {
     read_to_ = each.number;
     Item& item = items_[each.number];
     if (each.record.kind == shard::OutboxKind::kMessage) {
-      out.publishes.push_back({each.number, std::move(*each.message), each.record.is_will,
+      out.publishes.push_back({each.number, least, std::move(*each.message), each.record.is_will,
                                std::move(each.record.picks)});
       continue;
     }
     const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;
+    item.is_membership = is_membership;
     if (is_membership) pumped.members.push_back(each.record.client_id);
     const bool is_for_member = each.record.kind == shard::OutboxKind::kDelivery;
     const std::string& name = is_for_member ? each.record.client_id : each.record.group;

@@ -31,6 +31,8 @@ class OutboxSender {
   void on_answer(uint32_t from, uint64_t number, bool accepted);
   void on_shard_leader(uint32_t shard);
   void on_tick();
+  // Of the items first..last, one that says who shares is not answered.
+  bool has_membership(uint64_t first, uint64_t last) const;
 
   // Reads what is new, sends what may go, and says which numbers are done.
   struct Pumped {
@@ -41,6 +43,7 @@ class OutboxSender {
 
  private:
   struct Item {
+    bool is_membership = false;
     bool is_known = false;      // who is to have it
     bool is_sent = false;       // to shards
     bool is_published = false;  // to live sessions, or it is none of theirs
@@ -58,6 +61,7 @@ class OutboxSender {
   };
 
   void read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped);
+  uint64_t least(const shard::ShardState& state);
   void send(const shard::ShardState& state, uint32_t shard, uint64_t number, uint64_t previous,
             ServerEffects& out);
   void send_again(const shard::ShardState& state, uint32_t shard, Target& target,
@@ -68,6 +72,7 @@ class OutboxSender {
   const uint64_t cluster_seed_;
   uint64_t read_to_ = 0;
   std::map<uint64_t, Item> items_;
+  std::set<uint64_t> done_;  // and not known to be out of the state
   std::map<uint32_t, Target> targets_;
 };
 

@@ -40,6 +40,7 @@ struct ServerEffects {
   // shard in the order of the numbers.
   struct Publish {
     uint64_t number = 0;
+    uint64_t least = 0;  // none below this comes again, whoever leads
     shard::Body message;
     bool is_will = false;                  // what it retains nobody has written
     std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
@@ -56,8 +57,12 @@ struct ServerEffects {
   };
   std::vector<ToShard> to_shards;
 
-  // An answer to another shard's OutboxInOp, for its leader.
-  std::vector<shard::Effects::OutboxAnswer> outbox_answers;
+  // An answer to another shard's OutboxInOp, for its leader; it too goes out after the routes.
+  struct OutboxAnswer {
+    uint64_t after_routes = 0;
+    shard::Effects::OutboxAnswer answer;
+  };
+  std::vector<OutboxAnswer> outbox_answers;
 
   // Retained messages for a replay. Answered by on_retained().
   struct RetainedQuery {

@@ -114,7 +114,11 @@ void ShardRoutes::on_peer_applied(NodeId peer, const proto::ShardRoutesApplied& 
 
 void ShardRoutes::hold(uint32_t shard, ServerEffects::Reply&& reply) {
   if (!led_[shard].leads || led_[shard].term != reply.message.term()) return;
-  led_[shard].held.push_back(std::move(reply));
+  led_[shard].held.push_back({reply.after_routes, reply.to, std::move(reply.message)});
+}
+
+void ShardRoutes::hold(uint32_t shard, const ServerEffects::OutboxAnswer& answer) {
+  if (led_[shard].leads) led_[shard].held.push_back({answer.after_routes, {}, answer.answer});
 }
 
 void ShardRoutes::release(uint32_t shard) {
@@ -129,10 +133,14 @@ void ShardRoutes::release(uint32_t shard) {
     everywhere = std::min(everywhere, it->second);
   }
   while (!led.held.empty() && led.held.front().after_routes <= everywhere) {
-    ServerEffects::Reply reply = std::move(led.held.front());
+    Held held = std::move(led.held.front());
     led.held.pop_front();
-    led.released = std::max(led.released, reply.after_routes);
-    around_.reply(reply.to, std::move(reply.message));
+    led.released = std::max(led.released, held.after_routes);
+    if (auto* const reply = std::get_if<proto::StoreReply>(&held.what)) {
+      around_.reply(held.to, std::move(*reply));
+    } else {
+      around_.answer(shard, std::get<shard::Effects::OutboxAnswer>(held.what));
+    }
   }
 }
 

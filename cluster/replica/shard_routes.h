@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <absl/container/btree_map.h>
@@ -33,8 +34,9 @@ class ShardRoutes {
     std::function<std::vector<NodeId>()> waited_for;
     std::function<void(NodeId to, const proto::ShardRoutes&)> send;
     std::function<void(NodeId to, const proto::ShardRoutesApplied&)> send_applied;
-    // A reply goes out.
+    // What was held goes out.
     std::function<void(NodeId to, proto::StoreReply&&)> reply;
+    std::function<void(uint32_t shard, const shard::Effects::OutboxAnswer&)> answer;
   };
   ShardRoutes(uint32_t shards, Surroundings surroundings);
 
@@ -43,6 +45,7 @@ class ShardRoutes {
   void on_lead_end(uint32_t shard);
   void on_own(uint32_t shard, ServerEffects::Routes&& routes, const std::vector<NodeId>& peers);
   void hold(uint32_t shard, ServerEffects::Reply&& reply);
+  void hold(uint32_t shard, const ServerEffects::OutboxAnswer& answer);
   void on_peer(NodeId peer);  // a session with it begins
   void on_peer_end(NodeId peer);
   void on_peer_applied(NodeId peer, const proto::ShardRoutesApplied& applied);
@@ -77,11 +80,16 @@ class ShardRoutes {
     uint64_t applied_version = 0;  // by all workers
     bool is_applied = false;       // with the whole set
   };
+  struct Held {
+    uint64_t after_routes = 0;
+    NodeId to;
+    std::variant<proto::StoreReply, shard::Effects::OutboxAnswer> what;
+  };
   struct Led {
     bool leads = false;
     uint64_t term = 0;
     std::map<NodeId, uint64_t> applied;  // version at peers
-    std::deque<ServerEffects::Reply> held;
+    std::deque<Held> held;
     uint64_t released = 0;  // the highest after_routes of what went out
   };
 

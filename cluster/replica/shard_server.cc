@@ -53,6 +53,7 @@ void ShardServer::on_role(bool serving, uint64_t term, int64_t wall_ms) {
   effects_.entries.clear();
   attachments_.clear();
   outbox_.clear();
+  subscribing_.clear();
   takers_.clear();
   sharers_.clear();
   replays_.clear();
@@ -179,7 +180,13 @@ void ShardServer::carry_out() {
     const bool is_last = session && session->attached && session->epoch == each.epoch;
     if (is_last && reply_to(each.node, each.incarnation)) tell_connected(each.client_id, *session);
   }
-  for (const shard::Effects::Done& each : applied_.done) answer(each);
+  for (const shard::Effects::Done& each : applied_.done) {
+    if (each.outbox_last == 0) {
+      answer(each);
+    } else {
+      subscribing_.push_back(each);
+    }
+  }
   for (const shard::Effects::Deliverable& each : applied_.deliverable) {
     attachments_.note(each.client_id);
     sharers_.note(each.client_id);
@@ -189,8 +196,10 @@ void ShardServer::carry_out() {
   }
   std::move(applied_.picked.begin(), applied_.picked.end(), std::back_inserter(effects_.picked));
   for (const std::string& group : applied_.groups_filled) takers_.on_filled(group);
-  std::move(applied_.outbox_answers.begin(), applied_.outbox_answers.end(),
-            std::back_inserter(effects_.outbox_answers));
+  for (const std::string& member : applied_.members_drained) sharers_.note(member);
+  for (const shard::Effects::OutboxAnswer& each : applied_.outbox_answers) {
+    effects_.outbox_answers.push_back({routes_version_, each});
+  }
   std::move(applied_.drops.begin(), applied_.drops.end(), std::back_inserter(effects_.drops));
 }
 
@@ -201,6 +210,16 @@ void ShardServer::answer(const shard::Effects::Done& done) {
   out->set_worker(done.source.worker);
   out->set_number(done.source.number);
   out->set_outcome(static_cast<uint32_t>(done.outcome));
+}
+
+// The group's shard has to know of the member, and everybody of the group, before anybody is told
+// that it is subscribed.
+void ShardServer::answer_subscribing() {
+  std::erase_if(subscribing_, [this](const shard::Effects::Done& each) {
+    if (outbox_.has_membership(each.outbox_first, each.outbox_last)) return false;
+    answer(each);
+    return true;
+  });
 }
 
 void ShardServer::attach(const std::string& client_id, const shard::SessionRecord& session,
@@ -346,6 +365,7 @@ void ShardServer::pump_replays() {
 ServerEffects& ShardServer::end_turn() {
   if (!serving_) return effects_;
   const OutboxSender::Pumped outbox = outbox_.pump(state_, effects_);
+  answer_subscribing();
   if (!outbox.done.empty()) add(shard::OutboxDoneOp{outbox.done});
   for (const std::string& member : outbox.members) sharers_.note(member);
   for (const Takers::Take& take : takers_.pump(state_, entries_made_ + 1)) {

@@ -90,6 +90,7 @@ class ShardServer {
   void begin_serving();
   void carry_out();
   void answer(const shard::Effects::Done& done);
+  void answer_subscribing();
   void attach(const std::string& client_id, const shard::SessionRecord& session, uint64_t next);
   void tell_connected(const std::string& client_id, const shard::SessionRecord& session);
   void on_question(NodeId from, const proto::StoreQuestion& question);
@@ -126,6 +127,8 @@ class ShardServer {
   std::map<NodeId, proto::StoreReply> replies_;  // of this turn
   Attachments attachments_;
   OutboxSender outbox_;
+  // Of Subscribes with shared filters, while the groups' shards have not answered.
+  std::vector<shard::Effects::Done> subscribing_;
   Takers takers_;
   Sharers sharers_;
   // (client id, filter) of open replays; when the next portion may be asked for: with this entry

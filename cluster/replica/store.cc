@@ -23,19 +23,22 @@ Store::Store(const Options& options, Surroundings surroundings, raft::LogReader&
                .trailing = options.trailing},
               log),
       client_(std::make_unique<StoreClient>(client_options(options.incarnation))),
-      routes_(
-          options.shards,
-          {.tell_workers = std::move(surroundings.tell_workers),
-           .applied = std::move(surroundings.applied),
-           .waited_for = std::move(surroundings.waited_for),
-           .send = [this](NodeId to,
-                          const proto::ShardRoutes& m) { send(to, StoreFrame::kRoutes, m); },
-           .send_applied =
-               [this](NodeId to, const proto::ShardRoutesApplied& m) {
-                 send(to, StoreFrame::kRoutesApplied, m);
-               },
-           .reply = [this](NodeId to,
-                           proto::StoreReply&& reply) { deliver_reply(to, std::move(reply)); }}),
+      routes_(options.shards,
+              {.tell_workers = std::move(surroundings.tell_workers),
+               .applied = std::move(surroundings.applied),
+               .waited_for = std::move(surroundings.waited_for),
+               .send = [this](NodeId to,
+                              const proto::ShardRoutes& m) { send(to, StoreFrame::kRoutes, m); },
+               .send_applied =
+                   [this](NodeId to, const proto::ShardRoutesApplied& m) {
+                     send(to, StoreFrame::kRoutesApplied, m);
+                   },
+               .reply = [this](NodeId to,
+                               proto::StoreReply&& reply) { deliver_reply(to, std::move(reply)); },
+               .answer =
+                   [this](uint32_t shard, const shard::Effects::OutboxAnswer& answer) {
+                     deliver_answer(shard, answer);
+                   }}),
       leads_(options.shards),
       figures_(options.shards) {
   SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
@@ -105,6 +108,14 @@ void Store::on_peer(NodeId peer, uint64_t incarnation, Now now) {
     if (leads_[shard].serves) tell_leader(shard, peer);
   }
   routes_.on_peer(peer);
+}
+
+void Store::on_peer_life(NodeId peer, uint64_t incarnation, Now now) {
+  now_ = now;
+  peers_[peer] = incarnation;
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+    to_server(shard, NodeHere{peer, incarnation});
+  }
 }
 
 void Store::on_peer_end(NodeId peer, Now now) {
@@ -269,8 +280,8 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   }
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
-    effects_.publishes.push_back(
-        {shard, each.number, message_of(each.message, now), each.is_will, std::move(each.picks)});
+    effects_.publishes.push_back({shard, each.number, each.least, message_of(each.message, now),
+                                  each.is_will, std::move(each.picks)});
   }
   for (const uint64_t number : effects.picked) effects_.picked.push_back({shard, number});
   for (ServerEffects::ToShard& each : effects.to_shards) {
@@ -281,14 +292,8 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
     to_leader(each.shard, StoreFrame::kOps, message,
               OpsFromShard{std::move(each.ops), each.op_count});
   }
-  for (const shard::Effects::OutboxAnswer& each : effects.outbox_answers) {
-    proto::OutboxAnswer message;
-    message.set_source_shard(each.source_shard);
-    message.set_shard(shard);
-    message.set_number(each.number);
-    message.set_accepted(each.accepted);
-    to_leader(each.source_shard, StoreFrame::kOutboxAnswer, message,
-              OutboxAnswered{shard, each.number, each.accepted});
+  for (const ServerEffects::OutboxAnswer& each : effects.outbox_answers) {
+    routes_.hold(shard, each);
   }
   for (ServerEffects::Want& each : effects.wants) {
     proto::ShareWant message;
@@ -355,6 +360,16 @@ void Store::on_role(const raft::Effects::RoleChange& role) {
 void Store::deliver_reply(NodeId to, proto::StoreReply&& reply) {
   if (to == options_.self) return client_->on_reply(to, std::move(reply), now_);
   send(to, StoreFrame::kReply, reply);
+}
+
+void Store::deliver_answer(uint32_t shard, const shard::Effects::OutboxAnswer& answer) {
+  proto::OutboxAnswer message;
+  message.set_source_shard(answer.source_shard);
+  message.set_shard(shard);
+  message.set_number(answer.number);
+  message.set_accepted(answer.accepted);
+  to_leader(answer.source_shard, StoreFrame::kOutboxAnswer, message,
+            OutboxAnswered{shard, answer.number, answer.accepted});
 }
 
 // ---- the end of a turn --------------------------------------------------------------------------

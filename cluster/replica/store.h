@@ -67,6 +67,7 @@ struct StoreEffects {
   struct Publish {
     uint32_t shard = 0;
     uint64_t number = 0;
+    uint64_t least = 0;  // none below this comes again, whoever leads
     MessageRef message;
     bool is_will = false;                  // what it retains nobody has written
     std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
@@ -118,8 +119,10 @@ class Store {
   void on_picks(uint32_t shard, Picks&& picks) { to_server(shard, std::move(picks)); }
 
   // ---- peers
-  void on_peer(NodeId peer, uint64_t incarnation, Now now);       // a session begins
-  void on_peer_end(NodeId peer, Now now);                         // and ends
+  void on_peer(NodeId peer, uint64_t incarnation, Now now);  // a session begins
+  void on_peer_end(NodeId peer, Now now);                    // and ends
+  // In the session: the peer's sessions of before are gone. What it leads it goes on leading.
+  void on_peer_life(NodeId peer, uint64_t incarnation, Now now);
   void on_peer_gone(NodeId peer, uint64_t incarnation, Now now);  // given up: lives up to this one
   // False: it breaks the protocol.
   bool on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> bytes, Now now);
@@ -162,6 +165,7 @@ class Store {
   void tell_leader(uint32_t shard, NodeId peer);
   void learn_leader(uint32_t shard, NodeId node, uint64_t term);
   void deliver_reply(NodeId to, proto::StoreReply&& reply);
+  void deliver_answer(uint32_t shard, const shard::Effects::OutboxAnswer& answer);
 
   const Options options_;
   Now now_;

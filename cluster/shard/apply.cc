@@ -1,11 +1,19 @@
 #include <algorithm>
 
 #include "cluster/shard/shard_core.h"
+#include "node/rules/topic.h"
 
 namespace shoal::shard {
 namespace {
 // So that the work of one entry is bounded; the rest is due with the next.
 constexpr int kTimersPerEntry = 64;
+
+bool is_sharing(const Op& op) {
+  const auto* const subscribe = std::get_if<SubscribeOp>(&op);
+  return subscribe &&
+         std::any_of(subscribe->filters.begin(), subscribe->filters.end(),
+                     [](const FilterSpec& each) { return parse_shared(each.filter).has_value(); });
+}
 }  // namespace
 
 bool ShardState::Core::is_too_new(const Entry& entry) const {
@@ -50,8 +58,15 @@ void ShardState::Core::apply_op(const EntryOp& op) {
     run(op.op);
     return;
   }
-  const Effects::Outcome outcome = apply_numbered(op);
-  effects->done.push_back({*op.source, outcome});
+  const uint64_t last = meta.last_outbox;
+  Effects::Done done{*op.source, apply_numbered(op)};
+  if (is_sharing(op.op)) {
+    // Of a repeat nobody knows which they were.
+    if (done.outcome == Effects::Outcome::kApplied) done.outbox_first = last + 1;
+    if (done.outcome == Effects::Outcome::kRepeat) done.outbox_first = 1;
+    if (done.outbox_first != 0) done.outbox_last = meta.last_outbox;
+  }
+  effects->done.push_back(done);
 }
 
 // The numbers of a source are applied in order and once, whatever leaders they were submitted to.

@@ -28,6 +28,10 @@ struct Effects {
   struct Done {
     Source source;
     Outcome outcome = Outcome::kApplied;
+    // Of a Subscribe with shared filters: what of the outbox tells the groups' shards of it; that has
+    // to be answered first. 0: nothing.
+    uint64_t outbox_first = 0;
+    uint64_t outbox_last = 0;
     bool operator==(const Done&) const = default;
   };
   struct Connected {
@@ -98,7 +102,9 @@ struct Effects {
   std::vector<OutboxAnswer> outbox_answers;
   std::vector<uint64_t> picked;            // messages of the outbox whose picks are known
   std::vector<std::string> groups_filled;  // shared subscriptions with something to take
-  uint64_t outbox_end = 0;                 // above it nothing is in the outbox; 0: as before
+  std::vector<std::string>
+      members_drained;      // who share, and have room for half of a window or more
+  uint64_t outbox_end = 0;  // above it nothing is in the outbox; 0: as before
 
   void clear() { *this = Effects(); }
   bool operator==(const Effects&) const = default;

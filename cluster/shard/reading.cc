@@ -78,6 +78,10 @@ bool ShardState::has_received(std::string_view client_id, uint16_t packet_id) co
   return core_->tables.has(core_->key(KeyKind::kReceived, client_id).number(packet_id));
 }
 
+bool ShardState::is_in_outbox(uint64_t number) const {
+  return core_->tables.has(core_->shard_key(KeyKind::kOutbox).number(number));
+}
+
 std::vector<OutboxMessage> ShardState::outbox(uint64_t after, const PortionLimits& limits) const {
   std::vector<OutboxMessage> out;
   PortionBudget budget(limits);

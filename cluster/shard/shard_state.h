@@ -107,6 +107,7 @@ class ShardState {
   bool has_received(std::string_view client_id, uint16_t packet_id) const;
   // Items behind `after`.
   std::vector<OutboxMessage> outbox(uint64_t after, const PortionLimits& limits) const;
+  bool is_in_outbox(uint64_t number) const;
   uint64_t source_mark(NodeId node, WorkerIndex worker, uint64_t incarnation) const;
   // Retained messages that a plain filter matches, behind `after`; of those that are expired at the
   // state's stamp, none.

@@ -53,6 +53,10 @@ Effects::Outcome ShardState::Core::on(const AckOp& op) {
   extend_window(*session, queue);
   queue.flush();
   save(*session);
+  const SessionRecord& record = session->record;
+  if (record.shared_subscriptions != 0 && 2 * record.queue.queued <= record.receive_maximum) {
+    effects->members_drained.emplace_back(op.client_id);
+  }
   return Effects::Outcome::kApplied;
 }
 

@@ -8,7 +8,8 @@
 //
 // What is *numbered* is a change of some shard's state. A worker numbers from 1, ascending by one;
 // changes of one client are carried out in that order, each once, whatever becomes of leaders
-// meanwhile; each is answered by one SessionDone when it is durable on a majority, never before. There is
+// meanwhile; each is answered by one SessionDone when it is durable on a majority, never before, and in
+// that order too but for SessionSubscribe with shared filters, which others may overtake. There is
 // no failure for want of a leader: until there is one, there is no answer.
 //
 // The *epoch* names a client's connection: later connections have higher ones, and whatever comes

@@ -308,6 +308,7 @@ class Core {
                         const SubscriptionOptions& options, PendingSubAck& pending);
   void ask_store_for(Session& s, PendingSubAck pending);
   void on_stored_subscribed(Session& s, const SessionDone& done);
+  void finish_subscribe(Session& s, PendingSubAck pending);
   void refuse_change(Session& s, const StoredChange& change);
   bool unsubscribe_stored(Session& s, std::string_view filter);
   void send_unsuback(Connection& c, uint16_t packet_id, const std::vector<ReasonCode>& reasons);

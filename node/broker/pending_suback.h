@@ -9,6 +9,7 @@
 #include "node/broker/replay.h"
 #include "node/codec/reason_code.h"
 #include "node/rules/subscription.h"
+#include "shoal/session_store.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -27,8 +28,9 @@ struct StoredChange {
 struct PendingSubAck {
   ConnId conn;
   uint16_t packet_id = 0;
-  uint64_t batch = 0;   // RouteBatch that must be synced
-  uint64_t number = 0;  // of the SessionSubscribe; 0: none
+  uint64_t batch = 0;                           // RouteBatch that must be synced
+  uint64_t number = 0;                          // of the SessionSubscribe; 0: none
+  std::optional<SessionDone::Outcome> outcome;  // of that, when it is there
   std::vector<ReasonCode> reasons;
   std::vector<Replay> replays;
   std::vector<StoredChange> changes;

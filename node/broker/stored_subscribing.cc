@@ -60,11 +60,20 @@ void Core::ask_store_for(Session& s, PendingSubAck pending) {
   s.durable->subacks.push_back(std::move(pending));
 }
 
+// One with shared filters is answered when their shards know of them, which later ones do not wait for;
+// SUBACKs go in the order of the SUBSCRIBEs.
 void Core::on_stored_subscribed(Session& s, const SessionDone& done) {
-  PendingSubAck pending = s.durable->subacks.pop_front();
-  SHOAL_ASSERT(pending.number == done.number);
-  s.durable->subacks.release_if_empty();
-  const bool refused = done.outcome == SessionDone::Outcome::kQuota;
+  Ring<PendingSubAck>& subacks = s.durable->subacks;
+  for (uint32_t i = 0; i < subacks.size(); ++i) {
+    if (subacks[i].number == done.number) subacks[i].outcome = done.outcome;
+  }
+  while (!subacks.empty() && subacks.front().outcome) finish_subscribe(s, subacks.pop_front());
+  subacks.release_if_empty();
+  flush_subacks();
+}
+
+void Core::finish_subscribe(Session& s, PendingSubAck pending) {
+  const bool refused = *pending.outcome == SessionDone::Outcome::kQuota;
   auto& changing = s.durable->changing;
   // What was unsubscribed meanwhile is owed nothing any more.
   std::erase_if(pending.replays,
@@ -72,7 +81,8 @@ void Core::on_stored_subscribed(Session& s, const SessionDone& done) {
   for (const StoredChange& change : pending.changes) {
     if (refused) pending.reasons[change.position] = ReasonCode::kQuotaExceeded;
     const auto last = changing.find(change.filter);
-    if (last == changing.end() || last->second != done.number) continue;  // a later packet decides
+    if (last == changing.end() || last->second != pending.number)
+      continue;  // a later packet decides
     if (refused) {
       refuse_change(s, change);
     } else if (!change.shared) {
@@ -81,10 +91,9 @@ void Core::on_stored_subscribed(Session& s, const SessionDone& done) {
   }
   for (const StoredChange& change : pending.changes) {
     const auto last = changing.find(change.filter);
-    if (last != changing.end() && last->second == done.number) changing.erase(last);
+    if (last != changing.end() && last->second == pending.number) changing.erase(last);
   }
   subacks_.push_back(std::move(pending));
-  flush_subacks();
 }
 
 // As it was before.

@@ -33,6 +33,14 @@ Recovered DurableGroup::recover() {
   return recovered;
 }
 
+std::vector<GroupId> SimDisk::groups() const {
+  std::vector<GroupId> ids;
+  for (const auto& [id, group] : groups_) {
+    if (group.hard_state.term != 0 || group.state || !group.log.empty()) ids.push_back(id);
+  }
+  return ids;
+}
+
 void SimDisk::write(Effects::Persist persist) { waiting_.push_back(std::move(persist)); }
 
 std::map<GroupId, uint64_t> SimDisk::finish_batch() {

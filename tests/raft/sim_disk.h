@@ -38,6 +38,8 @@ struct DurableGroup {
 class SimDisk : public LogReader {
  public:
   DurableGroup& group(GroupId id) { return groups_[id]; }
+  // Of which anything is durable.
+  std::vector<GroupId> groups() const;
   // States that were streamed here whole, by index; gone after a crash.
   std::map<Index, State>& staged(GroupId id) { return staged_[id]; }
 

@@ -1,9 +1,13 @@
 #include "tests/replica/store_cluster.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace shoal::replica::test {
 namespace {
+
+constexpr Duration kHubTick = Duration::millis(20);
 
 Duration micros(uint64_t n) { return {static_cast<int64_t>(n) * 1000}; }
 
@@ -17,33 +21,14 @@ raft::Configuration all_voters(int nodes) {
 
 }  // namespace
 
-StoreCluster::StoreCluster(uint64_t seed, int nodes, uint32_t shards, unsigned trailing)
-    : world_(seed), shards_(shards), trailing_(trailing) {
-  for (int i = 0; i < nodes; ++i) {
-    nodes_.push_back(std::make_unique<Node>());
+StoreCluster::StoreCluster(const Options& options) : options_(options), world_(options.seed) {
+  for (int i = 0; i < options.nodes; ++i) {
+    nodes_.push_back(std::make_unique<Node>(world_));
     nodes_.back()->id = NodeId{static_cast<uint64_t>(i) + 1};
-    for (uint32_t shard = 0; shard < shards; ++shard) {
-      const raft::Recovered founded = raft::RaftGroup::founded(all_voters(nodes));
-      raft::sim::DurableGroup& durable = nodes_.back()->disk.group(group(shard));
-      durable.hard_state = founded.hard_state;
-      durable.first = founded.first;
-      durable.log.assign(founded.log.begin(), founded.log.end());
+    for (uint32_t shard = 0; shard < options.shards; ++shard) {
+      nodes_.back()->disks.found({shard, 1}, all_voters(options.nodes));
     }
   }
-}
-
-// On the node's thread, in this life of it; a frozen node gets it when it goes on.
-void StoreCluster::later(int at, Duration delay, std::function<void()> what) {
-  Node& node = *nodes_[at];
-  world_.after(delay, [this, at, life = node.life, what = std::move(what)]() mutable {
-    Node& node = *nodes_[at];
-    if (node.life != life) return;
-    if (node.frozen_until > world_.now()) {
-      return later(at, node.frozen_until - world_.now() + micros(1), std::move(what));
-    }
-    what();
-    if (node.process) turn(at);
-  });
 }
 
 // ---- lives --------------------------------------------------------------------------------------
@@ -52,77 +37,114 @@ void StoreCluster::start(int at) {
   Node& node = *nodes_[at];
   ++node.life;
   ++node.incarnation;
-  node.frozen_until = {};
+  node.is_frozen = node.is_late = false;
   node.process = std::make_unique<Process>();
-  Process& process = *node.process;
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
-    process.disks.push_back(std::make_unique<MemoryDisk>(node.flushed[shard]));
-    process.hosts.push_back(
-        std::make_unique<ShardHost>(ShardServer::Options{.shard = shard,
-                                                         .shards = shards_,
-                                                         .cluster_seed = kClusterSeed,
-                                                         .router_seed = world_.random().next(),
-                                                         .unread_bytes = 300},
-                                    *process.disks.back()));
+  open_store(at);
+  run_soon(at);
+  tick(at);
+  for (int other = 0; other < nodes(); ++other) {
+    if (other != at) connect_soon(at, other, Duration::millis(1));
   }
+}
+
+void StoreCluster::open_store(int at) {
+  Node& node = *nodes_[at];
+  Process& process = *node.process;
+  node.disks.open({.shards = options_.shards,
+                   .cluster_seed = kClusterSeed,
+                   .unread_bytes = 300,
+                   .now = [this] { return now(); }},
+                  reports_of(at));
   Store::Options options;
   options.self = node.id;
   options.incarnation = node.incarnation;
   options.seed = world_.random().next();
-  options.shards = shards_;
+  options.shards = options_.shards;
   options.cluster_seed = kClusterSeed;
-  options.workers = 1;
-  options.trailing = trailing_;
+  options.workers = options_.workers;
+  options.trailing = options_.trailing;
   process.store = std::make_unique<Store>(
       options,
-      Store::Surroundings{
-          .tell_workers = [&process](std::vector<PlacedRoute>) { return ++process.told; },
-          .applied = [&process] { return process.told; },
-          .waited_for =
-              [&process] {
-                return std::vector<NodeId>(process.peers.begin(), process.peers.end());
-              }},
-      node.disk);
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
-    process.store->add(group(shard), node.disk.group(group(shard)).recover(), now());
+      Store::Surroundings{.tell_workers =
+                              [this, at](std::vector<PlacedRoute> changes) {
+                                return tell_workers(at, std::move(changes));
+                              },
+                          .applied = [&process] { return process.routes.applied; },
+                          .waited_for =
+                              [this, &process] {
+                                std::vector<NodeId> peers;
+                                for (const auto& [peer, session] : process.sessions) {
+                                  peers.push_back(nodes_[peer]->id);
+                                }
+                                return peers;
+                              }},
+      node.disks.log());
+  for (const auto& [group, recovered] : node.disks.recover()) {
+    process.store->add(group, recovered, now());
   }
-  turn(at);
-  tick(at);
-  for (int other = 0; other < nodes(); ++other) {
-    if (other != at) later(at, micros(1000), [this, at, other] { connect(at, other); });
-  }
+}
+
+SimStore::Reports StoreCluster::reports_of(int at) {
+  return {.on_host =
+              [this, at](uint32_t shard, HostEffects&& effects) {
+                auto shared = std::make_shared<HostEffects>(std::move(effects));
+                post(at, [this, at, shard, shared] {
+                  store(at).on_host(shard, std::move(*shared), now());
+                });
+              },
+          .on_persisted =
+              [this, at](raft::GroupId group, uint64_t number) {
+                post(at,
+                     [this, at, group, number] { store(at).on_persisted(group, number, now()); });
+              },
+          .on_flushed =
+              [this, at](uint32_t shard, raft::Index index) {
+                post(at, [this, at, shard, index] { store(at).on_flushed(shard, index, now()); });
+              },
+          .on_applied = [this](uint32_t shard, raft::Index index,
+                               uint64_t hash) { check_hash(shard, index, hash); }};
 }
 
 void StoreCluster::crash(int at) {
   Node& node = *nodes_[at];
   for (int other = 0; other < nodes(); ++other) {
-    if (other != at) disconnect(at, other);
+    if (other != at) leave_soon(other, at, world_.long_tailed(Duration::millis(2)));
   }
   ++node.life;
   node.process.reset();
-  node.disk.crash(world_.random());
+  node.disks.crash();
   on_crash(at);
   const NodeId id = node.id;
   const uint64_t incarnation = node.incarnation;
   for (int other = 0; other < nodes(); ++other) {
-    if (other == at || !nodes_[other]->process) continue;
-    later(other, micros(1'200'000),
-          [this, other, id, incarnation] { store(other).on_peer_gone(id, incarnation, now()); });
+    if (other == at || !is_up(other)) continue;
+    world_.after(micros(1'200'000), [this, other, id, incarnation, life = nodes_[other]->life] {
+      if (nodes_[other]->life != life || !is_up(other)) return;
+      post(other,
+           [this, other, id, incarnation] { store(other).on_peer_gone(id, incarnation, now()); });
+    });
   }
 }
 
-void StoreCluster::freeze(int node, Duration for_so_long) {
-  // Not longer than it is already: what waits for its end stays in order.
-  if (nodes_[node]->frozen_until > world_.now()) return;
-  nodes_[node]->frozen_until = world_.now() + for_so_long;
+void StoreCluster::freeze(int at, Duration for_so_long) {
+  Node& node = *nodes_[at];
+  if (std::exchange(node.is_frozen, true)) return;
+  node.disks.freeze();
+  world_.after(for_so_long, [this, at, life = node.life] {
+    Node& node = *nodes_[at];
+    if (node.life != life || !node.process) return;
+    node.is_frozen = false;
+    node.disks.unfreeze();
+    if (std::exchange(node.is_late, false)) run(at);
+  });
 }
 
 int StoreCluster::leader(uint32_t shard) const {
   int found = -1;
   uint64_t term = 0;
   for (int i = 0; i < nodes(); ++i) {
-    if (!nodes_[i]->process) continue;
-    const auto role = nodes_[i]->process->store->groups().find(shard)->role();
+    if (!is_up(i)) continue;
+    const auto role = store(i).groups().find(shard)->role();
     if (!role.serving || role.term < term) continue;
     found = i;
     term = role.term;
@@ -130,212 +152,206 @@ int StoreCluster::leader(uint32_t shard) const {
   return found;
 }
 
+uint64_t StoreCluster::installed() const {
+  uint64_t sum = 0;
+  for (const auto& each : nodes_) sum += each->disks.installed();
+  return sum;
+}
+
+// ---- a hub's thread -----------------------------------------------------------------------------
+
+void StoreCluster::post(int at, Task task) {
+  nodes_[at]->process->inbox.push_back(std::move(task));
+  run_soon(at);
+}
+
+void StoreCluster::run_soon(int at) {
+  Node& node = *nodes_[at];
+  if (std::exchange(node.process->is_due, true)) return;
+  world_.after(world_.long_tailed(micros(20)), [this, at, life = node.life] {
+    Node& node = *nodes_[at];
+    if (node.life != life || !node.process) return;
+    if (node.is_frozen) {
+      node.is_late = true;
+    } else {
+      run(at);
+    }
+  });
+}
+
+void StoreCluster::run(int at) {
+  Process& process = *nodes_[at]->process;
+  process.is_due = false;
+  const uint64_t most = 1 + world_.random().below(16);
+  for (uint64_t i = 0; i < most && !process.inbox.empty(); ++i) {
+    const Task task = std::move(process.inbox.front());
+    process.inbox.pop_front();
+    task();
+  }
+  StoreEffects effects = std::move(process.store->end_turn());
+  process.store->end_turn().clear();
+  carry_out(at, std::move(effects));
+  if (!process.inbox.empty()) run_soon(at);
+}
+
 void StoreCluster::tick(int at) {
-  later(at, micros(20'000), [this, at] {
-    store(at).on_tick(now());
-    for (uint32_t shard = 0; shard < shards_; ++shard) {
-      Process& process = *nodes_[at]->process;
-      process.hosts[shard]->on_tick(now());
-    }
-    if (world_.random().one_in(40)) flush(at);
-    // As RocksDB does when a table is full, and tells nobody.
-    if (world_.random().one_in(40)) {
-      for (const auto& disk : nodes_[at]->process->disks) disk->flush();
-    }
+  world_.after(kHubTick, [this, at, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at] { store(at).on_tick(now()); });
     tick(at);
   });
 }
 
-// ---- network ------------------------------------------------------------------------------------
-
-void StoreCluster::cut(int a, int b, bool is_cut) {
-  if (is_cut) {
-    cuts_.insert(pair_of(a, b));
-    world_.after(micros(500'000), [this, a, b] {
-      if (cuts_.contains(pair_of(a, b))) disconnect(a, b);
-    });
-  } else {
-    cuts_.erase(pair_of(a, b));
-    disconnect(a, b);  // what was sent meanwhile is lost
-    world_.after(micros(10'000), [this, a, b] { connect(a, b); });
-  }
-}
-
-void StoreCluster::heal() {
-  for (const PairKey& each : std::set<PairKey>(cuts_)) cut(each.first, each.second, false);
-}
-
-void StoreCluster::connect(int a, int b) {
-  if (!is_up(a) || !is_up(b) || is_cut(a, b) || sessions_.contains(pair_of(a, b))) return;
-  sessions_[pair_of(a, b)] = ++last_session_;
-  for (const auto& [at, peer] : {std::pair{a, b}, std::pair{b, a}}) {
-    later(at, micros(100), [this, at = at, peer = peer, session = last_session_] {
-      const auto it = sessions_.find(pair_of(at, peer));
-      if (it == sessions_.end() || it->second != session) return;
-      nodes_[at]->process->peers.insert(nodes_[peer]->id);
-      store(at).on_peer(nodes_[peer]->id, nodes_[peer]->incarnation, now());
-    });
-  }
-}
-
-void StoreCluster::disconnect(int a, int b) {
-  if (sessions_.erase(pair_of(a, b)) == 0) return;
-  for (const auto& [at, peer] : {std::pair{a, b}, std::pair{b, a}}) {
-    if (!is_up(at)) continue;
-    later(at, micros(100), [this, at = at, peer = peer] {
-      nodes_[at]->process->peers.erase(nodes_[peer]->id);
-      store(at).on_peer_end(nodes_[peer]->id, now());
-    });
-  }
-  world_.after(micros(300'000), [this, a, b] { connect(a, b); });
-}
-
-// ---- turns --------------------------------------------------------------------------------------
-
-void StoreCluster::ask(int node, ToStore mail) {
-  store(node).on_worker(0, std::move(mail), now());
-  turn(node);
-}
-
-void StoreCluster::turn(int at) {
-  Node& node = *nodes_[at];
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
-    HostEffects effects = node.process->hosts[shard]->end_turn();
-    if (effects.is_installed) ++installed_;
-    node.process->store->on_host(shard, std::move(effects), now());
-  }
-  StoreEffects effects = std::move(node.process->store->end_turn());
-  node.process->store->end_turn().clear();
-  carry_out(at, std::move(effects));
+void StoreCluster::ask(int at, WorkerIndex worker, ToStore mail) {
+  auto shared = std::make_shared<ToStore>(std::move(mail));
+  post(at, [this, at, worker, shared] { store(at).on_worker(worker, std::move(*shared), now()); });
 }
 
 void StoreCluster::carry_out(int at, StoreEffects&& effects) {
-  Node& node = *nodes_[at];
-  for (StoreEffects::Frame& each : effects.frames) {
-    const int to = index_of(each.to);
-    const auto session = sessions_.find(pair_of(at, to));
-    if (session == sessions_.end()) continue;
-    // In order; what is on its way when a cut begins is lost with the session.
-    Instant& last = last_delivery_[{at, to}];
-    last = std::max(last, world_.now() + world_.long_tailed(micros(300)));
-    auto frame = std::make_shared<StoreEffects::Frame>(std::move(each));
-    later(to, last - world_.now(), [this, at, to, frame, number = session->second] {
-      const auto it = sessions_.find(pair_of(at, to));
-      if (it == sessions_.end() || it->second != number || is_cut(at, to)) return;
-      const auto* const bytes = reinterpret_cast<const uint8_t*>(frame->bytes.data());
-      store(to).on_frame(nodes_[at]->id, frame->kind, {bytes, frame->bytes.size()}, now());
-    });
-  }
-  for (StoreEffects::ToShard& each : effects.servers) {
-    to_server(at, each.shard, std::move(each.mail));
-  }
-  for (raft::Effects::Persist& each : effects.raft.persists) {
-    if (each.install) {
-      const uint32_t shard = each.group.shard;
-      node.disk.staged(each.group)[each.install->index] = {*each.install,
-                                                           server(at, shard).state().hash()};
-    }
-    node.disk.write(std::move(each));
-  }
-  if (node.disk.is_idle() && node.disk.has_waiting()) write(at);
-  // What the state says of itself is kept with the log, so a crash before this leaves a state that is
-  // ahead of it.
-  for (const raft::Effects::Cut& each : effects.raft.cuts) {
-    node.disk.flush(each.group, {each.snapshot, 0});
-    node.disk.cut(each);
-  }
-  for (ClientEffects::Mail& each : effects.mails) on_mail(at, std::move(each.mail));
-  // To all shards, and nobody live.
-  for (StoreEffects::Publish& each : effects.publishes) {
-    later(at, micros(100), [this, at, shard = each.shard, number = each.number] {
-      store(at).on_targets(shard, {number, (uint64_t{1} << shards_) - 1, {}});
-      store(at).on_published(shard, number);
-    });
+  nodes_[at]->disks.carry_out(effects);
+  for (StoreEffects::Frame& each : effects.frames) send(at, std::move(each));
+  for (ClientEffects::Mail& each : effects.mails) on_mail(at, each.worker, std::move(each.mail));
+  for (const StoreEffects::Publish& each : effects.publishes) {
+    std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[each.shard];
+    unmatched.push_back(each.number);
+    if (unmatched.size() == 1) match_outbox(at, each.shard);
   }
   for (StoreEffects::RetainedQuery& each : effects.retained_queries) {
     RetainedFound found;
     found.query = std::move(each.query);
     found.done = true;
-    later(at, micros(100), [this, at, shard = each.shard, found]() mutable {
-      store(at).on_retained(shard, std::move(found));
+    post(at, [this, at, shard = each.shard, found] {
+      store(at).on_retained(shard, RetainedFound(found));
     });
   }
 }
 
-// As from the hub's thread to that of the shard: in order, and in its own time.
-void StoreCluster::to_server(int at, uint32_t shard, ToServer mail) {
-  auto shared = std::make_shared<ToServer>(std::move(mail));
-  later(at, micros(50), [this, at, shard, shared] {
-    ShardHost& host = *nodes_[at]->process->hosts[shard];
-    host.on(std::move(*shared), now());
-    const ShardServer& server = host.server();
-    const auto [it, is_new] =
-        hashes_.try_emplace({shard, server.state().applied()}, server.state().hash());
-    if (it->second != server.state().hash()) {
-      violations.push_back("replicas of shard " + std::to_string(shard) + " differ at " +
-                           std::to_string(server.state().applied()));
-    }
+// The first of its messages; the rest follow. Nobody live wants any.
+void StoreCluster::match_outbox(int at, uint32_t shard) {
+  world_.after(world_.long_tailed(micros(50)), [this, at, shard, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at, shard] {
+      std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[shard];
+      if (may_publish(at)) {
+        Targets targets{unmatched.front(), shards_of(at, kTopic), {}};
+        const uint64_t sharing = shards_of(at, kGroup);
+        if (sharing != 0) targets.groups.emplace_back(std::countr_zero(sharing), kGroup);
+        store(at).on_targets(shard, std::move(targets));
+        store(at).on_published(shard, unmatched.front());
+        unmatched.pop_front();
+      }
+      if (!unmatched.empty()) match_outbox(at, shard);
+    });
   });
 }
 
-void StoreCluster::write(int at) {
-  Node& node = *nodes_[at];
-  node.disk.begin_batch();
-  Duration sync = micros(100 + world_.random().below(5'000));
-  if (world_.random().one_in(100)) sync = sync + micros(world_.random().below(400'000));
-  later(at, sync, [this, at] {
-    Node& node = *nodes_[at];
-    for (const auto& [group, number] : node.disk.finish_batch()) {
-      store(at).on_persisted(group, number, now());
-    }
-    if (node.disk.is_idle() && node.disk.has_waiting()) write(at);
+// ---- routes -------------------------------------------------------------------------------------
+
+uint64_t StoreCluster::tell_workers(int at, std::vector<PlacedRoute>&& changes) {
+  nodes_[at]->process->routes.coming.push_back(std::move(changes));
+  world_.after(world_.long_tailed(micros(100)), [this, at, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at] {
+      RouteTables& routes = nodes_[at]->process->routes;
+      for (const PlacedRoute& each : routes.coming.front()) {
+        uint64_t& shards = routes.shards[each.change.filter];
+        const uint64_t bit = uint64_t{1} << each.place.worker;
+        shards = each.change.weight.present() ? shards | bit : shards & ~bit;
+      }
+      routes.coming.pop_front();
+      ++routes.applied;
+      store(at).check_routes(now());
+    });
   });
+  return ++nodes_[at]->process->routes.told;
 }
 
-// The states as they are now become durable, all of them together.
-void StoreCluster::flush(int at) {
-  Node& node = *nodes_[at];
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
-    const ShardServer& server = this->server(at, shard);
-    const raft::RaftGroup& raft = *node.process->store->groups().find(shard);
-    // Entries without a command do not show in the state.
-    const raft::Index index = std::min(raft.applied(), raft.commit());
-    const auto meta = raft.meta_at(index);
-    if (!meta || meta->index != index || server.state().applied() > index) continue;
-    node.process->disks[shard]->flush();
-    store(at).on_flushed(shard, index, now());
+uint64_t StoreCluster::shards_of(int at, const std::string& filter) const {
+  const auto& shards = nodes_[at]->process->routes.shards;
+  const auto it = shards.find(filter);
+  return it == shards.end() ? 0 : it->second;
+}
+
+bool StoreCluster::may_publish(int at) const {
+  if (!store(at).is_ready()) return false;
+  for (int other = 0; other < nodes(); ++other) {
+    if (other == at || !is_up(other)) continue;
+    if (session_of(at, other) == 0 || session_of(other, at) == 0) return false;
+    if (!store(other).has_peer_all(nodes_[at]->id)) return false;
   }
+  return true;
+}
+
+// ---- judgement ----------------------------------------------------------------------------------
+
+void StoreCluster::check_hash(uint32_t shard, raft::Index index, uint64_t hash) {
+  const auto [it, is_new] = hashes_.try_emplace({shard, index}, hash);
+  if (it->second == hash) return;
+  violations.push_back("replicas of shard " + std::to_string(shard) + " differ at " +
+                       std::to_string(index));
+}
+
+void StoreCluster::check_leader(int at, uint32_t shard) {
+  const Store& store = this->store(at);
+  const auto& led = store.client().leader(shard);
+  const auto role = store.groups().find(shard)->role();
+  if (led.node && store.client().waiting() == 0) return;
+  violations.push_back(
+      "node " + std::to_string(at) + ", shard " + std::to_string(shard) + ": takes " +
+      std::to_string(led.node.value) + " of term " + std::to_string(led.term) +
+      " for its leader, " + std::to_string(store.client().waiting()) + " ops wait; leader is " +
+      std::to_string(leader(shard)) + ", role " + std::to_string(static_cast<int>(role.role)) +
+      " serving " + std::to_string(role.serving) + " term " + std::to_string(role.term) +
+      " entries waiting " + std::to_string(store.groups().waiting(shard)) + " held " +
+      std::to_string(store.routes().held(shard)));
+}
+
+bool StoreCluster::is_settled() const {
+  for (int at = 0; at < nodes(); ++at) {
+    if (!may_publish(at) || store(at).client().waiting() != 0) return false;
+    for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+      const shard::ShardState& state = server(at, shard).state();
+      const auto group = state.group(kGroup);
+      if (state.meta().outbox != 0 ||
+          (group && group->fresh.queued + group->returned.queued != 0)) {
+        return false;
+      }
+      if (state.applied() != server(0, shard).state().applied()) return false;
+    }
+  }
+  return true;
+}
+
+// In the end nothing is on its way from shard to shard, and the group has nothing for its members.
+void StoreCluster::check_left_over(int at, uint32_t shard) {
+  const shard::ShardState& state = server(at, shard).state();
+  const std::string where = "node " + std::to_string(at) + ", shard " + std::to_string(shard);
+  if (state.meta().outbox != 0) {
+    violations.push_back(where + ": " + std::to_string(state.meta().outbox) + " in the outbox");
+  }
+  const auto group = state.group(kGroup);
+  if (!group || group->fresh.queued + group->returned.queued == 0) return;
+  violations.push_back(where + ": the group holds " +
+                       std::to_string(group->fresh.queued + group->returned.queued) + ", " +
+                       std::to_string(group->online) + " of " + std::to_string(group->members) +
+                       " members are there");
 }
 
 void StoreCluster::check_replicas() {
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
-    for (int at = 0; at < nodes(); ++at) {
-      if (!is_up(at)) continue;
-      const auto& led = store(at).client().leader(shard);
-      const auto role = store(at).groups().find(shard)->role();
-      if (led.node && store(at).client().waiting() == 0) continue;
-      violations.push_back("node " + std::to_string(at) + ", shard " + std::to_string(shard) +
-                           ": takes " + std::to_string(led.node.value) + " of term " +
-                           std::to_string(led.term) + " for its leader, " +
-                           std::to_string(store(at).client().waiting()) + " ops wait; leader is " +
-                           std::to_string(leader(shard)) + ", role " +
-                           std::to_string(static_cast<int>(role.role)) + " serving " +
-                           std::to_string(role.serving) + " term " + std::to_string(role.term) +
-                           " entries waiting " + std::to_string(store(at).groups().waiting(shard)) +
-                           " held " + std::to_string(store(at).routes().held(shard)));
-    }
-  }
-  for (uint32_t shard = 0; shard < shards_; ++shard) {
+  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
     std::set<uint64_t> hashes, routes;
     std::string indexes;
     for (int at = 0; at < nodes(); ++at) {
       if (!is_up(at)) continue;
-      server(at, shard).state().check_invariants();
-      hashes.insert(server(at, shard).state().hash());
+      check_leader(at, shard);
+      const shard::ShardState& state = server(at, shard).state();
+      state.check_invariants();
+      check_left_over(at, shard);
+      hashes.insert(state.hash());
       routes.insert(store(at).routes().digest());
       const raft::RaftGroup& raft = *store(at).groups().find(shard);
-      indexes += " " + std::to_string(server(at, shard).state().applied()) + "/" +
-                 std::to_string(raft.commit()) + "/" + std::to_string(raft.last());
+      indexes += " " + std::to_string(state.applied()) + "/" + std::to_string(raft.commit()) + "/" +
+                 std::to_string(raft.last());
     }
     if (hashes.size() > 1) {
       violations.push_back("replicas of shard " + std::to_string(shard) +

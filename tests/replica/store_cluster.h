@@ -1,5 +1,9 @@
 // Nodes with the production Store and ShardServers of all shards, on simulated disks and a simulated
 // network, without brokers: what workers would say is said by tests.
+//
+// A node's hub is a thread with an inbox, as in a real node. Two nodes share at most one session, in
+// which frames come in order and once; either side may leave it, and then the other does some time
+// after. What was sent meanwhile is lost, and a new one begins when both have left.
 #pragma once
 
 #include <cstdint>
@@ -7,35 +11,44 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cluster/replica/shard_host.h"
 #include "cluster/replica/store.h"
-#include "cluster/shard/key_values.h"
-#include "tests/raft/sim_disk.h"
-#include "tests/replica/memory_disk.h"
+#include "tests/replica/sim_store.h"
 #include "tests/sim/world.h"
 
 namespace shoal::replica::test {
 
-using shoal::sim::World;
+// What everybody publishes to, and its one shared subscription.
+inline const std::string kTopic = "t";
+inline const std::string kGroup = "$share/g/t";
 
 class StoreCluster {
  public:
-  // `trailing`: see Groups::Options. A short one makes nodes that were away need copies.
-  StoreCluster(uint64_t seed, int nodes, uint32_t shards, unsigned trailing);
+  struct Options {
+    uint64_t seed = 1;
+    int nodes = 3;
+    uint32_t shards = 2;
+    int workers = 1;
+    // See Groups::Options. A short one makes nodes that were away need copies.
+    unsigned trailing = 200;
+  };
+  explicit StoreCluster(const Options& options);
 
   World& world() { return world_; }
   Now now() const { return {world_.now(), kWallStart + world_.now().ns / 1'000'000}; }
-  int nodes() const { return static_cast<int>(nodes_.size()); }
+  const Options& options() const { return options_; }
+  int nodes() const { return options_.nodes; }
   bool is_up(int node) const { return nodes_[node]->process != nullptr; }
   uint64_t incarnation(int node) const { return nodes_[node]->incarnation; }
   Store& store(int node) { return *nodes_[node]->process->store; }
-  const ShardServer& server(int node, uint32_t shard) {
-    return nodes_[node]->process->hosts[shard]->server();
+  const Store& store(int node) const { return *nodes_[node]->process->store; }
+  const ShardServer& server(int node, uint32_t shard) const {
+    return *nodes_[node]->disks.server(shard);
   }
   // The node whose replica serves, -1: none.
   int leader(uint32_t shard) const;
@@ -45,67 +58,101 @@ class StoreCluster {
   void cut(int a, int b, bool is_cut);
   bool is_cut(int a, int b) const { return cuts_.contains(pair_of(a, b)); }
   void heal();
+  // Their session ends, though the network is well.
+  void reset(int a, int b);
   // Nothing happens on it until then, and what comes waits.
   void freeze(int node, Duration for_so_long);
+  void slow_down(int node, Duration for_so_long) { nodes_[node]->disks.slow_down(for_so_long); }
 
-  void ask(int node, ToStore mail);
+  void ask(int node, WorkerIndex worker, ToStore mail);
+  // Its workers may take a message: all that was acknowledged anywhere is among the routes that they
+  // have. What leases are for in a real node is known here by looking at the peers.
+  bool may_publish(int node) const;
+  // Which shards want it, a bit each, as its workers know it.
+  uint64_t shards_of(int node, const std::string& filter) const;
   // What a worker gets; its node is up.
-  std::function<void(int node, FromStore&& mail)> on_mail;
+  std::function<void(int node, WorkerIndex worker, FromStore&& mail)> on_mail;
   // A node's process ended.
   std::function<void(int node)> on_crash;
 
   // Copies of states that took the place of a node's own.
-  uint64_t installed() const { return installed_; }
+  uint64_t installed() const;
 
   // Violations so far, for people.
   std::vector<std::string> violations;
+  // Nothing is on its way.
+  bool is_settled() const;
   // Of the same applied index, on every replica.
   void check_replicas();
 
  private:
   static constexpr int64_t kWallStart = 1'700'000'000'000;
   static constexpr uint64_t kClusterSeed = 5;
+  enum class Lane { kControl, kBulk };
+  using Task = std::function<void()>;
 
+  // What the workers of a node know of all shards.
+  struct RouteTables {
+    uint64_t told = 0;
+    uint64_t applied = 0;
+    std::deque<std::vector<PlacedRoute>> coming;
+    std::map<std::string, uint64_t> shards;  // filter: a bit each
+  };
   struct Process {
     std::unique_ptr<Store> store;
-    std::vector<std::unique_ptr<MemoryDisk>> disks;
-    std::vector<std::unique_ptr<ShardHost>> hosts;
-    uint64_t told = 0;
-    std::set<NodeId> peers;
+    RouteTables routes;
+    std::map<uint32_t, std::deque<uint64_t>> unmatched;  // of outboxes, by shard
+    std::map<int, uint64_t> sessions;                    // peer: number
+    std::deque<Task> inbox;
+    bool is_due = false;
   };
   struct Node {
+    explicit Node(World& world) : disks(world) {}
     NodeId id;
     uint64_t incarnation = 0;
     int life = 0;  // what was planned for an earlier one is void
-    Instant frozen_until{};
-    raft::sim::SimDisk disk;
-    std::map<uint32_t, shard::MemoryKeyValues> flushed;
+    bool is_frozen = false;
+    bool is_late = false;  // its turn came while it was frozen
+    SimStore disks;
     std::unique_ptr<Process> process;
   };
   using PairKey = std::pair<int, int>;
   static PairKey pair_of(int a, int b) { return {std::min(a, b), std::max(a, b)}; }
 
-  void later(int node, Duration delay, std::function<void()> what);
-  void turn(int node);
-  void carry_out(int node, StoreEffects&& effects);
-  void write(int node);
-  void flush(int node);
+  // ---- store_cluster.cc: a node's hub
+  void open_store(int node);
+  SimStore::Reports reports_of(int node);
+  void post(int node, Task task);
+  void run_soon(int node);
+  void run(int node);
   void tick(int node);
-  void to_server(int node, uint32_t shard, ToServer mail);
-  void connect(int a, int b);
-  void disconnect(int a, int b);
-  int index_of(NodeId id) const { return static_cast<int>(id.value) - 1; }
-  static raft::GroupId group(uint32_t shard) { return {shard, 1}; }
+  void carry_out(int node, StoreEffects&& effects);
+  uint64_t tell_workers(int node, std::vector<PlacedRoute>&& changes);
+  void match_outbox(int node, uint32_t shard);
+  void check_hash(uint32_t shard, raft::Index index, uint64_t hash);
+  void check_leader(int node, uint32_t shard);
+  void check_left_over(int node, uint32_t shard);
 
+  // ---- store_network.cc
+  void connect(int a, int b);
+  bool may_connect(int a, int b) const;
+  void connect_soon(int a, int b, Duration delay);
+  void begin_session(int at, int peer, uint64_t number);
+  void leave(int at, int peer, uint64_t number);
+  void leave_soon(int at, int peer, Duration delay);
+  uint64_t session_of(int at, int peer) const;
+  void send(int from, StoreEffects::Frame&& frame);
+  // In order within a lane of a session.
+  void deliver(int from, int to, Lane lane, Task task);
+
+  int index_of(NodeId id) const { return static_cast<int>(id.value) - 1; }
+
+  const Options options_;
   World world_;
-  const uint32_t shards_;
-  const unsigned trailing_;
-  uint64_t installed_ = 0;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<PairKey> cuts_;
-  std::map<PairKey, uint64_t> sessions_;  // open ones
   uint64_t last_session_ = 0;
-  std::map<std::pair<int, int>, Instant> last_delivery_;  // from, to
+  std::map<std::pair<PairKey, Lane>, Instant> last_delivery_;  // (from, to)
   std::map<std::pair<uint32_t, uint64_t>, uint64_t> hashes_;
 };
 

@@ -43,7 +43,24 @@ void SimCluster::check_queues(SimNode& node) {
 
 // ---- at the end ---------------------------------------------------------------------------------
 
+// For the trace.
+void SimCluster::note_shards(SimNode& node) {
+  for (const ShardStatus& each : node.hub().status(node.now()).shards) {
+    world_.note("n" + std::to_string(node.number()) + ": shard " + std::to_string(each.shard) +
+                (each.is_leader ? " led here"
+                 : each.is_here ? " here"
+                                : " elsewhere") +
+                ", leader " + std::to_string(each.leader.value) + " of term " +
+                std::to_string(each.term) + ", last " + std::to_string(each.last) + ", commit " +
+                std::to_string(each.commit) + ", applied " + std::to_string(each.applied));
+  }
+}
+
 void SimCluster::check_ready(const char* when) {
+  const auto is_ready = [](const auto& node) { return node->is_ready(); };
+  if (!std::all_of(nodes_.begin(), nodes_.end(), is_ready)) {
+    for (const auto& node : nodes_) note_shards(*node);
+  }
   for (const auto& node : nodes_) {
     if (node->is_ready()) continue;
     violation("n" + std::to_string(node->number()) + " is not ready " + when + ": " +
@@ -112,6 +129,33 @@ void SimCluster::check_nodes_agree() {
   }
   if (routes.size() != 1) violation("the nodes' routes differ after healing");
   if (retained.size() != 1) violation("the nodes' retained messages differ after healing");
+}
+
+// Every replica comes to the same state at the same index.
+void SimCluster::check_hash(uint32_t shard, uint64_t index, uint64_t hash) {
+  const auto [it, is_new] = hashes_.try_emplace({shard, index}, hash);
+  if (it->second == hash) return;
+  violation("replicas of shard " + std::to_string(shard) + " differ at " + std::to_string(index));
+}
+
+// Replicas are alike, and nothing is on its way from shard to shard.
+void SimCluster::check_stores() {
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
+    std::set<uint64_t> hashes;
+    for (const auto& node : nodes_) {
+      const replica::ShardServer* const server = node->server(shard);
+      if (server == nullptr) continue;
+      server->state().check_invariants();
+      hashes.insert(server->state().hash());
+      if (server->state().meta().outbox == 0) continue;
+      violation(std::to_string(server->state().meta().outbox) + " are in the outbox of shard " +
+                std::to_string(shard) + " at n" + std::to_string(node->number()));
+    }
+    if (hashes.size() != 1) {
+      violation("shard " + std::to_string(shard) + " has " + std::to_string(hashes.size()) +
+                " states in the end");
+    }
+  }
 }
 
 void SimCluster::check_one_connection_each() {

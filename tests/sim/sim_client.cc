@@ -23,6 +23,12 @@ size_t filler_of(const MessageKey& key) {
 
 }  // namespace
 
+std::string text_of(const MessageKey& key) {
+  return std::to_string(key.publisher) + ":" + std::to_string(key.number);
+}
+
+std::string at_qos(Qos qos) { return " at QoS " + std::to_string(static_cast<int>(qos)); }
+
 std::string payload_of(const MessageKey& key) {
   std::string payload = std::to_string(key.publisher) + ":" + std::to_string(key.number) + ":";
   payload.append(filler_of(key), '.');
@@ -322,6 +328,8 @@ void SimClient::on_publish(const Publish& packet) {
     if (history_.knows(*key) && history_.published(*key).topic != packet.topic) {
       history_.violation("a message came with another's topic to " + plan_.client_id);
     }
+    world_.note(plan_.client_id + " gets " + text_of(*key) + at_qos(packet.qos) +
+                (packet.dup ? ", again" : "") + " as " + std::to_string(packet.packet_id));
     history_.chain(chain_).deliveries.push_back(
         {*key, world_.now(), packet.qos, packet.dup, packet.retain});
   }
@@ -339,6 +347,8 @@ void SimClient::on_ack(const Ack& packet) {
   Outgoing& message = found->second;
   Published& record = history_.published(message.key);
   const bool refused = static_cast<uint8_t>(packet.reason) >= 0x80;
+  world_.note(plan_.client_id + " is answered " + text_of(message.key) +
+              (message.released ? ", PUBCOMP" : "") + (refused ? ", refused" : ""));
   if (packet.type == PacketType::kPubRec && !refused) {
     if (!record.acked) record.acked = world_.now();
     message.released = true;

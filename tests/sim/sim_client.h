@@ -177,6 +177,10 @@ std::string will_topic_of(const std::string& client_id);
 // The topic that this client alone keeps a retained message on; others are everybody's.
 std::string retained_topic_of(int client);
 
+// For the trace.
+std::string text_of(const MessageKey& key);
+std::string at_qos(Qos qos);
+
 // The payload of a message, and back: it names itself and proves that it came whole.
 std::string payload_of(const MessageKey& key);
 std::optional<MessageKey> key_of(ByteView payload);

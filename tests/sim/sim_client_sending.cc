@@ -24,6 +24,8 @@ void SimClient::send_publish(uint16_t id, const MessageKey& key, bool dup) {
   packet.packet_id = id;
   packet.topic = record.topic;
   packet.payload = {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()};
+  world_.note(plan_.client_id + " sends " + text_of(key) + at_qos(record.qos) +
+              (dup ? ", again" : "") + " on " + record.topic + " as " + std::to_string(id));
   send(packet);
 }
 

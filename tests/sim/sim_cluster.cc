@@ -42,6 +42,7 @@ void SimCluster::make_nodes() {
   std::vector<std::string> seeds;
   for (int i = 0; i < options_.nodes; ++i) seeds.push_back("n" + std::to_string(i) + ":7883");
   limits_ = draw_limits();
+  shards_ = 1 + static_cast<uint32_t>(world_.random().below(3));
   for (int i = 0; i < options_.nodes; ++i) {
     SimNodeConfig config;
     config.number = i;
@@ -50,7 +51,11 @@ void SimCluster::make_nodes() {
     config.expect = options_.nodes;
     config.workers = options_.workers;
     config.limits = limits_;
+    config.shards = shards_;
     nodes_.push_back(std::make_unique<SimNode>(world_, network_, config));
+    nodes_.back()->on_applied = [this](uint32_t shard, uint64_t index, uint64_t hash) {
+      check_hash(shard, index, hash);
+    };
   }
 }
 
@@ -278,6 +283,7 @@ SimResult SimCluster::run() {
   settling_phase();
   probe_phase();
   check_nodes_agree();
+  check_stores();
   check_one_connection_each();
   farewell_phase();
 

@@ -94,11 +94,14 @@ class SimCluster {
   void farewell_phase();
   void watch_queues();
   void check_queues(SimNode& node);
+  void note_shards(SimNode& node);
   void check_ready(const char* when);
   void check_settled();
   void check_probes(size_t chains_before);
   void check_newcomer(const SimClient& late);
   void check_nodes_agree();
+  void check_hash(uint32_t shard, uint64_t index, uint64_t hash);
+  void check_stores();
   void check_one_connection_each();
   void violation(std::string what) { history_.violation(std::move(what)); }
 
@@ -108,6 +111,8 @@ class SimCluster {
   History history_;
   FaultKinds faults_;
   Limits limits_;  // of every node
+  uint32_t shards_ = 1;
+  std::map<std::pair<uint32_t, uint64_t>, uint64_t> hashes_;  // of shards' states, by index
   bool any_faults_ = true;
   bool chaos_on_ = false;
   bool asks_for_all_ = false;  // some subscriber may have "#"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "shoal/assert.h"
+#include "tests/sim/sim_node_parts.h"
 
 namespace shoal::sim {
 namespace {
@@ -14,75 +15,13 @@ std::string name_of(LinkId link) {
 
 }  // namespace
 
-// A client's connection as the node's kernel and worker hold it.
-struct SimNode::ServerEnd {
-  SimClient* client = nullptr;
-  uint64_t connection = 0;
-  uint64_t life = 0;
-  int worker = 0;
-  ConnId conn;
-  bool accepted = false;
-  bool closed = false;   // the client or the network closed it
-  bool closing = false;  // the broker asked for it, output first
-  bool paused = false;   // the broker does not read
-  bool pumping = false;
-  std::vector<uint8_t> unread;  // arrived while paused
-  size_t on_way = 0;            // bytes to the client
-  Duration latency;             // of the way between device and node, mostly
-  Instant last_to_server, last_to_client;
-};
-
-struct SimNode::Process {
-  struct Thread {
-    std::deque<Task> inbox;
-    std::deque<Task> sockets;  // of clients; nobody says which of the two is looked at first
-    bool empty() const { return inbox.empty() && sockets.empty(); }
-    bool scheduled = false;
-    bool due = false;  // its turn came while the node was frozen
-  };
-
-  std::unique_ptr<Hub> hub;
-  std::vector<std::unique_ptr<Broker>> brokers;
-  std::map<int, Thread> threads;
-  std::map<ConnKey, std::shared_ptr<ServerEnd>> connections;
-};
-
-// The client's end.
-struct SimNode::Port final : ClientPort {
-  Port(SimNode& node, std::shared_ptr<ServerEnd> end) : node(node), end(std::move(end)) {}
-
-  Instant arrival() {
-    World& world = node.world_;
-    end->last_to_server =
-        std::max(end->last_to_server, world.now() + world.long_tailed(end->latency));
-    return end->last_to_server;
-  }
-
-  void send(std::vector<uint8_t> bytes) override {
-    node.world_.at(arrival(), [this_node = &node, end = end, bytes = std::move(bytes)]() mutable {
-      if (end->life != this_node->life_ || !this_node->is_up()) return;
-      this_node->post_socket(end->worker,
-                             [this_node, end, bytes = std::move(bytes)](Now now) mutable {
-                               this_node->take_bytes(end, std::move(bytes), now);
-                             });
-    });
-  }
-
-  void close() override {
-    end->client = nullptr;
-    node.world_.at(arrival(), [this_node = &node, end = end] { this_node->client_closed(end); });
-  }
-
-  SimNode& node;
-  std::shared_ptr<ServerEnd> end;
-};
-
 SimNode::SimNode(World& world, Network& network, SimNodeConfig config)
     : world_(world),
       network_(network),
       config_(std::move(config)),
       clock_offset_(world.between(Duration::seconds(1), Duration::seconds(100'000))),
-      wall_skew_ms_(static_cast<int64_t>(world.random().below(2000)) - 1000) {}
+      wall_skew_ms_(static_cast<int64_t>(world.random().below(2000)) - 1000),
+      store_(world) {}
 
 SimNode::~SimNode() = default;
 
@@ -121,6 +60,7 @@ void SimNode::boot() {
   hub_config.join = config_.join;
   hub_config.expect = config_.expect;
   hub_config.workers = config_.workers;
+  hub_config.shards = config_.shards;
   process_->hub = std::make_unique<Hub>(hub_config, *disk_, world_.random().next());
 
   for (int worker = 0; worker < config_.workers; ++worker) {
@@ -128,6 +68,7 @@ void SimNode::boot() {
     broker_config.limits = config_.limits;
     broker_config.worker = static_cast<WorkerIndex>(worker);
     broker_config.node = disk_->id;
+    broker_config.has_store = true;
     process_->brokers.push_back(std::make_unique<Broker>(broker_config, world_.random().next()));
   }
   world_.note("n" + std::to_string(config_.number) + " boots at " + config_.address);
@@ -143,6 +84,9 @@ void SimNode::crash() {
   frozen_ = false;
   network_.detach(config_.number);
   const std::unique_ptr<Process> dead = std::move(process_);
+  if (store_.is_open()) store_.crash();
+  retained_disk_.crash(world_.random().below(retained_disk_.waiting() + 1));
+  is_writing_retained_ = false;
   for (const auto& [key, end] : dead->connections) {
     end->closed = true;
     SimClient* const client = end->client;
@@ -154,9 +98,15 @@ void SimNode::crash() {
   }
 }
 
+void SimNode::freeze() {
+  frozen_ = true;
+  store_.freeze();
+}
+
 void SimNode::unfreeze() {
   frozen_ = false;
   if (!is_up()) return;
+  store_.unfreeze();
   for (auto& [index, thread] : process_->threads) {
     if (!std::exchange(thread.due, false)) continue;
     thread.scheduled = false;
@@ -210,6 +160,7 @@ void SimNode::run(int index) {
     carry_hub();
   } else {
     carry_worker(index);
+    if (std::exchange(thread.is_to_be_checked, false)) broker(index).check_invariants();
   }
   schedule(index);
 }
@@ -227,7 +178,7 @@ void SimNode::tick_worker(int worker, uint64_t life) {
   if (life != life_) return;
   post(worker, [this, worker](Now now) {
     broker(worker).on_tick(now);
-    broker(worker).check_invariants();
+    process_->threads[worker].is_to_be_checked = true;  // at the end of the turn
   });
   world_.after(Broker::kTick, [this, worker, life] { tick_worker(worker, life); });
 }
@@ -235,6 +186,10 @@ void SimNode::tick_worker(int worker, uint64_t life) {
 // ---- the hub's effects ------------------------------------------------------------------------------
 
 void SimNode::carry_hub() {
+  if (replica::StoreEffects* const effects = hub().end_turn(now())) {
+    store_.carry_out(*effects);
+    effects->clear();
+  }
   HubEffects& effects = hub().effects();
   for (auto& dial : effects.dials) {
     note("dials " + dial.address + " (" + name_of(dial.link) + ")");
@@ -258,6 +213,8 @@ void SimNode::carry_hub() {
   for (const HubEffects::Log& log : effects.logs) {
     note(log.line);
   }
+  if (effects.open_store) open_store(*effects.open_store);
+  write_retained(effects.retained_writes);
   for (auto& store_effect : effects.stores) store(store_effect.token, store_effect.state);
   effects.clear();
 }
@@ -327,161 +284,6 @@ void SimNode::carry_worker(int worker) {
     if (!close.after_flush) broker(worker).output(close.conn).clear();
     pump(end);
   }
-}
-
-void SimNode::carry_handover(int worker, Effects::Handover& handover) {
-  const auto end = end_of(worker, handover.conn);
-  if (end == nullptr) return;
-  process_->connections.erase({worker, packed(handover.conn)});
-  end->accepted = false;
-  end->worker = handover.worker;
-  post_socket(handover.worker, [this, end, arrival = std::move(handover.arrival),
-                                bytes = std::move(handover.bytes)](Now now) mutable {
-    if (end->closed) return;
-    end->conn = broker(end->worker).on_accept(std::move(arrival), now);
-    end->accepted = true;
-    end->paused = false;
-    process_->connections[{end->worker, packed(end->conn)}] = end;
-    bytes.insert(bytes.end(), end->unread.begin(), end->unread.end());
-    end->unread.clear();
-    take_bytes(end, std::move(bytes), now);
-  });
-}
-
-// ---- clients ----------------------------------------------------------------------------------------
-
-std::unique_ptr<ClientPort> SimNode::dial(SimClient& client, uint64_t connection) {
-  auto end = std::make_shared<ServerEnd>();
-  end->client = &client;
-  end->connection = connection;
-  end->life = life_;
-  end->worker = static_cast<int>(world_.random().below(static_cast<uint64_t>(config_.workers)));
-  // Some come by radio: what was sent to them is long on its way, and lost when they break.
-  end->latency = world_.random().one_in(3)
-                     ? world_.between(Duration::millis(2), Duration::millis(15))
-                     : Duration{150'000};
-  auto port = std::make_unique<Port>(*this, end);
-  world_.at(port->arrival(), [this, end] {
-    if (end->life != life_ || !is_up()) {
-      if (end->client != nullptr) end->client->on_closed(end->connection);
-      return;
-    }
-    post_socket(end->worker, [this, end](Now now) { accept(end, now); });
-  });
-  return port;
-}
-
-void SimNode::accept(std::shared_ptr<ServerEnd> end, Now now) {
-  if (end->closed) return;
-  Arrival arrival;
-  arrival.address = "device";
-  end->conn = broker(end->worker).on_accept(std::move(arrival), now);
-  end->accepted = true;
-  process_->connections[{end->worker, packed(end->conn)}] = end;
-}
-
-void SimNode::take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes,
-                         Now now) {
-  end->unread.insert(end->unread.end(), bytes.begin(), bytes.end());
-  if (end->closed || end->closing || end->paused || !end->accepted || end->unread.empty()) return;
-  // At times the bytes come cut in the middle of a packet.
-  std::vector<uint8_t> whole = std::exchange(end->unread, {});
-  size_t cut = whole.size();
-  if (world_.random().one_in(8)) cut = world_.random().below(whole.size()) + 1;
-  const std::span<const uint8_t> all(whole);
-  broker(end->worker).on_bytes(end->conn, all.first(cut), now);
-  if (cut < whole.size()) broker(end->worker).on_bytes(end->conn, all.subspan(cut), now);
-}
-
-void SimNode::client_closed(const std::shared_ptr<ServerEnd>& end) {
-  if (end->life != life_ || !is_up()) return;
-  post_socket(end->worker, [this, end](Now) {
-    end->closed = true;
-    if (end->accepted) finish_close(end);
-  });
-}
-
-void SimNode::break_some_client() {
-  if (!is_up() || process_->connections.empty()) return;
-  auto some = process_->connections.begin();
-  std::advance(some,
-               static_cast<std::ptrdiff_t>(world_.random().below(process_->connections.size())));
-  const std::shared_ptr<ServerEnd> end = some->second;
-  SimClient* const client = std::exchange(end->client, nullptr);
-  if (client == nullptr) return;
-  client->on_closed(end->connection);
-  // The node often does not hear of it: nothing comes any more, and what it sends is lost.
-  if (world_.random().one_in(2)) client_closed(end);
-}
-
-std::shared_ptr<SimNode::ServerEnd> SimNode::end_of(int worker, ConnId conn) {
-  const auto found = process_->connections.find({worker, packed(conn)});
-  return found == process_->connections.end() ? nullptr : found->second;
-}
-
-// Writes what the client's socket takes: mostly all, at times a part and the rest a little later.
-void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
-  if (end->pumping || end->closed) return;
-  if (frozen_) return pump_later(end);
-  Output& output = broker(end->worker).output(end->conn);
-  std::vector<uint8_t> bytes;
-  std::span<const uint8_t> pieces[16];
-  const size_t filled = output.gather(pieces);
-  for (size_t i = 0; i < filled; ++i) bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
-  if (bytes.size() > 1 && world_.random().one_in(10)) {
-    bytes.resize(1 + world_.random().below(bytes.size() - 1));
-  }
-  if (const size_t room = room_of(*end); bytes.size() > room) bytes.resize(room);
-  const bool wanted_room = output.wants_room();
-  output.consume(bytes.size());
-  if (SimClient* const client = end->client; client != nullptr && !bytes.empty()) {
-    end->last_to_client =
-        std::max(end->last_to_client, world_.now() + world_.long_tailed(end->latency));
-    end->on_way += bytes.size();
-    world_.at(end->last_to_client, [end, bytes = std::move(bytes)] {
-      end->on_way -= bytes.size();
-      if (end->client != nullptr) end->client->on_bytes(end->connection, bytes);
-    });
-  }
-  if (wanted_room && output.bytes() <= config_.limits.output_bytes_low) {
-    post_socket(end->worker, [this, end](Now now) {
-      if (!end->closed) broker(end->worker).on_written(end->conn, now);
-    });
-  }
-  if (output.empty()) {
-    if (end->closing) finish_close(end);
-    return;
-  }
-  pump_later(end);
-}
-
-// What the client's socket takes.
-size_t SimNode::room_of(const ServerEnd& end) {
-  if (end.client == nullptr) return SIZE_MAX;
-  const size_t room = end.client->room();
-  return room == SIZE_MAX ? room : room - std::min(room, end.on_way);
-}
-
-void SimNode::pump_later(const std::shared_ptr<ServerEnd>& end) {
-  end->pumping = true;
-  const Duration patience = room_of(*end) == 0 ? Duration::millis(30) : Duration::millis(2);
-  world_.after(world_.between(Duration{50'000}, patience), [this, end] {
-    end->pumping = false;
-    if (end->life == life_ && is_up() && !end->closed) pump(end);
-  });
-}
-
-void SimNode::finish_close(const std::shared_ptr<ServerEnd>& end) {
-  const auto key = std::pair(end->worker, packed(end->conn));
-  if (process_->connections.erase(key) == 0) return;
-  end->closed = true;
-  const Instant last = std::max(end->last_to_client, world_.now());
-  world_.at(last + Duration{1000}, [end] {
-    if (SimClient* const client = std::exchange(end->client, nullptr)) {
-      client->on_closed(end->connection);
-    }
-  });
-  post_socket(end->worker, [this, end](Now now) { broker(end->worker).on_closed(end->conn, now); });
 }
 
 }  // namespace shoal::sim

@@ -15,7 +15,9 @@
 
 #include "cluster/core/hub.h"
 #include "node/broker/broker.h"
+#include "tests/replica/sim_store.h"
 #include "tests/sim/network.h"
+#include "tests/sim/retained_disk.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/world.h"
 
@@ -27,6 +29,7 @@ struct SimNodeConfig {
   std::vector<std::string> join;
   int expect = 1;
   int workers = 2;
+  uint32_t shards = 2;
   Limits limits;
 };
 
@@ -38,10 +41,16 @@ class SimNode final : public NetworkEnd {
   // ---- what can befall it
   void boot();
   void crash();
-  void freeze() { frozen_ = true; }
+  void freeze();
   void unfreeze();
+  // Its disk is slow for a while.
+  void slow_down(Duration for_so_long) { store_.slow_down(for_so_long); }
   // Only while it is down: the data directory is lost, or the node comes back elsewhere.
-  void wipe() { disk_.reset(); }
+  void wipe() {
+    disk_.reset();
+    store_.wipe();
+    retained_disk_.wipe();
+  }
   void move_to(std::string address) { config_.address = std::move(address); }
 
   bool is_up() const { return process_ != nullptr; }
@@ -60,6 +69,10 @@ class SimNode final : public NetworkEnd {
   int workers() const { return config_.workers; }
   bool is_ready();
   Now now() const;
+  // Null: it has no replica of this shard, or has not opened it.
+  const replica::ShardServer* server(uint32_t shard) const { return store_.server(shard); }
+  // A replica here came to this state.
+  std::function<void(uint32_t shard, raft::Index, uint64_t hash)> on_applied;
 
   // ---- NetworkEnd
   void link_up(LinkId link, bool dialled, const std::string& address) override;
@@ -89,6 +102,10 @@ class SimNode final : public NetworkEnd {
   void carry_worker(int worker);
   void carry_handover(int worker, Effects::Handover& handover);
   void store(uint64_t token, const StoredState& state);
+  void open_store(const StorePlan& plan);
+  void write_retained(std::vector<HubEffects::RetainedWrite>& writes);
+  void sync_retained();
+  replica::test::SimStore::Reports store_reports();
 
   void accept(std::shared_ptr<ServerEnd> end, Now now);
   void take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes, Now now);
@@ -105,6 +122,9 @@ class SimNode final : public NetworkEnd {
   const Duration clock_offset_;
   const int64_t wall_skew_ms_;
   std::optional<StoredState> disk_;
+  replica::test::SimStore store_;
+  RetainedDisk retained_disk_;
+  bool is_writing_retained_ = false;
   std::unique_ptr<Process> process_;
   uint64_t life_ = 0;
   bool frozen_ = false;

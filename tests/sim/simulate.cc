@@ -1,5 +1,6 @@
 // `./dev sim`: runs seeds, prints those that break a promise so that they can be run again alone.
 #include <sys/personality.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -56,7 +57,24 @@ Arguments parse(int argc, char** argv) {
   return arguments;
 }
 
-bool run_seed(const Arguments& arguments, uint64_t seed, SimResult& sum) {
+// What a child tells its parent.
+struct Figures {
+  uint64_t events = 0;
+  uint64_t published = 0;
+  uint64_t acknowledged = 0;
+  uint64_t delivered = 0;
+  uint64_t faults = 0;
+  int64_t rejoined_ns = 0;
+};
+
+void print_failure(const Arguments& arguments, uint64_t seed) {
+  std::printf("seed %llu fails: simulate --seed %llu --nodes %d --trace\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
+              arguments.options.nodes);
+}
+
+// In the child.
+bool judge_seed(const Arguments& arguments, uint64_t seed, Figures& figures) {
   SimOptions options = arguments.options;
   options.seed = seed;
   SimResult result = run_simulation(options);
@@ -66,16 +84,10 @@ bool run_seed(const Arguments& arguments, uint64_t seed, SimResult& sum) {
       result.violations.push_back("the same seed ran differently the second time");
     }
   }
-  sum.events += result.events;
-  sum.published += result.published;
-  sum.acknowledged += result.acknowledged;
-  sum.delivered += result.delivered;
-  sum.faults += result.faults;
-  sum.rejoined = std::max(sum.rejoined, result.rejoined);
+  figures = {result.events,    result.published, result.acknowledged,
+             result.delivered, result.faults,    result.rejoined.ns};
   if (result.violations.empty()) return true;
-  std::printf("seed %llu fails: simulate --seed %llu --nodes %d --trace\n",
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(seed),
-              options.nodes);
+  print_failure(arguments, seed);
   const size_t shown_max = 12;
   for (size_t i = 0; i < result.violations.size() && i < shown_max; ++i) {
     std::printf("  %s\n", result.violations[i].c_str());
@@ -84,6 +96,36 @@ bool run_seed(const Arguments& arguments, uint64_t seed, SimResult& sum) {
     std::printf("  and %zu more\n", result.violations.size() - shown_max);
   }
   return false;
+}
+
+// In a process of its own, since an assertion ends it.
+bool run_seed(const Arguments& arguments, uint64_t seed, SimResult& sum) {
+  int ends[2];
+  std::fflush(stdout);
+  if (pipe(ends) != 0) std::abort();
+  const pid_t child = fork();
+  if (child < 0) std::abort();
+  if (child == 0) {
+    Figures figures;
+    const bool is_good = judge_seed(arguments, seed, figures);
+    std::fflush(stdout);
+    const ssize_t written = write(ends[1], &figures, sizeof figures);
+    _exit(is_good && written == sizeof figures ? 0 : 1);
+  }
+  close(ends[1]);
+  Figures figures;
+  if (read(ends[0], &figures, sizeof figures) != sizeof figures) figures = {};
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) print_failure(arguments, seed);
+  sum.events += figures.events;
+  sum.published += figures.published;
+  sum.acknowledged += figures.acknowledged;
+  sum.delivered += figures.delivered;
+  sum.faults += figures.faults;
+  sum.rejoined = std::max(sum.rejoined, {figures.rejoined_ns});
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 // Hash tables order their entries by address: without this, two runs of the program would differ.

@@ -1,0 +1,114 @@
+#include "tests/replica/store_run.h"
+
+#include <algorithm>
+
+#include "tests/replica/devices.h"
+#include "tests/replica/store_cluster.h"
+
+namespace shoal::replica::test {
+namespace {
+
+constexpr Duration kFaulty = Duration::seconds(10);
+constexpr Duration kRestarts = Duration::seconds(3);
+constexpr int kQuietSecondsMax = 60;
+
+class Faults {
+ public:
+  explicit Faults(StoreCluster& cluster) : cluster_(cluster) {}
+
+  void run_until(Instant end) {
+    cluster_.world().after(millis_below(30, 500), [this, end] {
+      if (cluster_.world().now() > end) return;
+      strike();
+      run_until(end);
+    });
+  }
+  uint64_t struck() const { return struck_; }
+
+ private:
+  Duration millis_below(uint64_t least, uint64_t most) {
+    return Duration::millis(static_cast<int64_t>(least + random().below(most - least)));
+  }
+  Random& random() { return cluster_.world().random(); }
+  int any_node() {
+    return static_cast<int>(random().below(static_cast<uint64_t>(cluster_.nodes())));
+  }
+  // Often one that leads.
+  int victim() {
+    const auto shards = static_cast<uint64_t>(cluster_.options().shards);
+    const int leader = cluster_.leader(static_cast<uint32_t>(random().below(shards)));
+    return leader < 0 || random().one_in(2) ? any_node() : leader;
+  }
+
+  void strike() {
+    ++struck_;
+    const int a = victim();
+    const int b = any_node();
+    switch (random().below(9)) {
+      case 0: return crash(a);
+      case 1:
+        if (random().one_in(4)) {  // the power of all of them
+          for (int node = 0; node < cluster_.nodes(); ++node) crash(node);
+        }
+        return;
+      case 2:
+        if (a != b) cluster_.cut(a, b, true);
+        return;
+      case 3:
+        for (int other = 0; other < cluster_.nodes(); ++other) {
+          if (other != a) cluster_.cut(a, other, true);
+        }
+        return;
+      case 4:
+      case 5: return cluster_.heal();
+      case 6:
+        if (a != b) cluster_.reset(a, b);
+        return;
+      case 7:
+        if (cluster_.is_up(a)) cluster_.freeze(a, millis_below(10, 2'500));
+        return;
+      default: return cluster_.slow_down(a, millis_below(10, 1'500));
+    }
+  }
+
+  void crash(int node) {
+    if (!cluster_.is_up(node)) return;
+    cluster_.crash(node);
+    cluster_.world().after(millis_below(1, 3'000), [this, node] {
+      if (!cluster_.is_up(node)) cluster_.start(node);
+    });
+  }
+
+  StoreCluster& cluster_;
+  uint64_t struck_ = 0;
+};
+
+}  // namespace
+
+StoreResult run_store(const StoreRun& run) {
+  StoreCluster cluster({.seed = run.seed, .nodes = run.nodes, .shards = 3, .workers = 2});
+  Devices devices(cluster);
+  Faults faults(cluster);
+  for (int i = 0; i < run.nodes; ++i) cluster.start(i);
+  devices.run();
+  const Instant end = Instant{} + kFaulty;
+  faults.run_until(end);
+  cluster.world().run_until(end + kRestarts);  // all are up again
+  cluster.heal();
+  devices.quiet();
+  bool is_settled = false;
+  for (int i = 0; i < kQuietSecondsMax && !is_settled; ++i) {
+    cluster.world().run_until(cluster.world().now() + Duration::seconds(1));
+    is_settled = cluster.is_settled() && devices.is_settled();
+  }
+  devices.check();
+  cluster.check_replicas();
+  std::reverse(cluster.violations.begin(), cluster.violations.end());
+  return {.violations = std::move(cluster.violations),
+          .promised = devices.promised(),
+          .received = devices.received(),
+          .installed = cluster.installed(),
+          .faults = faults.struck()};
+}
+
+}  // namespace shoal::replica::test
