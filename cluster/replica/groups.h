@@ -24,8 +24,8 @@ class Groups {
     NodeId self;
     uint32_t shards = 0;  // of the cluster
     uint64_t seed = 0;    // another one for each start
-    uint32_t election_timeout_ms = 600;
-    uint32_t heartbeat_ms = 100;
+    uint32_t election_timeout_ms = 400;
+    uint32_t heartbeat_ms = 80;
     // Kept in the log behind a durable state, for followers that lag a little.
     unsigned trailing = 4096;
   };

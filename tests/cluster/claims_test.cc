@@ -155,7 +155,7 @@ TEST_F(ClaimsTest, AReleasedClaimIsNoMore) {
 TEST_F(ClaimsTest, AFrozenNodeIsWaitedForUntilItsLeaseRanOut) {
   cluster_->freeze(2, 4000);
   const uint32_t conn = claim(0, 0, "alice");
-  EXPECT_FALSE(wait_for(0, conn, 1000));
+  EXPECT_FALSE(wait_for(0, conn, 600));
   EXPECT_EQ(outcome(0, conn, 1000), Outcome::kGranted);
 }
 
