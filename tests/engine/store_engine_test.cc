@@ -204,7 +204,8 @@ TEST_F(KillTest, AlsoWithoutSyncs) { kill_and_check("PublishesForEverWithoutSync
 TEST_F(StoreEngineTest, ALostLogRefusesToOpen) {
   leave_messages(10, options(true));
   std::filesystem::remove_all(log());
-  EXPECT_THAT(refusal(), AllOf(HasSubstr(log() + " is missing"), HasSubstr("empty data directory")));
+  EXPECT_THAT(refusal(),
+              AllOf(HasSubstr(log() + " is missing"), HasSubstr("empty data directory")));
   // Nor is it founded anew beside what it was.
   std::filesystem::remove_all(log());
   EXPECT_THAT(refusal(true), HasSubstr(state()));
