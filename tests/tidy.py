@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "cluster/shard": RULES,
     "cluster/raft": RULES,
     "cluster/storage": CLUSTER,
+    "cluster/engine": CLUSTER + ("cluster/raft", "cluster/replica", "cluster/storage"),
     "cluster/rpc": CLUSTER,
 }
 # A system header, by its start, and the only folders that may include it.

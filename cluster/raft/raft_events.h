@@ -23,7 +23,7 @@ struct Recovered {
   // Of the state as it was last made durable; the state itself may be ahead of that, and then passes
   // over what it has.
   std::optional<SnapshotMeta> snapshot;
-  Index first = 1;                       // of the log
+  Index first = 1;  // of the log
   // The log, all of it; the payload is needed of changes only. Where there is a snapshot at S, the log
   // holds an entry of its term at S, or begins at S + 1, or is empty (with `first` S + 1): what does
   // not follow the snapshot was left by an installation that was cut short, and is not given.
