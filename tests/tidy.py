@@ -32,10 +32,11 @@ MAY_INCLUDE = {
     "node/cli": WAIST + ("node/auth", "node/config"),
     "node/runtime": BROKER + ("node/broker", "node/auth", "node/config"),
     "node/client": BROKER + ("node/config",),
-    "cluster/core": RULES + ("proto/shoal",),
+    "cluster/core": RULES + ("proto/shoal", "cluster/replica", "cluster/shard", "cluster/raft"),
     "cluster/shard": RULES,
     "cluster/raft": RULES,
     "cluster/storage": CLUSTER,
+    "cluster/engine": CLUSTER + ("cluster/raft", "cluster/replica", "cluster/storage"),
     "cluster/rpc": CLUSTER,
 }
 # A system header, by its start, and the only folders that may include it.

@@ -18,7 +18,11 @@ class Inbox {
     if (values.empty()) return;
     {
       const std::lock_guard lock(mutex_);
-      std::move(values.begin(), values.end(), std::back_inserter(values_));
+      if (values_.empty()) {
+        values_.swap(values);
+      } else {
+        std::move(values.begin(), values.end(), std::back_inserter(values_));
+      }
     }
     values.clear();
     changed_.notify_one();

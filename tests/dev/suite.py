@@ -13,9 +13,9 @@ RAFT_SEEDS = 300       # on each build of libraft, in the short form
 RAFT_MIXES = [("mix", 3, 0.3), ("hard", 3, 0.3), ("hard", 5, 0.2), ("slow", 5, 0.1), ("plain", 1, 0.1)]
 
 # What opens sockets or waits for real time; not run beside anything else.
-REAL_TIME = {"runtime", "rpc", "client", "serve"}
+REAL_TIME = {"runtime", "rpc", "client", "serve", "engine"}
 # What several threads touch; built once more with the thread sanitizer.
-THREADS = ["runtime", "rpc", "client", "serve"]
+THREADS = ["runtime", "rpc", "client", "serve", "engine"]
 
 
 def folders_with_tests():

@@ -12,6 +12,8 @@
 #include <gtest/gtest.h>
 
 #include "cluster/engine/log_records.h"
+#include "cluster/shard/entry.h"
+#include "proto/shoal/store.pb.h"
 #include "shoal/random.h"
 #include "tests/engine/test_clients.h"
 #include "tests/storage/storage_fixture.h"
@@ -240,6 +242,27 @@ TEST_F(StoreEngineTest, WithoutTheRightDirectoryItSaysSo) {
   std::filesystem::create_directory(path("data"));
   std::ofstream(state()) << "a file";
   EXPECT_THAT(refusal(true), HasSubstr("state store " + state()));
+}
+
+// A downgrade: replicas must not guess what a later version meant.
+TEST_F(StoreEngineTest, ALogOfALaterVersionEndsIt) {
+  {
+    EngineNode node(options(true));
+    ASSERT_TRUE(node.run_until_ready()) << node.failure();
+    std::string op;
+    shard::append_op(shard::FeatureOp{shard::kFeatureLevel + 1}, std::nullopt, op);
+    proto::ShardOps message;
+    message.set_ops(op);
+    message.set_op_count(1);
+    const std::string frame = message.SerializeAsString();
+    node.store().on_frame(NodeId{9}, replica::StoreFrame::kOps,
+                          {reinterpret_cast<const uint8_t*>(frame.data()), frame.size()},
+                          clock_now());
+    TestClients clients(node);
+    EXPECT_FALSE(clients.connect() && clients.subscribe() && clients.publish(10, 1));
+    EXPECT_THAT(node.failure(), HasSubstr("shard 0: its log was written by a later version"));
+  }
+  EXPECT_THAT(refusal(), HasSubstr("by a later version"));
 }
 
 // ---- disks that fail
