@@ -57,7 +57,7 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
 
 void HubCore::on_start(Now now) {
   context_.now = now;
-  last_tick_ = now.mono;
+  last_tick_ = told_why_at_ = now.mono;
   leases_.on_start();
   if (cluster_ && members_.merge(own_entry())) store(stored_state(), [] {});
   leases_.on_members();
@@ -84,6 +84,7 @@ void HubCore::on_tick(Now now) {
     store_->on_tick();
     place_replicas();
   }
+  log_readiness();
   settle();
 }
 

@@ -157,6 +157,7 @@ class HubCore {
 
   // ---- hub_report.cc
   std::string why_not_ready() const;
+  void log_readiness();
   MemberStatus status_of(const StoredMember& member) const;
 
   Context context_;
@@ -198,6 +199,8 @@ class HubCore {
   std::map<NodeId, Duration> rtt_;
   std::string refused_;  // why another node would not have this one
   OwnFigures figures_;
+  std::string told_why_;  // not ready, as the log says
+  Instant told_why_at_{};
 };
 
 }  // namespace shoal

@@ -3,6 +3,11 @@
 #include "shoal/assert.h"
 
 namespace shoal {
+namespace {
+
+constexpr Duration kUnreadyPatience = Duration::seconds(2);
+
+}  // namespace
 
 const char* name_of(MemberState state) {
   switch (state) {
@@ -48,6 +53,19 @@ std::string HubCore::why_not_ready() const {
                            members_.majority(context_.config.expect));
   }
   return "no lease from " + missing;
+}
+
+// A reason that passes at once is not worth a line.
+void HubCore::log_readiness() {
+  const std::string why = why_not_ready();
+  if (why.empty() == told_why_.empty()) {
+    told_why_at_ = context_.now.mono;
+    return;
+  }
+  if (!why.empty() && context_.now.mono - told_why_at_ < kUnreadyPatience) return;
+  told_why_ = why;
+  context_.log(why.empty() ? HubEffects::Log::Level::kInfo : HubEffects::Log::Level::kWarn,
+               why.empty() ? "ready" : "not ready: " + why);
 }
 
 MemberStatus HubCore::status_of(const StoredMember& member) const {
@@ -107,7 +125,9 @@ HubStatus HubCore::status(Now now) {
   status.retained_dropped = retained_.dropped();
   for (const auto& [id, member] : members_.all()) status.members.push_back(status_of(member));
   if (!store_ || !store_->is_open()) return status;
-  status.store_dropped = store_->dropped();
+  for (const auto& [reason, count] : store_->dropped()) {
+    status.store_dropped.emplace_back(HubStore::name_of(reason), count);
+  }
   for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
     status.shards.push_back(status_of(shard));
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/core/stored_state.h"
@@ -76,7 +77,8 @@ struct HubStatus {
   uint64_t retained_bytes = 0;
   uint64_t forwarded_dropped = 0;  // messages for a peer that was gone
   uint64_t retained_dropped = 0;   // writes above Limits::retained_bytes_max
-  uint64_t store_dropped = 0;      // messages by a limit of durable sessions, where this node leads
+  // Messages that durable sessions lost by a limit, by its name, of shards that this node leads.
+  std::vector<std::pair<std::string, uint64_t>> store_dropped;
   std::vector<MemberStatus> members;
   std::vector<ShardStatus> shards;
 };

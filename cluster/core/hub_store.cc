@@ -1,5 +1,7 @@
 #include "cluster/core/hub_store.h"
 
+#include <absl/strings/str_format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,8 @@ namespace {
 
 constexpr uint64_t kClosesBits = 20;
 constexpr int kAnswersMax = 1000;  // in one frame
+constexpr Duration kDropLogInterval = Duration::seconds(10);
+constexpr int kDropLogLines = 20;
 constexpr size_t kPieceBytes = 256 * 1024;
 constexpr size_t kJoinedMax = size_t{1} << 30;
 
@@ -110,7 +114,34 @@ void HubStore::check_routes() {
 }
 
 void HubStore::on_tick() {
-  if (store_) store_->on_tick(context_.now);
+  if (!store_) return;
+  store_->on_tick(context_.now);
+  if (!fresh_drops_.empty() && context_.now.mono >= next_drop_log_) log_drops();
+}
+
+const char* HubStore::name_of(shard::DropReason reason) {
+  switch (reason) {
+    case shard::DropReason::kExpired: return "expired";
+    case shard::DropReason::kOldest: return "queue_full_oldest";
+    case shard::DropReason::kNew: return "queue_full_new";
+    case shard::DropReason::kShardFull: return "shard_full";
+    case shard::DropReason::kGroupEnded: return "group_ended";
+    case shard::DropReason::kSharedSent: return "shared_and_sent";
+  }
+  return "";
+}
+
+void HubStore::log_drops() {
+  next_drop_log_ = context_.now.mono + kDropLogInterval;
+  int lines = 0;
+  for (const auto& [which, count] : std::exchange(fresh_drops_, {})) {
+    if (++lines > kDropLogLines) break;
+    context_.log(HubEffects::Log::Level::kWarn,
+                 absl::StrFormat("%d messages for %s are dropped: %s", count, which.first,
+                                 name_of(which.second)));
+  }
+  if (lines <= kDropLogLines) return;
+  context_.log(HubEffects::Log::Level::kWarn, "messages for others are dropped, too");
 }
 
 // ---- peers --------------------------------------------------------------------------------------
@@ -290,7 +321,10 @@ replica::StoreEffects* HubStore::end_turn() {
     }
   }
   effects.mails.clear();
-  dropped_ += effects.drops.size();
+  for (shard::Effects::Drop& each : effects.drops) {
+    ++dropped_[each.reason];
+    ++fresh_drops_[{std::move(each.owner), each.reason}];
+  }
   effects.drops.clear();
   return &effects;
 }

@@ -71,13 +71,16 @@ class HubStore {
   bool is_ready() const { return store_ != nullptr && store_->is_ready(); }
   bool change(uint32_t shard, const raft::ChangeMember& change);
   const replica::Store* store() const { return store_.get(); }
-  uint64_t dropped() const { return dropped_; }
+  // Messages that sessions lost by a limit that is configured, of shards that this node leads.
+  const std::map<shard::DropReason, uint64_t>& dropped() const { return dropped_; }
+  static const char* name_of(shard::DropReason reason);
 
  private:
   void publish(replica::StoreEffects::Publish& publish);
   void answer_query(replica::StoreEffects::RetainedQuery& query);
   void send(replica::StoreEffects::Frame& frame);
   void send_answers();
+  void log_drops();
   void on_answered(NodeSlot to, const OutboxReceiver::Answer& answer);
   uint64_t publish_to_group(uint32_t shard, const std::string& group, const MessageRef& message);
   WorkerIndex hub_worker() const { return static_cast<WorkerIndex>(context_.config.workers); }
@@ -95,7 +98,10 @@ class HubStore {
   std::map<NodeId, uint64_t> gone_;  // before the store was open: lives up to these
   uint64_t last_number_ = 0;         // of this hub's own publishes
   uint64_t last_retain_ = 0;
-  uint64_t dropped_ = 0;
+  std::map<shard::DropReason, uint64_t> dropped_;
+  // Since the last line of the log: whose, and why.
+  std::map<std::pair<std::string, shard::DropReason>, uint64_t> fresh_drops_;
+  Instant next_drop_log_{};
 };
 
 }  // namespace shoal

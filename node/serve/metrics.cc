@@ -156,6 +156,37 @@ void add_hub(MetricsText& out, const HubStatus& hub) {
   }
 }
 
+void add_shards(MetricsText& out, const HubStatus& hub) {
+  if (hub.shards.empty()) return;
+  out.family("shoal_shards_without_leader", kGauge, "Shards that nobody is known to lead.");
+  out.value(static_cast<uint64_t>(std::count_if(
+      hub.shards.begin(), hub.shards.end(), [](const ShardStatus& each) { return !each.leader; })));
+  out.family("shoal_shard_leader", kGauge, "1 for a shard that this node leads.");
+  for (const ShardStatus& each : hub.shards) {
+    out.value(uint64_t{each.is_leader}, {{"shard", std::to_string(each.shard)}});
+  }
+  const struct {
+    uint64_t ShardStatus::*what;
+    std::string_view name;
+    std::string_view help;
+  } rows[] = {
+      {&ShardStatus::commit, "shoal_shard_commit_index", "Last entry that is committed."},
+      {&ShardStatus::applied, "shoal_shard_applied_index", "Last entry that is applied here."},
+      {&ShardStatus::sessions, "shoal_shard_sessions", "Durable sessions."},
+      {&ShardStatus::queued, "shoal_shard_queued_messages", "Messages that wait for sessions."},
+      {&ShardStatus::bytes, "shoal_shard_message_bytes", "Bytes of all messages."},
+  };
+  for (const auto& row : rows) {
+    out.family(row.name, kGauge, row.help);
+    for (const ShardStatus& each : hub.shards) {
+      if (each.is_here) out.value(each.*row.what, {{"shard", std::to_string(each.shard)}});
+    }
+  }
+  out.family("shoal_store_dropped_total", kCounter,
+             "Messages that durable sessions lost by a limit, of shards led here.");
+  for (const auto& [reason, count] : hub.store_dropped) out.value(count, {{"reason", reason}});
+}
+
 void add_peers(MetricsText& out, const HubStatus& hub) {
   std::vector<const MemberStatus*> peers;
   for (const MemberStatus& member : hub.members) {
@@ -228,6 +259,7 @@ std::string metrics_text(const std::vector<WorkerReport>& workers,
   }
   add_lag(out, workers);
   add_hub(out, hub);
+  add_shards(out, hub);
   add_peers(out, hub);
   return out.text();
 }

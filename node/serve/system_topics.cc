@@ -75,7 +75,8 @@ void SystemTopics::add_broker(const SystemFigures& figures) {
   note_clients(broker.connected_now);
   resident_max_ = std::max(resident_max_, figures.resident_bytes);
   const uint64_t absent = broker.sessions_now - std::min(broker.sessions_now, broker.connected_now);
-  const uint64_t stored = broker.queued_now + figures.hub.retained;
+  uint64_t stored = broker.queued_now + figures.hub.retained;
+  for (const ShardStatus& each : figures.hub.shards) stored += each.is_leader ? each.queued : 0;
   add(broker_topic("version"), "shoal version " + std::string(kVersion));
   add(broker_topic("uptime"), std::to_string(figures.uptime.to_seconds()) + " seconds");
   add(broker_topic("clients/connected"), broker.connected_now);
