@@ -65,7 +65,7 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
       }) {
   routes_.watch([this](const PlacedRoute& route) { publisher_.on_route(route); },
                 [this](NodeSlot node) {
-                  publisher_.on_node_gone(node);
+                  publisher_.on_routes_gone(node);
                   receiver_.on_node_gone(node);
                 });
 }
@@ -118,10 +118,13 @@ void HubStore::on_tick() {
 void HubStore::on_session(const Pair& pair) {
   SHOAL_ASSERT(store_);
   store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+  publisher_.on_session(pair.slot(), store_life(pair.life));
 }
 
 void HubStore::on_life(const Pair& pair) {
-  if (store_) store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
+  if (!store_) return;
+  store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
+  publisher_.on_session(pair.slot(), store_life(pair.life));
 }
 
 void HubStore::on_session_end(const Pair& pair) {
@@ -132,6 +135,7 @@ void HubStore::on_session_end(const Pair& pair) {
 
 void HubStore::on_gone(NodeId node, const Life& life) {
   const uint64_t number = store_life(life);
+  if (const Pair* const pair = around_.pair_of(node)) publisher_.on_node_gone(pair->slot());
   if (store_) return store_->on_peer_gone(node, number, context_.now);
   gone_[node] = std::max(gone_[node], number);
 }
@@ -195,6 +199,23 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 void HubStore::publish(replica::StoreEffects::Publish& publish) {
   publisher_.publish(publish.shard, publish.number, publish.least, std::move(publish.message),
                      publish.is_will, std::move(publish.picks));
+}
+
+void HubStore::wait_to_publish(replica::StoreEffects::Publish&& publish) {
+  // What is behind it is from an earlier time that this node led, and comes again.
+  std::erase_if(publishes_, [&publish](const replica::StoreEffects::Publish& each) {
+    return each.shard == publish.shard && each.number >= publish.number;
+  });
+  publishes_.push_back(std::move(publish));
+}
+
+// Who may promise nothing does not know who is subscribed elsewhere.
+void HubStore::publish_waiting() {
+  while (!publishes_.empty() && around_.may_promise()) {
+    replica::StoreEffects::Publish next = std::move(publishes_.front());
+    publishes_.pop_front();
+    publish(next);
+  }
 }
 
 uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,
@@ -268,6 +289,7 @@ bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
 
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
+  publish_waiting();
   send_answers();
   replica::StoreEffects& effects = store_->end_turn();
   while (!effects.publishes.empty() || !effects.picked.empty() || !answers_.empty() ||
@@ -275,7 +297,8 @@ replica::StoreEffects* HubStore::end_turn() {
     for (const auto& each : std::exchange(effects.picked, {})) {
       publisher_.on_picked(each.shard, each.number);
     }
-    for (auto& each : std::exchange(effects.publishes, {})) publish(each);
+    for (auto& each : std::exchange(effects.publishes, {})) wait_to_publish(std::move(each));
+    publish_waiting();
     for (auto& each : std::exchange(effects.retained_queries, {})) answer_query(each);
     send_answers();
     store_->end_turn();
