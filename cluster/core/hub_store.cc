@@ -73,6 +73,7 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
 void HubStore::open(uint32_t shards, uint64_t cluster_seed,
                     const std::vector<StoredReplica>& replicas, raft::LogReader& log) {
   SHOAL_ASSERT(!store_);
+  lead_terms_.assign(shards, 0);
   store_ = std::make_unique<replica::Store>(
       replica::Store::Options{.self = context_.self,
                               .incarnation = store_life(context_.life),
@@ -201,12 +202,16 @@ void HubStore::publish(replica::StoreEffects::Publish& publish) {
                      publish.is_will, std::move(publish.picks));
 }
 
-void HubStore::wait_to_publish(replica::StoreEffects::Publish&& publish) {
-  // What is behind it is from an earlier time that this node led, and comes again.
-  std::erase_if(publishes_, [&publish](const replica::StoreEffects::Publish& each) {
-    return each.shard == publish.shard && each.number >= publish.number;
-  });
-  publishes_.push_back(std::move(publish));
+// What a leader has open ends with its term: its successor finds it in the outbox again.
+void HubStore::check_leads() {
+  for (uint32_t shard = 0; shard < lead_terms_.size(); ++shard) {
+    const uint64_t term = store_->lead_term(shard);
+    if (std::exchange(lead_terms_[shard], term) == term) continue;
+    publisher_.on_lead_end(shard);
+    std::erase_if(publishes_, [shard](const replica::StoreEffects::Publish& each) {
+      return each.shard == shard;
+    });
+  }
 }
 
 // Who may promise nothing does not know who is subscribed elsewhere.
@@ -289,6 +294,7 @@ bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
 
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
+  check_leads();
   publish_waiting();
   send_answers();
   replica::StoreEffects& effects = store_->end_turn();
@@ -297,7 +303,8 @@ replica::StoreEffects* HubStore::end_turn() {
     for (const auto& each : std::exchange(effects.picked, {})) {
       publisher_.on_picked(each.shard, each.number);
     }
-    for (auto& each : std::exchange(effects.publishes, {})) wait_to_publish(std::move(each));
+    check_leads();
+    for (auto& each : std::exchange(effects.publishes, {})) publishes_.push_back(std::move(each));
     publish_waiting();
     for (auto& each : std::exchange(effects.retained_queries, {})) answer_query(each);
     send_answers();

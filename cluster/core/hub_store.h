@@ -78,7 +78,7 @@ class HubStore {
 
  private:
   void publish(replica::StoreEffects::Publish& publish);
-  void wait_to_publish(replica::StoreEffects::Publish&& publish);
+  void check_leads();
   void publish_waiting();
   void answer_query(replica::StoreEffects::RetainedQuery& query);
   void send(replica::StoreEffects::Frame& frame);
@@ -94,7 +94,8 @@ class HubStore {
   std::unique_ptr<replica::Store> store_;
   OutboxPublisher publisher_;
   OutboxReceiver receiver_;
-  std::deque<replica::StoreEffects::Publish> publishes_;             // until it may promise
+  std::vector<uint64_t> lead_terms_;                      // by shard; 0: it is not led here
+  std::deque<replica::StoreEffects::Publish> publishes_;  // until it may promise
   std::map<NodeSlot, std::vector<OutboxReceiver::Answer>> answers_;  // of this turn
   // Of frames that come in pieces: of which peer, and whether on the bulk lane.
   std::map<std::pair<NodeSlot, bool>, std::vector<uint8_t>> joined_;

@@ -74,7 +74,7 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, M
                               bool is_will, std::vector<shard::OutboxPick> picks) {
   least_[shard] = std::max(least_[shard], least);
   const Key key{shard, number};
-  forget(key);  // of an earlier time that this node led
+  SHOAL_ASSERT(!open_.contains(key));
   Open& open = open_[key];
   open.message = std::move(message);
   if (is_will && open.message->retain()) {
@@ -87,11 +87,17 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, M
   progress(key);
 }
 
-void OutboxPublisher::forget(const Key& key) {
+void OutboxPublisher::forget(Key key) {
   if (open_.erase(key) == 0) return;
   const auto is_it = [&key](const auto& each) { return each.second == key; };
   std::erase_if(retaining_, is_it);
   std::erase_if(at_shards_, is_it);
+}
+
+void OutboxPublisher::on_lead_end(uint32_t shard) {
+  for (auto it = open_.lower_bound({shard, 0}); it != open_.end() && it->first.first == shard;) {
+    forget((it++)->first);
+  }
 }
 
 void OutboxPublisher::match(const Key& key, Open& open) {

@@ -60,6 +60,9 @@ class OutboxPublisher {
   // Its clients are gone.
   void on_node_gone(NodeSlot node);
 
+  // This node leads it no more, or anew: another may have done what is open here.
+  void on_lead_end(uint32_t shard);
+
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
   // `picks`: that an earlier leader made, and may have used. Below `least` nothing of the shard comes
   // again.
@@ -93,7 +96,7 @@ class OutboxPublisher {
     size_t waits = 1;                              // for these and others; 1 is the sending itself
   };
 
-  void forget(const Key& key);
+  void forget(Key key);
   void match(const Key& key, Open& open);
   void pick_all(const Key& key, Open& open, const std::vector<shard::OutboxPick>& made);
   bool pick_again(Pick& pick);

@@ -182,19 +182,22 @@ void check_exactly_once(const History& history, std::vector<std::string>& violat
 
 void check_order(const History& history, std::vector<std::string>& violations) {
   for (const Chain& chain : history.chains()) {
-    std::set<MessageKey> seen;
-    std::map<std::tuple<int, std::string, Qos>, uint64_t> last;  // by the publisher's session
+    std::set<std::pair<MessageKey, bool>> seen;
+    // By the publisher's session. What goes live to a durable session does not wait for what is stored.
+    std::map<std::tuple<int, std::string, Qos, bool>, uint64_t> last;
     for (const Delivered& delivered : chain.deliveries) {
       if (delivered.retain || !history.knows(delivered.key)) continue;
-      if (!seen.insert(delivered.key).second) continue;
+      const bool is_apart = chain.outlives_connection && delivered.qos == Qos::k0;
+      if (!seen.insert({delivered.key, is_apart}).second) continue;
       const Published& message = history.all_published().at(delivered.key);
       // Wills of one client are messages of different sessions.
       if (message.will || is_shared_with(chain, message)) continue;
-      // Dropped and counted the first time, it may come when its publisher sends it again.
+      // Dropped and counted the first time, or while the client was away, it may come when its publisher
+      // sends it again.
       const bool is_lowered = delivered.qos == Qos::k0 && message.qos != Qos::k0;
-      if (is_lowered && history.may_overflow()) continue;
+      if (is_lowered && (history.may_overflow() || chain.outlives_connection)) continue;
       if (!is_ordered_for(chain, message)) continue;
-      uint64_t& before = last[{message.chain, message.topic, message.qos}];
+      uint64_t& before = last[{message.chain, message.topic, message.qos, is_apart}];
       if (delivered.key.number < before) {
         violations.push_back("P5: " + name_of(delivered.key) + " on " + message.topic +
                              " came after number " + std::to_string(before) + " to " +
