@@ -48,9 +48,11 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
   if (context_.config.shards == 0) return;
   store_ = std::make_unique<HubStore>(
       context_, routes_, forwarding_, retained_,
-      HubStore::Surroundings{.waited_for = [this] { return waited_for(); },
-                             .pair_of = [this](NodeId id) { return find_pair(id); },
-                             .pair_at = [this](NodeSlot slot) { return pair_at(slot); }});
+      HubStore::Surroundings{
+          .waited_for = [this] { return waited_for(); },
+          .pair_of = [this](NodeId id) { return find_pair(id); },
+          .pair_at = [this](NodeSlot slot) { return pair_at(slot); },
+          .may_promise = [this] { return published_until_ > context_.now.mono; }});
   retained_.keep_on_disk();
   retained_.on_hub_write([this](uint64_t number) { store_->on_retain_done(number); });
 }

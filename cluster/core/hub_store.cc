@@ -69,7 +69,7 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
       }) {
   routes_.watch([this](const PlacedRoute& route) { publisher_.on_route(route); },
                 [this](NodeSlot node) {
-                  publisher_.on_node_gone(node);
+                  publisher_.on_routes_gone(node);
                   receiver_.on_node_gone(node);
                 });
 }
@@ -77,6 +77,7 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
 void HubStore::open(uint32_t shards, uint64_t cluster_seed,
                     const std::vector<StoredReplica>& replicas, raft::LogReader& log) {
   SHOAL_ASSERT(!store_);
+  lead_terms_.assign(shards, 0);
   store_ = std::make_unique<replica::Store>(
       replica::Store::Options{.self = context_.self,
                               .incarnation = store_life(context_.life),
@@ -149,10 +150,13 @@ void HubStore::log_drops() {
 void HubStore::on_session(const Pair& pair) {
   SHOAL_ASSERT(store_);
   store_->on_peer(pair.id(), store_life(pair.life), context_.now);
+  publisher_.on_session(pair.slot(), store_life(pair.life));
 }
 
 void HubStore::on_life(const Pair& pair) {
-  if (store_) store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
+  if (!store_) return;
+  store_->on_peer_life(pair.id(), store_life(pair.life), context_.now);
+  publisher_.on_session(pair.slot(), store_life(pair.life));
 }
 
 void HubStore::on_session_end(const Pair& pair) {
@@ -163,6 +167,7 @@ void HubStore::on_session_end(const Pair& pair) {
 
 void HubStore::on_gone(NodeId node, const Life& life) {
   const uint64_t number = store_life(life);
+  if (const Pair* const pair = around_.pair_of(node)) publisher_.on_node_gone(pair->slot());
   if (store_) return store_->on_peer_gone(node, number, context_.now);
   gone_[node] = std::max(gone_[node], number);
 }
@@ -226,6 +231,27 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 void HubStore::publish(replica::StoreEffects::Publish& publish) {
   publisher_.publish(publish.shard, publish.number, publish.least, std::move(publish.message),
                      publish.is_will, std::move(publish.picks));
+}
+
+// What a leader has open ends with its term: its successor finds it in the outbox again.
+void HubStore::check_leads() {
+  for (uint32_t shard = 0; shard < lead_terms_.size(); ++shard) {
+    const uint64_t term = store_->lead_term(shard);
+    if (std::exchange(lead_terms_[shard], term) == term) continue;
+    publisher_.on_lead_end(shard);
+    std::erase_if(publishes_, [shard](const replica::StoreEffects::Publish& each) {
+      return each.shard == shard;
+    });
+  }
+}
+
+// Who may promise nothing does not know who is subscribed elsewhere.
+void HubStore::publish_waiting() {
+  while (!publishes_.empty() && around_.may_promise()) {
+    replica::StoreEffects::Publish next = std::move(publishes_.front());
+    publishes_.pop_front();
+    publish(next);
+  }
 }
 
 uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,
@@ -299,6 +325,8 @@ bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
 
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
+  check_leads();
+  publish_waiting();
   send_answers();
   replica::StoreEffects& effects = store_->end_turn();
   while (!effects.publishes.empty() || !effects.picked.empty() || !answers_.empty() ||
@@ -306,7 +334,9 @@ replica::StoreEffects* HubStore::end_turn() {
     for (const auto& each : std::exchange(effects.picked, {})) {
       publisher_.on_picked(each.shard, each.number);
     }
-    for (auto& each : std::exchange(effects.publishes, {})) publish(each);
+    check_leads();
+    for (auto& each : std::exchange(effects.publishes, {})) publishes_.push_back(std::move(each));
+    publish_waiting();
     for (auto& each : std::exchange(effects.retained_queries, {})) answer_query(each);
     send_answers();
     store_->end_turn();

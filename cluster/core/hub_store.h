@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -29,6 +30,8 @@ class HubStore {
     std::function<std::vector<NodeId>()> waited_for;
     std::function<Pair*(NodeId)> pair_of;
     std::function<Pair*(NodeSlot)> pair_at;
+    // Holds leases of all who are waited for.
+    std::function<bool()> may_promise;
   };
   HubStore(Context& context, Routes& routes, Forwarding& forwarding, Retained& retained,
            Surroundings around);
@@ -77,6 +80,8 @@ class HubStore {
 
  private:
   void publish(replica::StoreEffects::Publish& publish);
+  void check_leads();
+  void publish_waiting();
   void answer_query(replica::StoreEffects::RetainedQuery& query);
   void send(replica::StoreEffects::Frame& frame);
   void send_answers();
@@ -92,6 +97,8 @@ class HubStore {
   std::unique_ptr<replica::Store> store_;
   OutboxPublisher publisher_;
   OutboxReceiver receiver_;
+  std::vector<uint64_t> lead_terms_;                      // by shard; 0: it is not led here
+  std::deque<replica::StoreEffects::Publish> publishes_;  // until it may promise
   std::map<NodeSlot, std::vector<OutboxReceiver::Answer>> answers_;  // of this turn
   // Of frames that come in pieces: of which peer, and whether on the bulk lane.
   std::map<std::pair<NodeSlot, bool>, std::vector<uint8_t>> joined_;

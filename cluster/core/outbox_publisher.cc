@@ -34,10 +34,24 @@ void OutboxPublisher::on_route(const PlacedRoute& route) {
   router_.apply(placed);
 }
 
+// A session may end although the node and its clients live on: then it has missed what was on its way.
+void OutboxPublisher::on_session(NodeSlot node, uint64_t life) {
+  const auto [it, is_new] = lives_.try_emplace(node, life);
+  if (std::exchange(it->second, life) != life) return on_node_gone(node);
+  for (const auto& [key, open] : open_) {
+    const auto plain = open.plain.find(node);
+    if (plain != open.plain.end()) send(node, key, open, 0, plain->second, {});
+    for (uint32_t part = 1; part <= open.picks.size(); ++part) {
+      const Pick& pick = open.picks[part - 1];
+      if (pick.is_done || !pick.is_sent || pick.place.node != node) continue;
+      send(node, key, open, part, bit_of(pick.place.worker), pick.filter);
+    }
+  }
+}
+
 // Nobody there is waited for any more. A QoS 2 message may have been given to a member there: then
 // nobody else may get it [MQTT5-4.8.2-5].
 void OutboxPublisher::on_node_gone(NodeSlot node) {
-  router_.drop_node(node);
   std::vector<std::pair<Key, uint32_t>> lost;
   for (auto& [key, open] : open_) {
     if (open.plain.contains(node)) lost.push_back({key, 0});
@@ -60,7 +74,7 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, M
                               bool is_will, std::vector<shard::OutboxPick> picks) {
   least_[shard] = std::max(least_[shard], least);
   const Key key{shard, number};
-  open_.erase(key);  // of an earlier time that this node led
+  SHOAL_ASSERT(!open_.contains(key));
   Open& open = open_[key];
   open.message = std::move(message);
   if (is_will && open.message->retain()) {
@@ -71,6 +85,19 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, M
   if (open.message->expires_at() > context_.now.mono) match(key, open);
   pick_all(key, open, picks);
   progress(key);
+}
+
+void OutboxPublisher::forget(Key key) {
+  if (open_.erase(key) == 0) return;
+  const auto is_it = [&key](const auto& each) { return each.second == key; };
+  std::erase_if(retaining_, is_it);
+  std::erase_if(at_shards_, is_it);
+}
+
+void OutboxPublisher::on_lead_end(uint32_t shard) {
+  for (auto it = open_.lower_bound({shard, 0}); it != open_.end() && it->first.first == shard;) {
+    forget((it++)->first);
+  }
 }
 
 void OutboxPublisher::match(const Key& key, Open& open) {
@@ -87,7 +114,7 @@ void OutboxPublisher::match(const Key& key, Open& open) {
     open.picks.push_back({.filter = std::string(group->filter())});
   }
   for (const auto& [node, workers] : nodes) {
-    open.plain.insert(slot_of(node));
+    open.plain.emplace(slot_of(node), workers);
     ++open.waits;
   }
   for (const auto& [node, workers] : nodes) send(slot_of(node), key, open, 0, workers, {});
@@ -135,6 +162,7 @@ bool OutboxPublisher::pick_again(Pick& pick) {
   }
   if (!place) return false;
   pick.place = *place;
+  pick.is_sent = false;
   pick.excluded.push_back(*place);
   return true;
 }
@@ -172,6 +200,7 @@ void OutboxPublisher::use(const Key& key, Open& open, const std::vector<uint32_t
     Pick& pick = open.picks[part - 1];
     if (pick.is_done) continue;  // its node went meanwhile
     if (pick.place.node != kShards) {
+      pick.is_sent = true;
       send(slot_of(pick.place.node), key, open, part, uint64_t{1} << pick.place.worker,
            pick.filter);
       continue;

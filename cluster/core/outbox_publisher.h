@@ -53,7 +53,15 @@ class OutboxPublisher {
 
   // ---- routes, of the workers here too (kSelf)
   void on_route(const PlacedRoute& route);
+  void on_routes_gone(NodeSlot node) { router_.drop_node(node); }
+  // A session with it begins: what it has not answered goes again, unless its clients are others by now
+  // (`life`).
+  void on_session(NodeSlot node, uint64_t life);
+  // Its clients are gone.
   void on_node_gone(NodeSlot node);
+
+  // This node leads it no more, or anew: another may have done what is open here.
+  void on_lead_end(uint32_t shard);
 
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
   // `picks`: that an earlier leader made, and may have used. Below `least` nothing of the shard comes
@@ -73,19 +81,22 @@ class OutboxPublisher {
   struct Pick {
     std::string filter;
     Place place;
+    bool is_sent = false;
     bool is_done = false;
     int rounds = 0;
     std::vector<Place> excluded;
   };
   struct Open {
     MessageRef message;
-    std::set<NodeSlot> plain;  // nodes whose plain subscriptions are not answered for
+    // Nodes whose plain subscriptions are not answered for, with their workers.
+    std::map<NodeSlot, uint64_t> plain;
     std::vector<Pick> picks;
     std::optional<Targets> targets;                // not told yet
     std::deque<std::vector<uint32_t>> unrecorded;  // parts, as they were asked for
     size_t waits = 1;                              // for these and others; 1 is the sending itself
   };
 
+  void forget(Key key);
   void match(const Key& key, Open& open);
   void pick_all(const Key& key, Open& open, const std::vector<shard::OutboxPick>& made);
   bool pick_again(Pick& pick);
@@ -101,6 +112,7 @@ class OutboxPublisher {
   const Surroundings around_;
   Router router_;
   std::map<Key, Open> open_;
+  std::map<NodeSlot, uint64_t> lives_;  // of those with whom there was a session
   std::map<uint32_t, uint64_t> least_;  // by shard
   std::map<uint64_t, Key> retaining_;
   std::map<uint64_t, Key> at_shards_;

@@ -333,9 +333,12 @@ void Core::refuse_connect(Connection& c, ReasonCode reason, std::string_view det
   if (!c.may_answer) return close_silently(c, false);
   if (c.version == ProtocolVersion::kMqtt5) {
     ConnAck out;
-    // Taken over before it was let in: CONNACK has no code for that, so that it is let in and out.
-    const bool taken_over = reason == ReasonCode::kSessionTakenOver;
-    out.reason = taken_over ? ReasonCode::kSuccess : reason;
+    // Taken over before it was let in: CONNACK has no code for that, so that it is let in and out. But not
+    // one that may have a session, which would take that for lost.
+    const bool is_late = reason == ReasonCode::kSessionTakenOver;
+    const bool taken_over = is_late && connect_of(*c.extra->opening).clean_start;
+    out.reason = is_late ? ReasonCode::kServerBusy : reason;
+    if (taken_over) out.reason = ReasonCode::kSuccess;
     if (!complete_refusal(c, out, reason, detail)) return close_silently(c, false);
     write(c, out);
     if (taken_over) send_disconnect(c, reason, {});

@@ -138,7 +138,7 @@ TEST(Durable, TakeOverWhileTheFirstIsNotLetInYet) {
     cluster.store().holds_commits = true;
     TestClient& first = cluster.open(0, durable("c"));
     TestClient& second = cluster.open(next, durable("c"));
-    EXPECT_THAT(first.take(), ElementsAre("CONNACK 0x00", "DISCONNECT 0x8e"));
+    EXPECT_THAT(first.take(), ElementsAre("CONNACK 0x89"));  // it may have a session
     EXPECT_EQ(cluster.store().seen["withdraw"], 1u);
     cluster.commit();
     EXPECT_THAT(second.take(), ElementsAre("CONNACK 0x00"));

@@ -9,6 +9,7 @@ namespace shoal::sim {
 namespace {
 
 constexpr std::string_view kShare = "$share/";
+constexpr Duration kChangeTakes = Duration::seconds(2);
 
 bool is_shared(std::string_view filter) { return filter.starts_with(kShare); }
 
@@ -86,28 +87,54 @@ bool is_shared_with(const Chain& chain, const Published& message) {
       });
 }
 
-// What waited for it while it was away is bounded by a limit that is small.
-bool may_have_dropped(const Chain& chain, const History& history) {
-  return chain.outlives_connection && history.may_overflow();
+// What a durable session subscribes to at QoS 0 comes live, else by its shard. While a subscription
+// changes, a message may be found by both.
+bool was_changing(const Chain& chain, const Published& message, Instant until) {
+  return std::any_of(chain.subscriptions.begin(), chain.subscriptions.end(),
+                     [&](const Subscription& s) {
+                       const auto within = [&](Instant at) {
+                         return at >= message.first_sent - kChangeTakes && at <= until;
+                       };
+                       return oracle_matches(plain_filter(s.filter), message.topic) &&
+                              (within(s.asked) || (s.ended && within(*s.ended)));
+                     });
 }
 
 // Whether the message may be gone with a member whose session ended: sent to it at QoS 2, it goes to no
 // other [MQTT5-4.8.2-5] (if its node was lost, whatever the member was granted: its publisher's node
-// cannot know), and sent at QoS 0 nobody asks for it; and a stored session is in the memory of one
-// node, which may be lost.
+// cannot know), and sent at QoS 0 nobody asks for it.
 bool may_have_taken(const Chain& member, const std::string& filter, const Published& message,
                     const History& history) {
-  const bool may_have_dropped_it = may_have_dropped(member, history);
-  if (member.alive && !may_have_dropped_it) return false;
+  if (member.alive) return false;
   return std::any_of(
       member.subscriptions.begin(), member.subscriptions.end(), [&](const Subscription& s) {
         if (s.filter != filter) return false;
         const bool may_be_lost = history.may_lose_nodes();
         const bool at_qos2 = message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
-        const bool stored = member.outlives_connection && may_be_lost;
-        return at_qos2 || s.granted == Qos::k0 || stored || may_have_dropped_it;
+        return at_qos2 || s.granted == Qos::k0;
       });
 }
+
+// How often a message came to a session.
+struct Times {
+  int stored = 0;
+  int live = 0;
+  uint64_t connection = 0;  // of the live ones
+
+  // Of those that must not be too many. To a durable session what goes live goes to its connection, and a
+  // message that leaves an outbox again finds the client elsewhere.
+  int add(const Chain& chain, const Published& message, const Delivered& delivered) {
+    if (delivered.qos == Qos::k2) ++stored;
+    if (delivered.qos == Qos::k0) {
+      const bool is_elsewhere = chain.outlives_connection && delivered.connection != connection;
+      live = is_elsewhere ? 1 : live + 1;
+      connection = delivered.connection;
+    }
+    const bool apart = chain.outlives_connection && was_changing(chain, message, delivered.at);
+    if (!apart) return stored + live;
+    return delivered.qos == Qos::k2 ? stored : live;
+  }
+};
 
 }  // namespace
 
@@ -118,7 +145,7 @@ bool oracle_matches(std::string_view filter, std::string_view topic) {
 
 void check_no_acked_lost(const History& history, std::vector<std::string>& violations) {
   for (const Chain& chain : history.chains()) {
-    if (!chain.alive || !chain.connected || may_have_dropped(chain, history)) continue;
+    if (!chain.alive || !chain.connected) continue;
     const std::set<MessageKey> got = keys_of(chain);
     for (const auto& [key, message] : history.all_published()) {
       if (message.qos == Qos::k0 || !message.acked || got.contains(key)) continue;
@@ -136,14 +163,15 @@ void check_no_acked_lost(const History& history, std::vector<std::string>& viola
 
 void check_exactly_once(const History& history, std::vector<std::string>& violations) {
   for (const Chain& chain : history.chains()) {
-    std::map<MessageKey, int> times;
+    std::map<MessageKey, Times> times;
     for (const Delivered& delivered : chain.deliveries) {
       if (delivered.retain) continue;  // a retained copy is another delivery by the standard
       if (delivered.qos == Qos::k1 || !history.knows(delivered.key)) continue;
       const Published& message = history.all_published().at(delivered.key);
       // Its publisher may have sent it again.
       if (message.qos == Qos::k1 && !message.will) continue;
-      if (++times[delivered.key] == copies_max(chain, message) + 1) {
+      const int copies = times[delivered.key].add(chain, message, delivered);
+      if (copies == copies_max(chain, message) + 1) {
         violations.push_back("P2: " + name_of(delivered.key) + " came again at QoS " +
                              std::to_string(static_cast<int>(delivered.qos)) + " to " +
                              name_of(chain));
@@ -154,19 +182,22 @@ void check_exactly_once(const History& history, std::vector<std::string>& violat
 
 void check_order(const History& history, std::vector<std::string>& violations) {
   for (const Chain& chain : history.chains()) {
-    std::set<MessageKey> seen;
-    std::map<std::tuple<int, std::string, Qos>, uint64_t> last;  // by the publisher's session
+    std::set<std::pair<MessageKey, bool>> seen;
+    // By the publisher's session. What goes live to a durable session does not wait for what is stored.
+    std::map<std::tuple<int, std::string, Qos, bool>, uint64_t> last;
     for (const Delivered& delivered : chain.deliveries) {
       if (delivered.retain || !history.knows(delivered.key)) continue;
-      if (!seen.insert(delivered.key).second) continue;
+      const bool is_apart = chain.outlives_connection && delivered.qos == Qos::k0;
+      if (!seen.insert({delivered.key, is_apart}).second) continue;
       const Published& message = history.all_published().at(delivered.key);
       // Wills of one client are messages of different sessions.
       if (message.will || is_shared_with(chain, message)) continue;
-      // Dropped and counted the first time, it may come when its publisher sends it again.
+      // Dropped and counted the first time, or while the client was away, it may come when its publisher
+      // sends it again.
       const bool is_lowered = delivered.qos == Qos::k0 && message.qos != Qos::k0;
-      if (is_lowered && history.may_overflow()) continue;
+      if (is_lowered && (history.may_overflow() || chain.outlives_connection)) continue;
       if (!is_ordered_for(chain, message)) continue;
-      uint64_t& before = last[{message.chain, message.topic, message.qos}];
+      uint64_t& before = last[{message.chain, message.topic, message.qos, is_apart}];
       if (delivered.key.number < before) {
         violations.push_back("P5: " + name_of(delivered.key) + " on " + message.topic +
                              " came after number " + std::to_string(before) + " to " +

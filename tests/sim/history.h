@@ -31,7 +31,8 @@ struct Published {
   std::optional<Instant> acked;  // PUBACK, or PUBREC, arrived
   std::string client_id;         // of its publisher, for No Local
   int chain = -1;                // the publisher's session when it last sent this
-  bool will = false;             // sent with CONNECT, for the broker to publish
+  // Sent with CONNECT, for the broker to publish. `acked`: when it was due.
+  bool will = false;
 };
 
 struct Subscription {
@@ -49,6 +50,7 @@ struct Delivered {
   Qos qos = Qos::k0;
   bool dup = false;
   bool retain = false;
+  uint64_t connection = 0;  // of the device
 };
 
 struct Chain {
@@ -57,7 +59,7 @@ struct Chain {
   Instant begun;
   std::vector<Subscription> subscriptions;
   std::vector<Delivered> deliveries;
-  bool outlives_connection = false;
+  bool outlives_connection = false;  // it is durable: nothing excuses that any of it is lost
   bool inherited = false;  // begun by another device of this client id: it may have had some of it
   bool alive = true;       // neither ended by a new CONNACK nor by a close without session expiry
   bool connected = true;

@@ -63,6 +63,7 @@ void SimClient::start() {
   if (!plan_.topics.empty()) schedule_publish();
   if (plan_.churns_subscriptions) schedule_churn();
   if (plan_.says_goodbye) schedule_goodbye();
+  if (plan_.stays_away) schedule_leaving();
   if (plan_.stalls) schedule_stall();
   is_slow_ = plan_.reads_per_tick != 0;
   if (is_slow_) schedule_reading();
@@ -101,6 +102,10 @@ void SimClient::dial() {
   if (plan_.version == ProtocolVersion::kMqtt5 && plan_.session_expiry_s != 0) {
     connect.session_expiry_s = plan_.session_expiry_s;
   }
+  if (plan_.version == ProtocolVersion::kMqtt5 && plan_.receive_maximum != 0) {
+    connect.receive_maximum = plan_.receive_maximum;
+  }
+  said_goodbye_ = false;
   std::string will_payload;
   if (plan_.will) add_will(connect, will_payload);
   send(connect);
@@ -129,7 +134,8 @@ void SimClient::add_will(Connect& connect, std::string& payload) {
 }
 
 void SimClient::retry_later() {
-  world_.after(world_.between(Duration::millis(50), Duration::millis(700)), [this] { dial(); });
+  const Duration pause = world_.between(Duration::millis(50), Duration::millis(700));
+  world_.at(std::max(away_until_, world_.now() + pause), [this] { dial(); });
 }
 
 void SimClient::drop(const char* why) {
@@ -140,7 +146,9 @@ void SimClient::drop(const char* why) {
 
 // The server closes the connection then, and a client that comes back finds out so.
 void SimClient::say_goodbye() {
-  if (state_ == State::kConnected) send(Disconnect{});
+  if (state_ != State::kConnected) return;
+  said_goodbye_ = true;
+  send(Disconnect{});
 }
 
 void SimClient::schedule_goodbye() {
@@ -151,6 +159,25 @@ void SimClient::schedule_goodbye() {
   });
 }
 
+void SimClient::schedule_leaving() {
+  world_.after(world_.between(Duration::seconds(2), Duration::seconds(8)), [this] {
+    if (finished_ || !publishing_) return;
+    schedule_leaving();
+    if (state_ == State::kClosed) return;
+    away_until_ = world_.now() + world_.between(Duration::seconds(1), Duration::seconds(7));
+    if (world_.random().one_in(2)) say_goodbye();
+    drop("it goes away");
+  });
+}
+
+// Whatever ended the connection, if it was not a DISCONNECT. One that is delayed may be called off by the
+// next connection, so nothing is known of it.
+void SimClient::will_is_due() {
+  if (!will_ || said_goodbye_ || plan_.will->delay_s != 0) return;
+  Published& record = history_.published(*will_);
+  if (!record.acked) record.acked = world_.now();
+}
+
 void SimClient::vanish() {
   finished_ = true;
   if (state_ != State::kClosed) drop("it vanishes");
@@ -159,6 +186,7 @@ void SimClient::vanish() {
 void SimClient::on_closed(uint64_t connection) {
   if ((connection & UINT32_MAX) != connection_ || state_ == State::kClosed) return;
   if (state_ == State::kConnecting) is_session_in_doubt_ = true;
+  if (state_ == State::kConnected) will_is_due();
   state_ = State::kClosed;
   port_.reset();
   subscribe_open_.clear();
@@ -294,7 +322,10 @@ void SimClient::on_connack(const ConnAck& packet) {
   // After a CONNECT without an answer it may be a new session that is present, which that one made.
   const bool in_doubt = std::exchange(is_session_in_doubt_, false);
   const bool is_mine = chain_ >= 0 && history_.last_chain_of(plan_.client_id) == chain_;
-  const bool resumed = packet.session_present && is_mine && !in_doubt;
+  const bool resumed = packet.session_present && is_mine && (!in_doubt || is_durable());
+  if (is_durable() && is_mine && !packet.session_present) {
+    history_.violation("P4: the session of " + plan_.client_id + " is lost");
+  }
   if (packet.session_present && !is_mine) {
     // A session that another client of this id left: nothing is known of it, so nothing is checked.
     world_.note(plan_.client_id + " met a session of its namesake");
@@ -331,7 +362,7 @@ void SimClient::on_publish(const Publish& packet) {
     world_.note(plan_.client_id + " gets " + text_of(*key) + at_qos(packet.qos) +
                 (packet.dup ? ", again" : "") + " as " + std::to_string(packet.packet_id));
     history_.chain(chain_).deliveries.push_back(
-        {*key, world_.now(), packet.qos, packet.dup, packet.retain});
+        {*key, world_.now(), packet.qos, packet.dup, packet.retain, connection_});
   }
   if (packet.qos == Qos::k1) send_ack(PacketType::kPubAck, packet.packet_id);
   if (packet.qos == Qos::k2) send_ack(PacketType::kPubRec, packet.packet_id);

@@ -45,6 +45,8 @@ struct ClientPlan {
   bool retains = false;               // some of what it publishes
   std::optional<WillPlan> will;       // every connection has another, on "will/CLIENT"
   bool says_goodbye = false;          // DISCONNECTs at times, and comes back
+  bool stays_away = false;            // for seconds, at times
+  uint16_t receive_maximum = 0;       // 5.0; 0: not said
   size_t reads_per_tick = 0;          // bytes, until it stops publishing; 0: all that comes
   bool stalls = false;                // reads nothing for a while at times
   bool leaves_unread = false;         // and may break its connection then
@@ -110,6 +112,8 @@ class SimClient {
   void schedule_watch(uint64_t connection);
   void schedule_churn();
   void schedule_goodbye();
+  void schedule_leaving();
+  void will_is_due();
   void schedule_reading();
   void schedule_stall();
   void read(size_t bytes);
@@ -130,6 +134,8 @@ class SimClient {
   void unsubscribe_last();
   uint16_t unused_id();
   void end_chain();
+  // Its session outlives its connection, and it wants it back.
+  bool is_durable() const { return plan_.session_expiry_s != 0 && !plan_.clean_start; }
   template <class Packet>
   void send(const Packet& packet);
 
@@ -164,6 +170,8 @@ class SimClient {
   std::set<uint16_t> unsubscribe_open_;
   std::map<uint16_t, std::function<void()>> on_subscribed_;  // by packet id
   std::optional<MessageKey> will_;
+  bool said_goodbye_ = false;  // on this connection
+  Instant away_until_{};
 };
 
 template <class Packet>

@@ -18,19 +18,21 @@ SimCluster::SimCluster(const SimOptions& options)
   world_.print_trace(options.print_trace);
   if (options.faults) {
     faults_ = *options.faults;
-    any_faults_ = !(faults_ == FaultKinds{false, false, false, false, false, false, false, false,
-                                          false, false});
+    any_faults_ = !(faults_ == kNoFaults);
   } else {
     Random& random = world_.random();
     any_faults_ = !random.one_in(8);
-    for (bool* kind : {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations,
-                       &faults_.splits, &faults_.resets, &faults_.wipes, &faults_.moves,
-                       &faults_.client_breaks, &faults_.slow_devices}) {
+    for (bool* kind :
+         {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations, &faults_.splits,
+          &faults_.resets, &faults_.wipes, &faults_.moves, &faults_.client_breaks,
+          &faults_.slow_devices, &faults_.power_cuts, &faults_.slow_disks}) {
       *kind = any_faults_ && random.one_in(2);
     }
   }
-  history_.nodes_may_be_lost(faults_.crashes || faults_.freezes || faults_.cuts ||
-                             faults_.isolations || faults_.splits);
+  // Less than three hold nothing twice.
+  if (options.nodes < 3) faults_.wipes = false;
+  history_.nodes_may_be_lost(faults_.crashes || faults_.power_cuts || faults_.freezes ||
+                             faults_.cuts || faults_.isolations || faults_.splits);
   asks_for_all_ = world_.random().one_in(3);
   make_nodes();
   make_clients();
@@ -103,7 +105,7 @@ void SimCluster::strike() {
   const int a = static_cast<int>(random.below(nodes_.size()));
   const int b = count > 1 ? (a + 1 + static_cast<int>(random.below(nodes_.size() - 1))) % count : a;
   ++faults_struck_;
-  switch (random.below(8)) {
+  switch (random.below(10)) {
     case 0:
       if (faults_.crashes) crash_one();
       break;
@@ -144,6 +146,14 @@ void SimCluster::strike() {
         nodes_[static_cast<size_t>(a)]->break_some_client();
       }
       break;
+    case 7:
+      if (faults_.power_cuts && random.one_in(3)) crash_all();
+      break;
+    case 8:
+      if (!faults_.slow_disks) break;
+      nodes_[static_cast<size_t>(a)]->slow_down(
+          world_.between(Duration::millis(100), Duration::seconds(5)));
+      break;
     default: world_.note("heal the network"); network_.heal();
   }
 }
@@ -166,6 +176,17 @@ void SimCluster::crash_one() {
   world_.after(down, [&node] {
     if (!node.is_up()) node.boot();
   });
+}
+
+void SimCluster::crash_all() {
+  world_.note("power cut");
+  for (const auto& node : nodes_) {
+    if (!node->is_up()) continue;
+    node->crash();
+    world_.after(world_.between(Duration::millis(50), Duration::seconds(3)), [&node] {
+      if (!node->is_up()) node->boot();
+    });
+  }
 }
 
 void SimCluster::freeze_one() {

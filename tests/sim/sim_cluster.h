@@ -33,8 +33,13 @@ struct FaultKinds {
   bool moves = true;       // or at another address
   bool client_breaks = true;
   bool slow_devices = true;  // some read slowly, or not for seconds
+  bool power_cuts = true;    // of all nodes at once
+  bool slow_disks = true;    // syncs that take most of a second, for a while
   bool operator==(const FaultKinds&) const = default;
 };
+
+constexpr FaultKinds kNoFaults{false, false, false, false, false, false,
+                               false, false, false, false, false, false};
 
 struct SimOptions {
   uint64_t seed = 1;
@@ -71,6 +76,7 @@ class SimCluster {
   void make_nodes();
   Limits draw_limits();
   void draw_pace(ClientPlan& plan);
+  void draw_session(ClientPlan& plan);
   void make_clients();
   ClientPlan subscriber_plan(int number);
   ClientPlan publisher_plan(int number);
@@ -84,6 +90,7 @@ class SimCluster {
   void schedule_fault();
   void strike();
   void crash_one();
+  void crash_all();
   void freeze_one();
   void heal_everything();
 

@@ -24,15 +24,22 @@ std::optional<WillPlan> SimCluster::will_plan() {
   return WillPlan{static_cast<Qos>(random.below(3)), static_cast<uint32_t>(random.below(3))};
 }
 
+// Half are durable, and some of these leave and come back.
+void SimCluster::draw_session(ClientPlan& plan) {
+  Random& random = world_.random();
+  if (random.one_in(2)) return;
+  plan.clean_start = false;
+  plan.session_expiry_s = 600;
+  plan.stays_away = random.one_in(2);
+  if (random.one_in(2)) plan.receive_maximum = static_cast<uint16_t>(1 + random.below(20));
+}
+
 ClientPlan SimCluster::subscriber_plan(int number) {
   Random& random = world_.random();
   ClientPlan plan;
   plan.client_id = "sub" + std::to_string(number);
   plan.version = random.one_in(2) ? ProtocolVersion::kMqtt5 : ProtocolVersion::kMqtt311;
-  if (random.one_in(3)) {
-    plan.clean_start = false;
-    plan.session_expiry_s = 600;
-  }
+  draw_session(plan);
   const uint64_t filters = 1 + random.below(3);
   std::set<std::string> chosen;
   while (chosen.size() < filters) {
@@ -60,10 +67,7 @@ ClientPlan SimCluster::publisher_plan(int number) {
   if (random.one_in(3)) {  // it hears others, not itself
     plan.subscriptions.push_back({.filter = "t/#", .qos = Qos::k1, .no_local = true});
   }
-  if (random.one_in(3)) {
-    plan.clean_start = false;
-    plan.session_expiry_s = 600;
-  }
+  draw_session(plan);
   plan.retains = random.one_in(2);
   plan.will = will_plan();
   plan.says_goodbye = random.one_in(4);

@@ -20,9 +20,6 @@ using shoal::sim::run_simulation;
 using shoal::sim::SimOptions;
 using shoal::sim::SimResult;
 
-constexpr shoal::sim::FaultKinds kNoFaults{false, false, false, false, false,
-                                           false, false, false, false, false};
-
 struct Arguments {
   uint64_t first = 1;
   uint64_t seeds = 1;
@@ -53,7 +50,7 @@ Arguments parse(int argc, char** argv) {
     std::exit(app.exit(error) == 0 ? 0 : 2);
   }
   if (chaos->count() != 0) options.chaos = shoal::Duration::seconds(chaos_s);
-  if (no_faults) options.faults = kNoFaults;
+  if (no_faults) options.faults = shoal::sim::kNoFaults;
   return arguments;
 }
 
