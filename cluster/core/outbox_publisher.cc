@@ -81,7 +81,7 @@ void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, M
     ++open.waits;
     retaining_[around_.retain(open.message)] = key;
   }
-  open.targets.emplace();
+  open.targets = Targets();
   if (open.message->expires_at() > context_.now.mono) match(key, open);
   pick_all(key, open, picks);
   progress(key);
