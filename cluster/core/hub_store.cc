@@ -8,7 +8,6 @@
 namespace shoal {
 namespace {
 
-constexpr uint64_t kClosesBits = 20;
 constexpr int kAnswersMax = 1000;  // in one frame
 constexpr size_t kPieceBytes = 256 * 1024;
 constexpr size_t kJoinedMax = size_t{1} << 30;
@@ -23,11 +22,6 @@ std::span<const uint8_t> bytes_of(const std::string& from) {
 }
 
 }  // namespace
-
-uint64_t store_life(const Life& life) {
-  constexpr uint64_t kClosesMax = (uint64_t{1} << kClosesBits) - 1;
-  return life.incarnation << kClosesBits | std::min<uint64_t>(life.closes, kClosesMax);
-}
 
 HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Retained& retained,
                    Surroundings around)
