@@ -10,7 +10,6 @@
 namespace shoal {
 namespace {
 
-constexpr uint64_t kClosesBits = 20;
 constexpr int kAnswersMax = 1000;  // in one frame
 constexpr Duration kDropLogInterval = Duration::seconds(10);
 constexpr int kDropLogLines = 20;
@@ -27,11 +26,6 @@ std::span<const uint8_t> bytes_of(const std::string& from) {
 }
 
 }  // namespace
-
-uint64_t store_life(const Life& life) {
-  constexpr uint64_t kClosesMax = (uint64_t{1} << kClosesBits) - 1;
-  return life.incarnation << kClosesBits | std::min<uint64_t>(life.closes, kClosesMax);
-}
 
 HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Retained& retained,
                    Surroundings around)

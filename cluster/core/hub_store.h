@@ -21,9 +21,6 @@
 
 namespace shoal {
 
-// A life as the store counts them: each closing of all connections ends one.
-uint64_t store_life(const Life& life);
-
 class HubStore {
  public:
   struct Surroundings {

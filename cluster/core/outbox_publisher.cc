@@ -122,11 +122,15 @@ void OutboxPublisher::match(const Key& key, Open& open) {
 
 // ---- shared subscriptions -----------------------------------------------------------------------
 
+// Nowhere: the member that may have the message is gone with its node.
 Place OutboxPublisher::place_of(const shard::OutboxPick& pick) const {
   if (!pick.node) return {kShards, pick.worker};
-  if (pick.node == context_.self) return {kHere, pick.worker};
+  if (pick.node == context_.self) {
+    return {pick.life == store_life(context_.life) ? kHere : kNowhere, pick.worker};
+  }
   const Pair* const pair = around_.pair_of(pick.node);
-  return {pair == nullptr || !pair->is_open() ? kNowhere : pair->slot(), pick.worker};
+  const bool is_there = pair != nullptr && pair->is_open() && pick.life == store_life(pair->life);
+  return {is_there ? pair->slot() : kNowhere, pick.worker};
 }
 
 // What was picked stays picked. Who shares since then is owed nothing of it.
@@ -171,12 +175,17 @@ void OutboxPublisher::record(const Key& key, Open& open, std::vector<uint32_t> p
   std::vector<shard::OutboxPick> picks;
   for (const uint32_t part : parts) {
     const Pick& pick = open.picks[part - 1];
-    NodeId node;
-    if (pick.place.node == kHere) node = context_.self;
-    if (pick.place.node != kHere && pick.place.node != kShards) {
-      node = around_.pair_at(pick.place.node)->id();
+    shard::OutboxPick& out = picks.emplace_back();
+    out.group = pick.filter;
+    out.worker = pick.place.worker;
+    if (pick.place.node == kHere) {
+      out.node = context_.self;
+      out.life = store_life(context_.life);
+    } else if (pick.place.node != kShards) {
+      const Pair* const pair = around_.pair_at(pick.place.node);
+      out.node = pair->id();
+      out.life = store_life(pair->life);
     }
-    picks.push_back({pick.filter, node, pick.place.worker});
   }
   open.unrecorded.push_back(std::move(parts));
   around_.picks(key.first, key.second, std::move(picks));

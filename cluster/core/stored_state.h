@@ -2,6 +2,7 @@
 // durably before it makes the hub, and writes what HubEffects::Store asks for.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,13 @@ struct Life {
   uint32_t closes = 0;
   auto operator<=>(const Life&) const = default;
 };
+
+// As one number, that the store counts by.
+inline uint64_t store_life(const Life& life) {
+  constexpr uint64_t kClosesBits = 20;
+  constexpr uint64_t kClosesMax = (uint64_t{1} << kClosesBits) - 1;
+  return life.incarnation << kClosesBits | std::min<uint64_t>(life.closes, kClosesMax);
+}
 
 struct StoredMember {
   NodeId id;

@@ -131,6 +131,7 @@ struct OutboxPick {
   std::string group;  // "$share/NAME/FILTER"
   NodeId node;        // none: `worker` is a shard
   WorkerIndex worker = 0;
+  uint64_t life = 0;  // of the node: with it the member went that may have the message
   bool operator==(const OutboxPick&) const = default;
 
   template <class Self, class Fields>
@@ -138,6 +139,7 @@ struct OutboxPick {
     f(1, self.group);
     f(2, self.node);
     f(3, self.worker);
+    f(4, self.life);
   }
 };
 

@@ -105,12 +105,14 @@ bool was_changing(const Chain& chain, const Published& message, Instant until) {
 // cannot know), and sent at QoS 0 nobody asks for it.
 bool may_have_taken(const Chain& member, const std::string& filter, const Published& message,
                     const History& history) {
-  if (member.alive) return false;
+  // A durable one goes on, but not what was on its way to its connection at QoS 0.
+  if (member.alive && !member.outlives_connection) return false;
   return std::any_of(
       member.subscriptions.begin(), member.subscriptions.end(), [&](const Subscription& s) {
         if (s.filter != filter) return false;
         const bool may_be_lost = history.may_lose_nodes();
-        const bool at_qos2 = message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
+        const bool at_qos2 =
+            !member.alive && message.qos == Qos::k2 && (s.granted == Qos::k2 || may_be_lost);
         return at_qos2 || s.granted == Qos::k0;
       });
 }
