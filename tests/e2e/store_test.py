@@ -7,15 +7,16 @@ import time
 import unittest
 
 import harness
+import wire
 from harness import wait_until
 from paho_client import Client
 
 CANNOT_RUN = 1
 
 
-def leave_subscriber(port):
+def leave_subscriber(port, qos=1):
     client = Client(port, "durable", expiry_s=3600)
-    client.subscribe("d/#", 1)
+    client.subscribe("d/#", qos)
     client.close()
 
 
@@ -61,6 +62,36 @@ class Store(unittest.TestCase):
             for node in nodes:
                 node.wait_ready()
             self.expect(nodes[2].mqtt_port, 100)
+
+    def test_a_qos_2_publish_is_repeated_at_another_node(self):
+        """[MQTT5-4.3.3-10]: PUBREC was lost with the connection, or even with the node."""
+        def connect(node, is_new):
+            client = wire.Wire(wire.tcp(node.mqtt_port))
+            client.send(wire.connect_packet("exactly-once", clean=is_new, expiry_s=3600))
+            client.expect(0x20)
+            return client
+
+        with harness.Cluster(3) as nodes:
+            leave_subscriber(nodes[2].mqtt_port, 2)
+            live = Client(nodes[1].mqtt_port, "live")
+            live.subscribe("d/#", 2)
+            first = connect(nodes[0], True)
+            first.send(wire.publish_packet("d/t", b"1", 2, 7)).expect(0x50)
+            first.close()
+            second = connect(nodes[1], False)
+            second.send(wire.publish_packet("d/t", b"1", 2, 7, dup=True)).expect(0x50)
+            nodes[0].kill()
+            nodes[1].wait_ready()
+            second.send(wire.publish_packet("d/t", b"1", 2, 7, dup=True)).expect(0x50)
+            second.send(wire.pubrel_packet(7)).expect(0x70)
+            second.send(wire.publish_packet("d/t", b"2", 2, 7)).expect(0x50)  # a new message
+            second.send(wire.pubrel_packet(7)).expect(0x70)
+            second.close()
+            self.expect(nodes[2].mqtt_port, 2)
+            wait_until(lambda: len(live.messages) >= 2, 10, "both live")
+            time.sleep(0.3)
+            self.assertEqual([message[1] for message in live.messages], [b"1", b"2"])
+            live.close()
 
     def test_a_node_that_lost_its_disk_gets_new_replicas(self):
         def replicas_of(node):

@@ -30,10 +30,12 @@ def packet(first_byte, body):
     return fixed_header(first_byte, len(body)) + body
 
 
-def connect_packet(client_id="", version=5, user=None, password=None, keep_alive=60):
-    flags = 0x02 | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
+def connect_packet(client_id="", version=5, user=None, password=None, keep_alive=60, clean=True, expiry_s=None):
+    flags = (0x02 if clean else 0) | (0x80 if user is not None else 0) | (0x40 if password is not None else 0)
     name = "MQIsdp" if version == 3 else "MQTT"
-    body = string(name) + bytes([version, flags]) + struct.pack(">H", keep_alive) + (b"\0" if version == 5 else b"")
+    body = string(name) + bytes([version, flags]) + struct.pack(">H", keep_alive)
+    if version == 5:
+        body += b"\0" if expiry_s is None else b"\x05\x11" + struct.pack(">I", expiry_s)
     for text in (client_id, user, password):
         body += string(text) if text is not None else b""
     return packet(0x10, body)
@@ -44,9 +46,13 @@ def subscribe_packet(topic_filter, qos=0, packet_id=1, version=5):
     return packet(0x82, struct.pack(">H", packet_id) + properties + string(topic_filter) + bytes([qos]))
 
 
-def publish_packet(topic, payload, qos=0, packet_id=1, version=5, retain=False):
+def publish_packet(topic, payload, qos=0, packet_id=1, version=5, retain=False, dup=False):
     body = string(topic) + (struct.pack(">H", packet_id) if qos else b"") + (b"\0" if version == 5 else b"")
-    return packet(0x30 | qos << 1 | retain, body + payload)
+    return packet(0x30 | dup << 3 | qos << 1 | retain, body + payload)
+
+
+def pubrel_packet(packet_id):
+    return packet(0x62, struct.pack(">H", packet_id))
 
 
 PINGREQ, PINGRESP, DISCONNECT = b"\xc0\0", b"\xd0\0", b"\xe0\0"
