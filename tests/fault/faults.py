@@ -1,0 +1,128 @@
+"""What happens to the nodes: one fault after the other, each healed before the next."""
+import asyncio
+import dataclasses
+import signal
+
+import relay
+from history import now
+
+READY_S = 5        # so soon all nodes must be ready again
+READY_WAIT_S = 30  # so long it is waited for
+STOP_S = 10
+
+
+@dataclasses.dataclass
+class Fault:
+    kind: str
+    nodes: list
+    begin: float
+    healed: float = 0   # when the processes ran and the network was whole again
+    ready: float = 0    # when all nodes said so
+    silence_s: float = 0
+
+    def names(self):
+        return "+".join(node.name for node in self.nodes)
+
+
+async def ready(nodes):
+    """When all were ready at once; None when that takes too long."""
+    end = now() + READY_WAIT_S
+    while now() < end:
+        answers = await asyncio.gather(*(asyncio.to_thread(node.is_ready) for node in nodes))
+        if all(answers):
+            return now()
+        await asyncio.sleep(0.1)
+    return None
+
+
+class Faults:
+    def __init__(self, world, network, random):
+        self.world, self.network, self.random = world, network, random
+        self.nodes, self.history, self.done = world.nodes, world.history, []
+        self.bag, self.down = [], set()
+        self.kinds = {"kill": self.kill, "freeze": self.freeze, "kill all": self.kill_all, "terminate": self.terminate,
+                      "cut, held": self.cut_held, "cut, reset": self.cut_reset}
+
+    async def pause(self, least_s, most_s):
+        await asyncio.sleep(self.random.uniform(least_s, most_s))
+
+    def start(self, node):
+        node.start()
+        self.down.discard(node)
+
+    async def end(self, node):
+        self.down.add(node)
+        await asyncio.to_thread(node.kill)
+
+    async def kill(self, nodes):
+        await self.end(nodes[0])
+        await self.pause(0, 4)
+        self.start(nodes[0])
+
+    async def freeze(self, nodes):
+        nodes[0].signal(signal.SIGSTOP)
+        await self.pause(1, 5)
+        nodes[0].signal(signal.SIGCONT)
+
+    async def kill_all(self, nodes):
+        for node in nodes:
+            self.down.add(node)
+            node.signal(signal.SIGKILL)
+        for node in nodes:
+            await self.end(node)
+        await self.pause(0, 1)
+        for node in nodes:
+            self.start(node)
+
+    async def terminate(self, nodes):
+        self.down.add(nodes[0])
+        begin = now()
+        status = await asyncio.to_thread(nodes[0].stop, STOP_S)
+        if status != 0:
+            self.history.on_broken(f"{nodes[0].name}: after SIGTERM its status was {status} in {now() - begin:.1f} s")
+            await self.end(nodes[0])
+        await self.pause(0, 2)
+        self.start(nodes[0])
+
+    async def cut_held(self, nodes):
+        self.network.cut(nodes[0], relay.HOLD)
+        await self.pause(1, 6)
+        self.network.heal(keep=self.random.random() < 0.5)
+
+    async def cut_reset(self, nodes):
+        self.network.cut(nodes[0], relay.RESET)
+        await self.pause(1, 6)
+        self.network.heal(keep=False)
+
+    def next_kind(self):
+        """Each kind once, in random order, then again."""
+        if not self.bag:
+            self.bag = list(self.kinds)
+            self.random.shuffle(self.bag)
+        return self.bag.pop()
+
+    async def one(self):
+        kind = self.next_kind()
+        nodes = list(self.nodes) if kind == "kill all" else [self.random.choice(self.nodes)]
+        fault = Fault(kind, nodes, now(), float("inf"), float("inf"))
+        self.done.append(fault)
+        await self.kinds[kind](nodes)
+        fault.healed = now()
+        at = await ready(self.nodes)
+        fault.ready = at or now()
+        if at is None:
+            self.history.on_broken(f"not ready {READY_WAIT_S} s after {kind} of {fault.names()}: " + "; ".join(
+                f"{node.name}: {node.get('/readyz')[1].strip()}" for node in self.nodes))
+        await self.pause(1.5, 4)
+        fault.silence_s = self.history.longest_silence(fault.begin, now())
+        print(f"{self.history.at(fault.begin):>7} s  {kind:10} {fault.names():8}  {fault.healed - fault.begin:4.1f} s, ready "
+              f"{fault.ready - fault.healed:4.1f} s later, longest without an acknowledgement {fault.silence_s:4.1f} s", flush=True)
+
+    async def watch(self):
+        """A node that ends by itself is a fault of its own; it is started again."""
+        while True:
+            for node in self.nodes:
+                if node not in self.down and node.process.poll() is not None:
+                    self.history.on_broken(f"{node.name} ended with {node.process.returncode}: {node.tail()}")
+                    self.start(node)
+            await asyncio.sleep(0.2)
