@@ -18,7 +18,7 @@ class Fault:
     begin: float
     healed: float = 0   # when the processes ran and the network was whole again
     ready: float = 0    # when all nodes said so
-    silence_s: float = 0
+    silences_s: tuple = ()  # the longest without an acknowledgement: of anyone, of anyone at QoS 1, of one publisher
 
     def names(self):
         return "+".join(node.name for node in self.nodes)
@@ -114,9 +114,16 @@ class Faults:
             self.history.on_broken(f"not ready {READY_WAIT_S} s after {kind} of {fault.names()}: " + "; ".join(
                 f"{node.name}: {node.get('/readyz')[1].strip()}" for node in self.nodes))
         await self.pause(1.5, 4)
-        fault.silence_s = self.history.longest_silence(fault.begin, now())
+        fault.silences_s = self.silences(fault.begin, now())
         print(f"{self.history.at(fault.begin):>7} s  {kind:10} {fault.names():8}  {fault.healed - fault.begin:4.1f} s, ready "
-              f"{fault.ready - fault.healed:4.1f} s later, longest without an acknowledgement {fault.silence_s:4.1f} s", flush=True)
+              f"{fault.ready - fault.healed:4.1f} s later, longest without an acknowledgement {fault.silences_s[0]:4.1f} s, "
+              f"at QoS 1 {fault.silences_s[1]:4.1f} s, of one publisher {fault.silences_s[2]:4.1f} s", flush=True)
+
+    def silences(self, begin, end):
+        names = [each.name for each in self.world.publishers]
+        at_qos_1 = [each.name for each in self.world.publishers if each.qos == 1]
+        return (self.history.longest_silence(names, begin, end), self.history.longest_silence(at_qos_1, begin, end),
+                max(self.history.longest_silence([name], begin, end) for name in names))
 
     async def watch(self):
         """A node that ends by itself is a fault of its own; it is started again."""

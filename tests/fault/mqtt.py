@@ -78,17 +78,27 @@ class Link(asyncio.Protocol):
         self.connack = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()
         self.ended, self.reason = None, None
+        self.answers = None  # while packets are read: what is written behind the last of them, at once
 
     def connection_made(self, transport):
         self.transport = transport
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data):
-        if self.ended is None:
+        if self.answers is not None:
+            self.answers.append(data)
+        elif self.ended is None:
             self.transport.write(data)
 
     def data_received(self, data):
         self.buffer += data
+        self.answers = []
+        self.read_packets()
+        answers, self.answers = self.answers, None
+        if answers:
+            self.send(b"".join(answers))
+
+    def read_packets(self):
         buffer, at, size = self.buffer, 0, len(self.buffer)
         while size - at >= 2 and self.ended is None:
             length, begin = buffer[at + 1], at + 2
