@@ -8,9 +8,11 @@ import mqtt
 from history import now
 
 EXPIRY_S = 3600
-WINDOW = 10        # messages of one publisher that are not acknowledged yet
+WINDOW = 20        # messages of one publisher that are not acknowledged yet
+BURSTS = (1, 1, 4, 12)  # messages at once: so that much is open when something happens
 TOPICS = 3         # of one publisher
 ACK_S = 2          # so long a publisher waits for an acknowledgement that is due
+BREAKS = 0.0005    # of the packets that a durable subscriber should answer
 AGAIN_S = 0.2      # between attempts to connect
 
 
@@ -124,9 +126,10 @@ class Publisher(Device):
         while link.ended is None and now() < end and not (self.stopping and not self.open):
             if self.open and now() - self.progress > ACK_S:
                 return
-            if not self.stopping and len(self.open) < WINDOW:
+            burst = self.random.choice(BURSTS)
+            for _ in range(0 if self.stopping else min(burst, WINDOW - len(self.open))):
                 self.send_next()
-            await asyncio.sleep(self.random.uniform(0.5, 1.5) / self.rate)
+            await asyncio.sleep(self.random.uniform(0.5, 1.5) * burst / self.rate)
 
 
 class Keeper(Publisher):
@@ -164,6 +167,10 @@ class Subscriber(Device):
                 self.late.append((payload, self.last[topic], now()))
             self.last[topic] = max(number, self.last.get(topic, 0))
 
+    def breaks(self):
+        """Whether its connection breaks before it answers, now and then."""
+        return not self.staying and self.random.random() < BREAKS
+
     def on_packet(self, link, first, body):
         if link is not self.link and first != mqtt.SUBACK:
             return
@@ -173,12 +180,17 @@ class Subscriber(Device):
                 self.take(topic, payload, qos)
             if qos == 2:
                 self.open.add(packet_id)
-            if qos:
+            if self.breaks():
+                link.drop()
+            elif qos:
                 link.send(mqtt.short(mqtt.PUBREC if qos == 2 else mqtt.PUBACK, packet_id))
         elif first == mqtt.PUBREL:
             packet_id, = struct.unpack(">H", body[:2])
             self.open.discard(packet_id)
-            link.send(mqtt.short(mqtt.PUBCOMP, packet_id))
+            if self.breaks():
+                link.drop()
+            else:
+                link.send(mqtt.short(mqtt.PUBCOMP, packet_id))
         elif first == mqtt.SUBACK:
             self.on_suback(link, body)
 
@@ -249,6 +261,9 @@ class Live(Subscriber):
     def __init__(self, world, name, qos, node):
         super().__init__(world, name, qos)
         self.node, self.lives = node, []
+
+    def breaks(self):
+        return False
 
     def on_suback(self, link, body):
         super().on_suback(link, body)

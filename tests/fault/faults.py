@@ -40,8 +40,8 @@ class Faults:
         self.world, self.network, self.random = world, network, random
         self.nodes, self.history, self.done = world.nodes, world.history, []
         self.bag, self.down = [], set()
-        self.kinds = {"kill": self.kill, "freeze": self.freeze, "kill all": self.kill_all, "terminate": self.terminate,
-                      "cut, held": self.cut_held, "cut, reset": self.cut_reset}
+        self.kinds = {"kill": self.kill, "kill two": self.kill_two, "kill all": self.kill_all, "terminate": self.terminate,
+                      "freeze": self.freeze, "cut, held": self.cut_held, "cut, reset": self.cut_reset}
 
     async def pause(self, least_s, most_s):
         await asyncio.sleep(self.random.uniform(least_s, most_s))
@@ -58,6 +58,19 @@ class Faults:
         await self.end(nodes[0])
         await self.pause(0, 4)
         self.start(nodes[0])
+
+    async def kill_two(self, nodes):
+        """The second one at any moment of the first one's absence or return."""
+        await self.end(nodes[0])
+        await self.pause(0, 1.5)
+        if self.random.random() < 0.5:
+            self.start(nodes[0])
+            await self.pause(0, 1)
+        await self.end(nodes[1])
+        await self.pause(0, 1)
+        for node in nodes:
+            if node in self.down:
+                self.start(node)
 
     async def freeze(self, nodes):
         nodes[0].signal(signal.SIGSTOP)
@@ -103,7 +116,7 @@ class Faults:
 
     async def one(self):
         kind = self.next_kind()
-        nodes = list(self.nodes) if kind == "kill all" else [self.random.choice(self.nodes)]
+        nodes = self.random.sample(self.nodes, {"kill all": 3, "kill two": 2}.get(kind, 1))
         fault = Fault(kind, nodes, now(), float("inf"), float("inf"))
         self.done.append(fault)
         await self.kinds[kind](nodes)

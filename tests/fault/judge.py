@@ -5,7 +5,7 @@ import bisect
 import mqtt
 from faults import READY_S
 
-MARGIN_S = 2     # what was acknowledged so shortly before a live subscriber's connection ended may have been on its way
+MARGIN_S = 1     # what was acknowledged so shortly before a live subscriber's connection ended may have been on its way
 EXAMPLES = 5
 
 
@@ -62,7 +62,7 @@ class Judge:
                     count = each.seen[payload]
                     if how == "due" and not count:
                         missing.append(f"{each.name} lacks the will {payload} of a connection to {node.name} at {self.around(time)}")
-                    if how == "left" and count and not self.was_hit(node, time - 1, time + MARGIN_S):
+                    if how == "left" and count and not self.was_hit(node, time, time + MARGIN_S):
                         unasked.append(f"{each.name} got the will {payload}, which a DISCONNECT to {node.name} took back "
                                        f"{self.around(time)}")
                     if count > 1 and each.qos == mortal.qos == 2:
@@ -72,13 +72,13 @@ class Judge:
         self.check("P2: wills at QoS 2 came once", twice)
 
     def hits(self, node, begin, end):
-        return [fault for fault in self.faults if node in fault.nodes and fault.begin <= end and fault.ready >= begin]
+        return [fault for fault in self.faults if node in fault.nodes and fault.begin <= end and fault.ready + MARGIN_S >= begin]
 
     def was_hit(self, node, begin, end):
         return bool(self.hits(node, begin, end))
 
     def live(self):
-        """A connection that ended is judged up to the first fault of its node; one that lasted, altogether."""
+        """A connection is judged up to the fault of its node in which it ended, and through those that it outlived."""
         lost, twice, late, self.live_judged, self.live_broken = [], [], [], 0, 0
         acked = sorted((time, message) for message, time in self.history.acked.items() if not message[0].startswith("keeper"))
         times = [time for time, _ in acked]
@@ -89,7 +89,7 @@ class Judge:
                 continue
             until = float("inf")
             if life.end is not None:
-                hits = self.hits(life.node, life.begin, life.end)
+                hits = self.hits(life.node, life.end, life.end)
                 self.live_broken += not hits
                 until = min([life.end] + [fault.begin for fault in hits]) - MARGIN_S
             for _, message in acked[bisect.bisect(times, life.begin):bisect.bisect(times, until)]:
