@@ -123,7 +123,8 @@ def lint():
 
 def e2e():
     return [Piece(f"e2e/{f.stem}", [PYTHON, str(f.relative_to(ROOT))], timeout_s=900)
-            for f in sorted(ROOT.glob("tests/e2e/*_test.py"))]
+            for f in sorted(ROOT.glob("tests/e2e/*_test.py"))] + \
+        [Piece("e2e/fault", [PYTHON, "tests/fault/run.py", "--short"], timeout_s=300)]
 
 
 def deploy():

@@ -1,0 +1,164 @@
+"""MQTT 5.0 on asyncio, no more of it than the devices of the fault test need: many small packets at little cost."""
+import asyncio
+import socket
+import struct
+
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
+SUBSCRIBE, SUBACK, DISCONNECT = 0x82, 0x90, 0xE0
+SESSION_EXPIRY, RECEIVE_MAXIMUM = 0x11, 0x21
+OPEN_S, CONNACK_S = 1.5, 4
+
+
+def string(text):
+    data = text.encode()
+    return struct.pack(">H", len(data)) + data
+
+
+def packet(first_byte, body):
+    size, header = len(body), bytearray([first_byte])
+    while True:
+        size, digit = size >> 7, size & 0x7F
+        header.append(digit | (0x80 if size else 0))
+        if not size:
+            return bytes(header) + body
+
+
+def connect_packet(client_id, clean_start, expiry_s, receive_maximum=None, will=None):
+    """`will` is (topic, payload, QoS)."""
+    flags = (0x02 if clean_start else 0) | (0x04 | will[2] << 3 if will else 0)
+    properties = struct.pack(">BI", SESSION_EXPIRY, expiry_s)
+    if receive_maximum:
+        properties += struct.pack(">BH", RECEIVE_MAXIMUM, receive_maximum)
+    body = b"\0\4MQTT\5" + bytes([flags, 0, 0, len(properties)]) + properties + string(client_id)
+    if will:
+        body += b"\0" + string(will[0]) + string(will[1])
+    return packet(CONNECT, body)
+
+
+def publish_packet(topic, payload, qos, packet_id, dup=False, retain=False):
+    return packet(PUBLISH | dup << 3 | qos << 1 | retain,
+                  string(topic) + struct.pack(">H", packet_id) + b"\0" + payload.encode())
+
+
+def subscribe_packet(filters, qos):
+    return packet(SUBSCRIBE, b"\0\1\0" + b"".join(string(each) + bytes([qos]) for each in filters))
+
+
+def short(first_byte, packet_id):
+    return struct.pack(">BBH", first_byte, 2, packet_id)
+
+
+def variable_int(data, at):
+    """(value, where it ends)"""
+    value = shift = 0
+    while True:
+        digit = data[at]
+        at += 1
+        value |= (digit & 0x7F) << shift
+        shift += 7
+        if digit < 0x80:
+            return value, at
+
+
+def parse_publish(first, body):
+    """(topic, payload, QoS, packet id, RETAIN)"""
+    qos = first >> 1 & 3
+    end = 2 + (body[0] << 8 | body[1])
+    packet_id, at = (body[end] << 8 | body[end + 1], end + 2) if qos else (0, end)
+    size, at = variable_int(body, at)
+    return body[2:end].decode(), body[at + size:].decode(), qos, packet_id, first & 1
+
+
+class Link(asyncio.Protocol):
+    """One connection. The device's on_packet(link, first byte, body) gets all after CONNACK, until forget() or the end;
+    then on_lost(link) is called, once, and `ended` is the time."""
+
+    def __init__(self, device):
+        self.device, self.buffer, self.transport = device, bytearray(), None
+        self.connack = asyncio.get_running_loop().create_future()
+        self.lost = asyncio.Event()
+        self.ended, self.reason = None, None
+        self.answers = None  # while packets are read: what is written behind the last of them, at once
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data):
+        if self.answers is not None:
+            self.answers.append(data)
+        elif self.ended is None:
+            self.transport.write(data)
+
+    def data_received(self, data):
+        self.buffer += data
+        self.answers = []
+        self.read_packets()
+        answers, self.answers = self.answers, None
+        if answers:
+            self.send(b"".join(answers))
+
+    def read_packets(self):
+        buffer, at, size = self.buffer, 0, len(self.buffer)
+        while size - at >= 2 and self.ended is None:
+            length, begin = buffer[at + 1], at + 2
+            if length & 0x80:
+                if size - at < 5:
+                    break  # no packet is that short: the rest of it comes
+                length, begin = variable_int(buffer, at + 1)
+            if size - begin < length:
+                break
+            self.on_packet(buffer[at], bytes(buffer[begin:begin + length]))
+            at = begin + length
+        del buffer[:at]
+
+    def on_packet(self, first, body):
+        if first == CONNACK and not self.connack.done():
+            self.connack.set_result((body[1], bool(body[0] & 1)))
+        elif first == DISCONNECT:
+            self.reason = body[0] if body else 0
+        else:
+            self.device.on_packet(self, first, body)
+
+    def connection_lost(self, _):
+        self.end()
+
+    def end(self):
+        if self.ended is None:
+            self.ended = asyncio.get_running_loop().time()
+            self.lost.set()
+            if not self.connack.done():
+                self.connack.set_result((None, False))
+            self.device.on_lost(self)
+
+    def drop(self):
+        """Ends it as a lost connection does: what arrived and was not read is not seen any more."""
+        self.end()
+        if self.transport:
+            self.transport.abort()
+
+    def leave(self):
+        """Ends it by a DISCONNECT."""
+        self.send(b"\xe0\0")
+        self.end()
+        self.transport.close()
+
+
+async def connect(device, port, first_packet, on_link=lambda link: None):
+    """(link, Reason Code, Session Present); the code is None when nobody answers, and the link then ended."""
+    loop, link = asyncio.get_running_loop(), None
+
+    def make():
+        nonlocal link
+        link = Link(device)
+        return link
+    try:
+        await asyncio.wait_for(loop.create_connection(make, "127.0.0.1", port), OPEN_S)
+        on_link(link)
+        link.send(first_packet)
+        code, present = await asyncio.wait_for(asyncio.shield(link.connack), CONNACK_S)
+    except (OSError, asyncio.TimeoutError):
+        code, present = None, False
+    if code != 0 and link and link.transport:
+        link.drop()
+    return link, code, present
