@@ -61,7 +61,8 @@ class Judge:
                 for each in self.world.durable:
                     count = each.seen[payload]
                     if how == "due" and not count:
-                        missing.append(f"{each.name} lacks the will {payload} of a connection to {node.name} at {self.around(time)}")
+                        missing.append(f"{each.name} lacks the will {payload} of a connection to {node.name} "
+                                       f"at {self.around(time)}")
                     if how == "left" and count and not self.was_hit(node, time, time + MARGIN_S):
                         unasked.append(f"{each.name} got the will {payload}, which a DISCONNECT to {node.name} took back "
                                        f"{self.around(time)}")
@@ -80,10 +81,11 @@ class Judge:
     def live(self):
         """A connection is judged up to the fault of its node in which it ended, and through those that it outlived."""
         lost, twice, late, self.live_judged, self.live_broken = [], [], [], 0, 0
-        acked = sorted((time, message) for message, time in self.history.acked.items() if not message[0].startswith("keeper"))
+        acked = sorted((self.history.acked[message], message) for message in self.due())
         times = [time for time, _ in acked]
         for life in (life for live in self.world.lives for life in live.lives):
-            twice += [f"{life.name} got {payload} twice on one connection, at {self.around(time)}" for payload, time in life.twice]
+            twice += [f"{life.name} got {payload} twice on one connection, at {self.around(time)}"
+                      for payload, time in life.twice]
             late += [f"{life.name} got {payload} after {last} at {self.around(time)}" for payload, last, time in life.late]
             if life.begin is None:
                 continue
@@ -115,7 +117,8 @@ class Judge:
             if len(set(values)) > 1:
                 against.append(f"{topic} is {values} on the nodes")
             if any(value is None or value < number for value in values):
-                against.append(f"{topic} is {values}, but {number} was acknowledged {self.around(self.history.acked['keeper', number])}")
+                when = self.around(self.history.acked["keeper", number])
+                against.append(f"{topic} is {values}, but {number} was acknowledged {when}")
         self.check("retained values are equal everywhere and the last", against)
 
     def rest(self, unfinished):

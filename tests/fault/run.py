@@ -102,14 +102,14 @@ async def load_and_faults(world, network, options):
     return faults.done, unfinished
 
 
-def open_cluster(directory_of):
+def open_cluster():
+    """The nodes, not yet started, and the ports of their relays."""
     cluster = harness.Cluster(3, OPTIONS)
     ports = [harness.free_port() for _ in cluster.nodes]
     relays = [f"127.0.0.1:{port}" for port in ports]
     for node, relay in zip(cluster.nodes, relays):
         node.join = relays
         node.options = [*node.options, "--peer-advertise", relay]
-    directory_of(cluster.directory)
     return cluster, ports
 
 
@@ -143,14 +143,15 @@ def figures_of(world, judge, lost, twice, late):
             f" | {max(fault.ready - fault.healed for fault in these):.1f} |")
     return "\n" + "\n".join(lines) + "\n\n" \
         "Seconds, the median and the most of each kind of fault: the longest time in which nobody's message was acknowledged, " \
-        "nobody's at QoS 1, and none of that publisher who waited longest (a publisher leaves a node after 2 s, or 4 s without a CONNACK); and the " \
-        "longest until all nodes were ready after the fault's end.\n\n" \
+        "nobody's at QoS 1, and none of that publisher who waited longest (a publisher leaves a node after 2 s, or 4 s without " \
+        "a CONNACK); and the longest until all nodes were ready after the fault's end.\n\n" \
         "| fault | times | nobody | nobody at QoS 1 | one publisher | ready |\n" \
         "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 async def run(options):
-    cluster, ports = open_cluster(lambda directory: print(f"nodes in {directory}", flush=True))
+    cluster, ports = open_cluster()
+    print(f"seed {options.seed}, nodes in {cluster.directory}", flush=True)
     network = Network(cluster.nodes)
     await network.open(ports)
     world = None
