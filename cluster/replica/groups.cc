@@ -5,6 +5,7 @@
 
 #include "cluster/raft/wire.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 #include "shoal/random.h"
 
 namespace shoal::replica {
@@ -39,6 +40,7 @@ void Groups::add(raft::GroupId id, const raft::Recovered& recovered, Instant now
   options.seed = Random(options_.seed ^ id.shard).next();
   options.election_timeout_ms = options_.election_timeout_ms;
   options.heartbeat_ms = options_.heartbeat_ms;
+  options.uncommitted_entries_max = options_.uncommitted_entries_max;
   Group& group = groups_[id.shard];
   SHOAL_ASSERT(!group.raft);
   group.id = id;
@@ -58,7 +60,8 @@ void Groups::on_message(NodeId from, std::span<const uint8_t> bytes, Instant now
   if (group == nullptr || group->id != message->group) return;
   // Its data must be here. They are used once.
   if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message->body)) {
-    if (std::exchange(group->staged, 0) != install->meta.index) return;
+    const raft::Index staged = std::exchange(group->staged, 0);
+    if (staged != install->meta.index && !SHOAL_MUTATED("store-other-copy-installed")) return;
   }
   group->raft->step(now, raft::Received{std::move(*message)}, effects_.raft);
   submit(*group, now);
@@ -126,6 +129,9 @@ void Groups::submit(Group& group, Instant now) {
     batch.commands.assign(group.waiting.begin(),
                           group.waiting.begin() + static_cast<std::ptrdiff_t>(count));
     const raft::Outcome outcome = group.raft->step(now, std::move(batch), effects_.raft);
+    if (outcome == raft::Outcome::kBusy && SHOAL_MUTATED("store-busy-entries-dropped")) {
+      group.waiting.clear();
+    }
     if (outcome == raft::Outcome::kBusy) return;
     group.waiting.erase(group.waiting.begin(),
                         group.waiting.begin() + static_cast<std::ptrdiff_t>(count));

@@ -28,6 +28,8 @@ class Groups {
     uint32_t heartbeat_ms = 80;
     // Kept in the log behind a durable state, for followers that lag a little.
     unsigned trailing = 4096;
+    // Of a leader; more wait here.
+    uint64_t uncommitted_entries_max = raft::GroupOptions().uncommitted_entries_max;
   };
   // `store` outlives this.
   Groups(const Options& options, raft::LogReader& store);

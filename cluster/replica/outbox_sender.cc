@@ -4,6 +4,7 @@
 
 #include "cluster/shard/forwarded.h"
 #include "cluster/shard/slots.h"
+#include "shoal/mutation.h"
 
 namespace shoal::replica {
 namespace {
@@ -75,6 +76,7 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
     if (target.again) send_again(state, shard, target, out);
   }
   for (auto& [number, item] : items_) {
+    if (!item.is_known && SHOAL_MUTATED("store-targets-out-of-order")) continue;
     if (!item.is_known) break;
     if (item.is_sent) continue;
     item.is_sent = true;
@@ -87,7 +89,8 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
   }
   for (auto it = items_.begin(); it != items_.end();) {
     const Item& item = it->second;
-    const bool is_done = item.is_sent && item.is_published && item.waiting.empty();
+    const bool is_answered = item.waiting.empty() || SHOAL_MUTATED("store-outbox-not-answered");
+    const bool is_done = item.is_sent && item.is_published && is_answered;
     if (is_done) pumped.done.push_back(it->first);
     if (is_done) done_.insert(it->first);
     it = is_done ? items_.erase(it) : std::next(it);
@@ -135,6 +138,7 @@ void OutboxSender::send(const shard::ShardState& state, uint32_t shard, uint64_t
                         uint64_t previous, ServerEffects& out) {
   const std::vector<shard::OutboxMessage> found = state.outbox(number - 1, {.items = 1});
   if (found.empty() || found[0].number != number) return;
+  if (SHOAL_MUTATED("store-no-previous")) previous = 0;
   shard::OutboxInOp op = shard::forwarded(found[0], shard_, previous);
   const Item::Picked& picked = items_.at(number).targets.at(shard);
   op.groups.assign(picked.groups.begin(), picked.groups.end());

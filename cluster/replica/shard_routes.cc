@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal::replica {
 namespace {
@@ -132,6 +133,7 @@ void ShardRoutes::release(uint32_t shard) {
     if (it == led.applied.end()) return;
     everywhere = std::min(everywhere, it->second);
   }
+  if (SHOAL_MUTATED("store-answers-before-routes")) everywhere = UINT64_MAX;
   while (!led.held.empty() && led.held.front().after_routes <= everywhere) {
     Held held = std::move(led.held.front());
     led.held.pop_front();

@@ -5,6 +5,7 @@
 
 #include "cluster/shard/slots.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal::replica {
 namespace {
@@ -97,7 +98,8 @@ void ShardServer::detach_all(NodeId node, uint64_t before) {
 }
 
 void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, int64_t wall_ms) {
-  if (!serving_ || request.term() != term_) return;
+  const bool is_this_term = request.term() == term_ || SHOAL_MUTATED("store-other-term-accepted");
+  if (!serving_ || !is_this_term) return;
   wall_ms_ = wall_ms;
   Node& node = nodes_[from];
   if (request.incarnation() < node.incarnation || request.incarnation() < node.gone_before) return;
@@ -114,11 +116,14 @@ void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, in
 void ShardServer::begin(NodeId from, const proto::StoreRequest& request) {
   Node& node = nodes_[from];
   node.begun = true;
+  node.beginning = request.beginning();
+  replies_.erase(from);
   for (const proto::StoreAttachment& each : request.attached()) {
     const std::optional<shard::SessionRecord> session = state_.session(each.client_id());
     const bool is_there = session && session->attached && session->epoch == each.epoch();
     if (is_there) {
-      attach(each.client_id(), *session, each.delivered() + 1);
+      const bool from_head = SHOAL_MUTATED("store-sends-from-head");
+      attach(each.client_id(), *session, from_head ? session->queue.head : each.delivered() + 1);
     } else if (proto::StoreReply* const reply = reply_to(from, node.incarnation)) {
       proto::StoreEvicted* const evicted = reply->add_evicted();
       evicted->set_client_id(each.client_id());
@@ -216,7 +221,8 @@ void ShardServer::answer(const shard::Effects::Done& done) {
 // that it is subscribed.
 void ShardServer::answer_subscribing() {
   std::erase_if(subscribing_, [this](const shard::Effects::Done& each) {
-    if (outbox_.has_membership(each.outbox_first, each.outbox_last)) return false;
+    const bool is_known = SHOAL_MUTATED("store-shared-suback-early");
+    if (!is_known && outbox_.has_membership(each.outbox_first, each.outbox_last)) return false;
     answer(each);
     return true;
   });
@@ -266,6 +272,7 @@ proto::StoreReply* ShardServer::reply_to(NodeId id, uint64_t incarnation) {
   }
   proto::StoreReply& reply = replies_[id];
   reply.set_incarnation(incarnation);
+  reply.set_beginning(it->second.beginning);
   return &reply;
 }
 

@@ -122,6 +122,7 @@ class ShardServer {
     uint64_t incarnation = 0;
     uint64_t gone_before = 0;  // sessions of incarnations before this one are to be detached
     bool begun = false;        // with this leader
+    uint64_t beginning = 0;
   };
   std::map<NodeId, Node> nodes_;
   std::map<NodeId, proto::StoreReply> replies_;  // of this turn

@@ -93,6 +93,7 @@ class Store {
     uint64_t cluster_seed = 0;
     int workers = 1;
     unsigned trailing = Groups::Options().trailing;
+    uint64_t uncommitted_entries_max = Groups::Options().uncommitted_entries_max;
   };
   // What of the hub it needs; see ShardRoutes.
   struct Surroundings {

@@ -5,6 +5,7 @@
 #include "cluster/replica/message_spec.h"
 #include "cluster/shard/slots.h"
 #include "shoal/assert.h"
+#include "shoal/mutation.h"
 
 namespace shoal::replica {
 
@@ -226,9 +227,10 @@ void StoreClient::on_leader(uint32_t at, NodeId node, uint64_t term) {
   if (term < shard.leader.term) return;
   shard.leader = {node, term};
   shard.begins = true;
+  ++shard.beginning;
   shard.out.Clear();
   for (Lane& lane : shard.lanes) {
-    lane.sent = 0;
+    if (!SHOAL_MUTATED("store-nothing-submitted-again")) lane.sent = 0;
     lane.is_gap = false;
   }
 }
@@ -246,6 +248,9 @@ void StoreClient::on_reply(NodeId from, proto::StoreReply&& reply, Now now) {
   if (reply.shard() >= options_.shards || reply.incarnation() != options_.incarnation) return;
   const Shard& shard = shards_[reply.shard()];
   if (shard.leader.node != from || shard.leader.term != reply.term() || shard.begins) return;
+  // The leader spoke before it heard of that: something before this was lost.
+  const bool is_void = reply.beginning() != shard.beginning;
+  if (is_void && !SHOAL_MUTATED("store-void-reply-taken")) return;
   for (const proto::StoreEvicted& each : reply.evicted()) on_evicted(reply.shard(), each);
   for (const proto::StoreConnected& each : reply.connected()) on_connected(reply.shard(), each);
   for (const proto::StoreDone& each : reply.done()) on_done(reply.shard(), each);
@@ -323,7 +328,9 @@ void StoreClient::on_connect_done(WorkerIndex worker, uint64_t number, const Op&
   if (!is_waited_for) return;
   switch (outcome) {
     case shard::Effects::Outcome::kApplied: return;
-    case shard::Effects::Outcome::kRepeat: return ask(it->second, it->second.number);
+    case shard::Effects::Outcome::kRepeat:
+      if (SHOAL_MUTATED("store-repeated-connect-unanswered")) return;
+      return ask(it->second, it->second.number);
     case shard::Effects::Outcome::kRefusedUser:
       return settle(it, SessionAttached::Outcome::kRefusedUser);
     default: return settle(it, SessionAttached::Outcome::kSuperseded);
@@ -375,7 +382,8 @@ void StoreClient::on_messages(uint32_t at, proto::StoreMessages&& messages, Now 
   mail.client_id = messages.client_id();
   mail.epoch = messages.epoch();
   for (const proto::StoreMessage& each : messages.messages()) {
-    if (each.number() <= it->second.delivered) continue;
+    const bool had = each.number() <= it->second.delivered;
+    if (had && !SHOAL_MUTATED("store-delivered-again")) continue;
     it->second.delivered = each.number();
     SessionMessage& out = mail.messages.emplace_back();
     out.number = each.number();
@@ -442,6 +450,7 @@ void StoreClient::post(uint32_t at, uint32_t ops) {
   shard.out.set_term(shard.leader.term);
   shard.out.set_incarnation(options_.incarnation);
   shard.out.set_op_count(ops);
+  shard.out.set_beginning(shard.beginning);
   effects_.requests.push_back({shard.leader.node, std::move(shard.out)});
   shard.out.Clear();
 }

@@ -93,6 +93,7 @@ class StoreClient {
   struct Shard {
     Leader leader;
     bool begins = false;  // the next request is the first to this leader
+    uint64_t beginning = 0;
     std::vector<Lane> lanes;
     std::map<std::string, Session, std::less<>> sessions;
     proto::StoreRequest out;  // questions and room of this turn

@@ -2,6 +2,7 @@
 
 #include "cluster/shard/shard_core.h"
 #include "node/rules/topic.h"
+#include "shoal/mutation.h"
 
 namespace shoal::shard {
 namespace {
@@ -78,8 +79,11 @@ Effects::Outcome ShardState::Core::apply_numbered(const EntryOp& op) {
   tables.get(key, mark);
   if (source.incarnation < mark.incarnation) return skip(SkipReason::kOldLife);
   if (source.incarnation > mark.incarnation) mark = {source.incarnation, 0};
-  if (source.number <= mark.number) return skip(SkipReason::kRepeat);
-  if (source.number != mark.number + 1) return skip(SkipReason::kGap);
+  const bool is_repeat = source.number <= mark.number;
+  if (is_repeat && SHOAL_MUTATED("store-repeat-applied")) return run(op.op);
+  if (is_repeat) return skip(SkipReason::kRepeat);
+  const bool is_gap = source.number != mark.number + 1;
+  if (is_gap && !SHOAL_MUTATED("store-gap-applied")) return skip(SkipReason::kGap);
   mark.number = source.number;
   tables.put(key, mark);
   return run(op.op);

@@ -1,5 +1,6 @@
 // What this shard asks of others, and what others ask of it.
 #include "cluster/shard/shard_core.h"
+#include "shoal/mutation.h"
 
 namespace shoal::shard {
 
@@ -73,8 +74,8 @@ Effects::Outcome ShardState::Core::on(const OutboxInOp& op) {
   const std::string where = shard_key(KeyKind::kOutboxMark).number(op.source_shard);
   OutboxMark mark;
   tables.get(where, mark);
-  const bool repeat = op.number <= mark.number;
-  const bool gap = op.previous > mark.number;
+  const bool repeat = op.number <= mark.number && !SHOAL_MUTATED("store-outbox-item-again");
+  const bool gap = op.previous > mark.number && !SHOAL_MUTATED("store-outbox-gap-applied");
   effects->outbox_answers.push_back({op.source_shard, op.number, !gap || repeat});
   if (repeat) return skip(SkipReason::kRepeat);
   if (gap) return skip(SkipReason::kGap);

@@ -63,6 +63,7 @@ void StoreCluster::open_store(int at) {
   options.cluster_seed = kClusterSeed;
   options.workers = options_.workers;
   options.trailing = options_.trailing;
+  options.uncommitted_entries_max = options_.uncommitted_entries_max;
   process.store = std::make_unique<Store>(
       options,
       Store::Surroundings{.tell_workers =

@@ -36,6 +36,8 @@ class StoreCluster {
     int workers = 1;
     // See Groups::Options. A short one makes nodes that were away need copies.
     unsigned trailing = 200;
+    // See GroupOptions. Little more than a batch makes entries wait in Groups.
+    uint64_t uncommitted_entries_max = 66;
   };
   explicit StoreCluster(const Options& options);
 
