@@ -188,6 +188,7 @@ void OutboxPublisher::record(const Key& key, Open& open, std::vector<uint32_t> p
     }
   }
   open.unrecorded.push_back(std::move(parts));
+  ++open.waits;  // for what follows, whatever becomes of the places
   around_.picks(key.first, key.second, std::move(picks));
 }
 
@@ -197,7 +198,6 @@ void OutboxPublisher::on_picked(uint32_t shard, uint64_t number) {
   if (it == open_.end() || it->second.unrecorded.empty()) return;
   const std::vector<uint32_t> parts = std::move(it->second.unrecorded.front());
   it->second.unrecorded.pop_front();
-  ++it->second.waits;
   use(key, it->second, parts);
   progress(key);
 }
