@@ -69,6 +69,7 @@ class RaftGroup {
   const SnapshotMeta& snapshot() const { return snapshot_; }
   NodeId promotee() const { return promotee_; }
   bool is_change_pending() const;
+  bool is_installing() const { return installing_; }
   bool is_transferring() const;
   Index match(NodeId server) const;  // a leader's knowledge of a follower's durable log
   // As the log has it, committed or not; null before the first entry.

@@ -138,7 +138,7 @@ void ShardHost::on_copy(CopyCame& mail) {
   if (!check(incoming_->install->add(items))) return;
   if (portion.done()) {
     incoming_->is_whole = true;
-    effects_.staged = incoming_->index;
+    effects_.staged = {incoming_->from, incoming_->stream, incoming_->index};
   }
   proto::CopyAck ack;
   ack.set_shard(options_.shard);

@@ -56,12 +56,19 @@ struct HostEffects {
     bool operator==(const Figures&) const = default;
   };
   Figures figures;
-  raft::Index staged = 0;     // a copy from elsewhere is here, whole; 0: as before
+  // A copy from elsewhere is here, whole.
+  struct Staged {
+    NodeId from;
+    uint64_t stream = 0;
+    raft::Index index = 0;
+    bool operator==(const Staged&) const = default;
+  };
+  std::optional<Staged> staged;
   bool is_installed = false;  // it is the state now
 
   bool empty() const {
     return server.empty() && begun.empty() && portions.empty() && acks.empty() && done.empty() &&
-           staged == 0 && !is_installed;
+           !staged && !is_installed;
   }
 };
 

@@ -200,10 +200,8 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
         to_server(m.shard(), MemberWants{m.group(), m.client_id(), m.room()});
       });
     case StoreFrame::kCopyPortion:
-      return with(proto::CopyPortion(), [&](proto::CopyPortion& m) {
-        const uint32_t shard = m.shard();
-        if (!installing_.contains(shard)) to_server(shard, CopyCame{from, std::move(m)});
-      });
+      return with(proto::CopyPortion(),
+                  [&](proto::CopyPortion& m) { on_portion(from, std::move(m)); });
     case StoreFrame::kCopyAck:
       return with(proto::CopyAck(), [&](proto::CopyAck& m) {
         to_server(m.shard(), CopyAcked{from, m.stream(), m.number()});
@@ -222,7 +220,9 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   for (const HostEffects::Portion& each : effects.portions) {
     send(each.to, StoreFrame::kCopyPortion, each.message);
   }
-  if (effects.staged != 0) groups_.on_staged(shard, effects.staged);
+  if (effects.staged && *effects.staged == coming_[shard]) {
+    groups_.on_staged(shard, effects.staged->index);
+  }
   for (const HostEffects::Acked& each : effects.acks) {
     send(each.to, StoreFrame::kCopyAck, each.message);
   }
@@ -237,6 +237,19 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
 }
 
 // ---- copies of states
+
+// One that begins takes the place of what came before, also of what is there whole; but not of one that
+// the group has taken already.
+void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
+  const uint32_t shard = portion.shard();
+  const raft::RaftGroup* const group = groups_.find(shard);
+  if (group == nullptr || group->is_installing() || installing_.contains(shard)) return;
+  if (portion.number() == 1) {
+    coming_[shard] = {from, portion.stream(), portion.index()};
+    groups_.on_staged(shard, 0);
+  }
+  to_server(shard, CopyCame{from, std::move(portion)});
+}
 
 void Store::on_begun(uint32_t shard, const HostEffects::Begun& begun) {
   const raft::RaftGroup* const group = groups_.find(shard);

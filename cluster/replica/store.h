@@ -162,6 +162,7 @@ class Store {
                  ToServer own);
   void on_server(uint32_t shard, uint64_t term, ServerEffects&& effects);
   void on_role(const raft::Effects::RoleChange& role);
+  void on_portion(NodeId from, proto::CopyPortion&& portion);
   void on_begun(uint32_t shard, const HostEffects::Begun& begun);
   void on_copied(uint32_t shard, const HostEffects::Done& done);
   void write(raft::Effects::Persist&& persist);
@@ -190,6 +191,7 @@ class Store {
     raft::SnapshotMeta meta;
   };
   std::map<std::pair<uint32_t, NodeId>, Copy> copies_;  // that this node sends
+  std::map<uint32_t, HostEffects::Staged> coming_;      // the last that began to come, of a shard
 };
 
 }  // namespace shoal::replica

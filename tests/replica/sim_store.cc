@@ -128,7 +128,7 @@ void SimStore::to_server(uint32_t shard, ToServer&& mail) {
 
 void SimStore::run_soon(Replica& replica) {
   if (std::exchange(replica.is_due, true)) return;
-  later(world_.long_tailed(micros(40)), [this, &replica] { run(replica); });
+  later(world_.long_tailed(process_->options.wake), [this, &replica] { run(replica); });
 }
 
 void SimStore::run(Replica& replica) {

@@ -33,6 +33,7 @@ class SimStore {
     uint64_t cluster_seed = 0;
     size_t unread_bytes = ShardServer::Options().unread_bytes;
     std::function<Now()> now;
+    Duration wake{40'000};  // until a thread looks at what is for it, mostly
   };
   // Called from the threads here: whoever gets them queues them for the hub's, all in one order.
   struct Reports {

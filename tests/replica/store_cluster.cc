@@ -43,7 +43,9 @@ void StoreCluster::start(int at) {
   run_soon(at);
   tick(at);
   for (int other = 0; other < nodes(); ++other) {
-    if (other != at) connect_soon(at, other, Duration::millis(1));
+    if (other == at) continue;
+    connect_soon(at, other, Duration::millis(1));
+    if (!is_up(other)) give_up(at, other);
   }
 }
 
@@ -52,8 +54,9 @@ void StoreCluster::open_store(int at) {
   Process& process = *node.process;
   node.disks.open({.shards = options_.shards,
                    .cluster_seed = kClusterSeed,
-                   .unread_bytes = 300,
-                   .now = [this] { return now(); }},
+                   .unread_bytes = options_.unread_bytes,
+                   .now = [this] { return now(); },
+                   .wake = options_.wake},
                   reports_of(at));
   Store::Options options;
   options.self = node.id;
@@ -71,14 +74,7 @@ void StoreCluster::open_store(int at) {
                                 return tell_workers(at, std::move(changes));
                               },
                           .applied = [&process] { return process.routes.applied; },
-                          .waited_for =
-                              [this, &process] {
-                                std::vector<NodeId> peers;
-                                for (const auto& [peer, session] : process.sessions) {
-                                  peers.push_back(nodes_[peer]->id);
-                                }
-                                return peers;
-                              }},
+                          .waited_for = [this, at] { return waited_for(at); }},
       node.disks.log());
   for (const auto& [group, recovered] : node.disks.recover()) {
     process.store->add(group, recovered, now());
@@ -115,15 +111,8 @@ void StoreCluster::crash(int at) {
   node.process.reset();
   node.disks.crash();
   on_crash(at);
-  const NodeId id = node.id;
-  const uint64_t incarnation = node.incarnation;
   for (int other = 0; other < nodes(); ++other) {
-    if (other == at || !is_up(other)) continue;
-    world_.after(micros(1'200'000), [this, other, id, incarnation, life = nodes_[other]->life] {
-      if (nodes_[other]->life != life || !is_up(other)) return;
-      post(other,
-           [this, other, id, incarnation] { store(other).on_peer_gone(id, incarnation, now()); });
-    });
+    if (other != at && is_up(other)) give_up(other, at);
   }
 }
 
@@ -169,7 +158,7 @@ void StoreCluster::post(int at, Task task) {
 void StoreCluster::run_soon(int at) {
   Node& node = *nodes_[at];
   if (std::exchange(node.process->is_due, true)) return;
-  world_.after(world_.long_tailed(micros(20)), [this, at, life = node.life] {
+  world_.after(world_.long_tailed(options_.wake), [this, at, life = node.life] {
     Node& node = *nodes_[at];
     if (node.life != life || !node.process) return;
     if (node.is_frozen) {
@@ -198,7 +187,10 @@ void StoreCluster::run(int at) {
 void StoreCluster::tick(int at) {
   world_.after(kHubTick, [this, at, life = nodes_[at]->life] {
     if (nodes_[at]->life != life || !is_up(at)) return;
-    post(at, [this, at] { store(at).on_tick(now()); });
+    post(at, [this, at] {
+      store(at).on_tick(now());
+      renew_leases(at);
+    });
     tick(at);
   });
 }
@@ -273,16 +265,6 @@ uint64_t StoreCluster::shards_of(int at, const std::string& filter) const {
   return it == shards.end() ? 0 : it->second;
 }
 
-bool StoreCluster::may_publish(int at) const {
-  if (!store(at).is_ready()) return false;
-  for (int other = 0; other < nodes(); ++other) {
-    if (other == at || !is_up(other)) continue;
-    if (session_of(at, other) == 0 || session_of(other, at) == 0) return false;
-    if (!store(other).has_peer_all(nodes_[at]->id)) return false;
-  }
-  return true;
-}
-
 // ---- judgement ----------------------------------------------------------------------------------
 
 void StoreCluster::check_hash(uint32_t shard, raft::Index index, uint64_t hash) {
@@ -307,10 +289,11 @@ void StoreCluster::check_leader(int at, uint32_t shard) {
       std::to_string(store.routes().held(shard)));
 }
 
-bool StoreCluster::is_settled() const {
+bool StoreCluster::is_settled() {
   for (int at = 0; at < nodes(); ++at) {
     if (!may_publish(at) || store(at).client().waiting() != 0) return false;
     for (uint32_t shard = 0; shard < options_.shards; ++shard) {
+      if (!store(at).client().leader(shard).node || leader(shard) < 0) return false;
       const shard::ShardState& state = server(at, shard).state();
       const auto group = state.group(kGroup);
       if (state.meta().outbox != 0 ||

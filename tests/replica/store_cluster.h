@@ -38,6 +38,9 @@ class StoreCluster {
     unsigned trailing = 200;
     // See GroupOptions. Little more than a batch makes entries wait in Groups.
     uint64_t uncommitted_entries_max = 66;
+    size_t unread_bytes = 300;
+    Duration latency{300'000};  // between nodes, mostly
+    Duration wake{40'000};      // of threads, mostly
   };
   explicit StoreCluster(const Options& options);
 
@@ -67,9 +70,9 @@ class StoreCluster {
   void slow_down(int node, Duration for_so_long) { nodes_[node]->disks.slow_down(for_so_long); }
 
   void ask(int node, WorkerIndex worker, ToStore mail);
-  // Its workers may take a message: all that was acknowledged anywhere is among the routes that they
-  // have. What leases are for in a real node is known here by looking at the peers.
-  bool may_publish(int node) const;
+  // Its workers may take a message: it holds leases of all that are not given up, so all that was
+  // acknowledged anywhere is among the routes that they have.
+  bool may_publish(int node);
   // Which shards want it, a bit each, as its workers know it.
   uint64_t shards_of(int node, const std::string& filter) const;
   // What a worker gets; its node is up.
@@ -83,7 +86,7 @@ class StoreCluster {
   // Violations so far, for people.
   std::vector<std::string> violations;
   // Nothing is on its way.
-  bool is_settled() const;
+  bool is_settled();
   // Of the same applied index, on every replica.
   void check_replicas();
 
@@ -103,6 +106,9 @@ class StoreCluster {
   struct Process {
     std::unique_ptr<Store> store;
     RouteTables routes;
+    std::map<int, Instant> leases;                       // from peers: until when
+    std::set<int> gone;                                  // given up
+    bool knows_shards = false;                           // since it holds them
     std::map<uint32_t, std::deque<uint64_t>> unmatched;  // of outboxes, by shard
     std::map<int, uint64_t> sessions;                    // peer: number
     std::deque<Task> inbox;
@@ -136,6 +142,9 @@ class StoreCluster {
   void check_left_over(int node, uint32_t shard);
 
   // ---- store_network.cc
+  std::vector<NodeId> waited_for(int node) const;
+  void give_up(int node, int peer);
+  void renew_leases(int node);
   void connect(int a, int b);
   bool may_connect(int a, int b) const;
   void connect_soon(int a, int b, Duration delay);

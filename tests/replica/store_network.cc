@@ -6,10 +6,10 @@
 namespace shoal::replica::test {
 namespace {
 
-constexpr Duration kTypicalDelay{300'000};
+constexpr Duration kLease = Duration::millis(400);
+constexpr Duration kGivenUpAfter = Duration::millis(1'200);
 
 }  // namespace
-
 void StoreCluster::cut(int a, int b, bool is_cut) {
   if (!is_cut) {
     if (cuts_.erase(pair_of(a, b)) == 0) return;
@@ -66,6 +66,7 @@ bool StoreCluster::may_connect(int a, int b) const {
 
 void StoreCluster::begin_session(int at, int peer, uint64_t number) {
   nodes_[at]->process->sessions[peer] = number;
+  nodes_[at]->process->gone.erase(peer);
   store(at).on_peer(nodes_[peer]->id, nodes_[peer]->incarnation, now());
 }
 
@@ -87,9 +88,56 @@ void StoreCluster::leave(int at, int peer, uint64_t number) {
   connect_soon(at, peer, Duration::millis(320));
 }
 
+// ---- leases -------------------------------------------------------------------------------------
+
+std::vector<NodeId> StoreCluster::waited_for(int at) const {
+  std::vector<NodeId> all;
+  for (int other = 0; other < nodes(); ++other) {
+    if (other != at && !nodes_[at]->process->gone.contains(other)) all.push_back(nodes_[other]->id);
+  }
+  return all;
+}
+
+// When it is sure that the peer's process is over and all leases of it have run out.
+void StoreCluster::give_up(int at, int peer) {
+  const uint64_t incarnation = nodes_[peer]->incarnation;
+  world_.after(kGivenUpAfter, [this, at, peer, incarnation, life = nodes_[at]->life] {
+    if (nodes_[at]->life != life || !is_up(at)) return;
+    post(at, [this, at, peer, incarnation] {
+      if (nodes_[peer]->incarnation == incarnation) nodes_[at]->process->gone.insert(peer);
+      store(at).on_peer_gone(nodes_[peer]->id, incarnation, now());
+    });
+  });
+}
+
+// What heartbeats do in a real node is known here by looking at the peers.
+void StoreCluster::renew_leases(int at) {
+  for (int peer = 0; peer < nodes(); ++peer) {
+    const uint64_t session = peer == at ? 0 : session_of(at, peer);
+    if (session == 0 || session_of(peer, at) != session) continue;
+    if (nodes_[peer]->is_frozen || !store(peer).has_peer_all(nodes_[at]->id)) continue;
+    nodes_[at]->process->leases[peer] = world_.now() + kLease;
+  }
+}
+
+bool StoreCluster::may_publish(int at) {
+  Process& process = *nodes_[at]->process;
+  bool holds = true;
+  for (int peer = 0; peer < nodes(); ++peer) {
+    if (peer == at || process.gone.contains(peer)) continue;
+    const auto lease = process.leases.find(peer);
+    holds = holds && lease != process.leases.end() && lease->second > world_.now();
+  }
+  if (!holds) process.knows_shards = false;
+  if (holds && !process.knows_shards) process.knows_shards = store(at).is_ready();
+  return process.knows_shards;
+}
+
+// ---- frames -------------------------------------------------------------------------------------
+
 void StoreCluster::deliver(int from, int to, Lane lane, Task task) {
   Instant& last = last_delivery_[{{from, to}, lane}];
-  last = std::max(last, world_.now() + world_.long_tailed(kTypicalDelay));
+  last = std::max(last, world_.now() + world_.long_tailed(options_.latency));
   world_.at(last, [this, from, to, life = nodes_[to]->life, task = std::move(task)]() mutable {
     if (nodes_[to]->life == life && is_up(to) && !is_cut(from, to)) post(to, std::move(task));
   });

@@ -23,6 +23,15 @@ class Faults {
       run_until(end);
     });
   }
+  // Sessions that break all the time, with what is on their way.
+  void storm_until(Instant end) {
+    cluster_.world().after(millis_below(50, 500), [this, end] {
+      if (cluster_.world().now() > end) return;
+      const int a = any_node(), b = any_node();
+      if (a != b) cluster_.reset(a, b);
+      storm_until(end);
+    });
+  }
   uint64_t struck() const { return struck_; }
 
  private:
@@ -86,13 +95,20 @@ class Faults {
 }  // namespace
 
 StoreResult run_store(const StoreRun& run) {
-  StoreCluster cluster({.seed = run.seed, .nodes = run.nodes, .shards = 3, .workers = 2});
+  Random kind(run.seed);
+  StoreCluster::Options options{.seed = run.seed, .nodes = run.nodes, .shards = 3, .workers = 2};
+  if (kind.one_in(2)) options.unread_bytes = 4'000;
+  // Where all takes longer, more is lost with a session, and more is crossed by its opposite.
+  if (kind.one_in(2)) options.latency = Duration::millis(3);
+  if (kind.one_in(2)) options.wake = Duration::millis(1);
+  StoreCluster cluster(options);
   Devices devices(cluster);
   Faults faults(cluster);
   for (int i = 0; i < run.nodes; ++i) cluster.start(i);
   devices.run();
   const Instant end = Instant{} + kFaulty;
   faults.run_until(end);
+  if (kind.one_in(2)) faults.storm_until(end);
   cluster.world().run_until(end + kRestarts);  // all are up again
   cluster.heal();
   devices.quiet();
