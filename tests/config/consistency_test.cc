@@ -58,7 +58,7 @@ TEST(Consistency, OptionsThatDoNotFitTogether) {
       {{"--expect", "3"}, {"W --expect: without --join the other nodes must name this one"}},
       {{"--replicas", "2"}, {"W --replicas: 2 replicas bear the loss of no more nodes than 1"}},
       {{"--replicas", "1"}, {}},
-      {{"--lease-duration", "500ms"}, {"E --lease-duration: must be three times"}},
+      {{"--lease-duration", "400ms"}, {"E --lease-duration: must be three times"}},
       {{"--lease-duration", "500ms", "--heartbeat-interval", "100ms"}, {}},
       {{"--max-arriving-bytes", "1MiB"}, {"E --max-arriving-bytes: is below --max-packet-size"}},
       {{"--max-arriving-bytes", "1MiB", "--max-packet-size", "1MiB"}, {}},

