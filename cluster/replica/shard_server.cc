@@ -261,7 +261,8 @@ void ShardServer::tell_connected(const std::string& client_id,
       subscription->set_identifier(record->identifier);
     }
   }
-  attach(client_id, session, session.queue.head);
+  const bool forgets = SHOAL_MUTATED("nothing-sent-again");
+  attach(client_id, session, forgets ? session.queue.unsent : session.queue.head);
 }
 
 // Null: the node has not begun with this leader, or is another life of it.

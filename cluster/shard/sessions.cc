@@ -3,6 +3,7 @@
 
 #include "cluster/shard/shard_core.h"
 #include "node/rules/topic.h"
+#include "shoal/mutation.h"
 
 namespace shoal::shard {
 namespace {
@@ -153,6 +154,7 @@ void ShardState::Core::detach(OpenSession& session) {
 void ShardState::Core::fire_will(OpenSession& session) {
   std::optional<WillRecord>& will = session.record.will;
   if (!will) return;
+  if (SHOAL_MUTATED("will-is-forgotten")) return drop_will(session);
   OutboxRecord record{.kind = OutboxKind::kMessage, .body = will->body, .is_will = true};
   if (will->expiry_s) record.expires_at = meta.stamp + uint64_t{*will->expiry_s} * 1000;
   put_in_outbox(record);
