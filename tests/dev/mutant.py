@@ -4,7 +4,7 @@ import sys
 
 import pieces
 
-SEEDS_MAX = 300
+SEEDS_MAX = 600
 BATCH = 10
 
 
