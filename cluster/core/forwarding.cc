@@ -6,6 +6,7 @@
 
 #include "node/rules/forward_batch.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 #include "shoal/mutation.h"
 
 namespace shoal {
@@ -21,10 +22,6 @@ constexpr int kRangesMax = 4096;            // in one Accept
 
 int lane_index(Lane lane) { return lane == Lane::kForward ? 0 : 1; }
 Lane lane_at(int index) { return index == 0 ? Lane::kForward : Lane::kBulk; }
-
-std::span<const uint8_t> bytes_of(const std::string& from) {
-  return {reinterpret_cast<const uint8_t*>(from.data()), from.size()};
-}
 
 }  // namespace
 

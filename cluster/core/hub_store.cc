@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 namespace {
@@ -19,10 +20,6 @@ constexpr size_t kJoinedMax = size_t{1} << 30;
 FrameKind kind_of(replica::StoreFrame kind) {
   return static_cast<FrameKind>(static_cast<uint8_t>(FrameKind::kStore) +
                                 static_cast<uint8_t>(kind));
-}
-
-std::span<const uint8_t> bytes_of(const std::string& from) {
-  return {reinterpret_cast<const uint8_t*>(from.data()), from.size()};
 }
 
 }  // namespace

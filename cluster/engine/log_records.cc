@@ -3,13 +3,10 @@
 #include <utility>
 
 #include "cluster/raft/wire.h"
+#include "shoal/byte_view.h"
 
 namespace shoal::engine {
 namespace {
-
-std::span<const uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 absl::Status damaged(storage::LogGroup group, const std::string& what) {
   return absl::DataLossError("the log of shard " + std::to_string(group.shard) +

@@ -4,20 +4,13 @@
 #include <utility>
 
 #include "proto/shoal/hub.pb.h"
+#include "shoal/byte_view.h"
 
 namespace shoal::engine {
 namespace {
 
 using Change = storage::RetainedStore::Change;
 using Kind = HubEffects::RetainedWrite::Kind;
-
-std::string text_of(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 std::string record_of(const HubEffects::RetainedWrite& write) {
   proto::RetainedRecord record;
@@ -26,8 +19,8 @@ std::string record_of(const HubEffects::RetainedWrite& write) {
   record.set_qos(static_cast<uint32_t>(write.message->qos()));
   record.set_expires_ms(write.wall_ms);
   record.set_publisher(write.message->publisher());
-  record.set_properties(text_of(write.message->properties()));
-  record.set_payload(text_of(write.message->payload()));
+  record.set_properties(std::string(text_of(write.message->properties())));
+  record.set_payload(std::string(text_of(write.message->payload())));
   return record.SerializeAsString();
 }
 

@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <string_view>
 
+#include "shoal/byte_view.h"
+
 namespace shoal::replica {
-namespace {
-
-std::string_view text_of(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-}  // namespace
 
 shard::MessageSpec spec_of(const Message& message, Now now) {
   shard::MessageSpec spec{.topic = message.topic(),

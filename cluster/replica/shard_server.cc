@@ -5,6 +5,7 @@
 
 #include "cluster/shard/slots.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 #include "shoal/mutation.h"
 
 namespace shoal::replica {
@@ -12,10 +13,6 @@ namespace {
 
 // So much may wait in a session before more of a replay is read for it.
 constexpr uint32_t kReplayQueued = 500;
-
-std::string_view text_of(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 }  // namespace
 

@@ -13,10 +13,6 @@ struct Header {
   }
 };
 
-std::string_view text_of(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 template <class AnyOp>
 void read_op(std::span<const uint8_t> bytes, EntryOp& out) {
   FieldReader reader(bytes);

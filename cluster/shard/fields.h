@@ -24,13 +24,10 @@
 #include <vector>
 
 #include "node/rules/wire_bytes.h"
+#include "shoal/byte_view.h"
 #include "shoal/types.h"
 
 namespace shoal::shard {
-
-inline std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 template <class T>
 concept Number = std::unsigned_integral<T> || std::is_enum_v<T>;

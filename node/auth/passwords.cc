@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "node/auth/lines.h"
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 namespace {

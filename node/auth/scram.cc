@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 namespace {

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/decode.h"
 #include "node/codec/utf8.h"
 #include "node/codec/varint.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 

@@ -7,11 +7,11 @@
 #include <optional>
 #include <string_view>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/packet.h"
 #include "node/codec/properties.h"
 #include "node/codec/varint.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 

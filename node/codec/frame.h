@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/packet_type.h"
 #include "node/codec/varint.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 

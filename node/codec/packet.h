@@ -13,11 +13,11 @@
 #include <optional>
 #include <string_view>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/packet_lists.h"
 #include "node/codec/packet_type.h"
 #include "node/codec/properties.h"
 #include "node/codec/reason_code.h"
+#include "shoal/byte_view.h"
 #include "shoal/types.h"
 
 namespace shoal {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/reason_code.h"
+#include "shoal/byte_view.h"
 #include "shoal/types.h"
 
 namespace shoal {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "node/codec/byte_view.h"
 #include "node/codec/packet_type.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 namespace {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "node/auth/password_file.h"
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "node/auth/crypto.h"
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 namespace shoal {
 

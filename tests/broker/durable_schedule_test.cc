@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/codec/byte_view.h"
+#include "shoal/byte_view.h"
 #include "shoal/random.h"
 #include "tests/broker/durable_fixture.h"
 

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "node/codec/byte_view.h"
+#include "shoal/byte_view.h"
 #include "tests/broker/durable_fixture.h"
 
 namespace shoal::test {

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "cluster/shard/forwarded.h"
-#include "node/codec/byte_view.h"
 #include "node/rules/topic.h"
+#include "shoal/byte_view.h"
 #include "tests/broker/test_store.h"
 
 namespace shoal::test {

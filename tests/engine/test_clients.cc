@@ -2,15 +2,13 @@
 
 #include <charconv>
 
+#include "shoal/byte_view.h"
+
 namespace shoal::engine::test {
 namespace {
 
 constexpr const char* kClient = "subscriber";
 constexpr const char* kTopic = "t";
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 }  // namespace
 

@@ -15,9 +15,9 @@
 
 #include "cluster/core/frame.h"
 #include "cluster/core/hub.h"
-#include "node/codec/byte_view.h"
 #include "node/rules/forward_batch.h"
 #include "proto/shoal/hub.pb.h"
+#include "shoal/byte_view.h"
 #include "tests/codec/bytes.h"
 
 namespace {

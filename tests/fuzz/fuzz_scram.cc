@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "node/auth/scram.h"
-#include "node/auth/text_bytes.h"
+#include "shoal/byte_view.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace shoal;

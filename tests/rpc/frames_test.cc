@@ -4,12 +4,10 @@
 
 #include <vector>
 
+#include "shoal/byte_view.h"
+
 namespace shoal {
 namespace {
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 std::vector<std::string> frames_of(const std::string& batch) {
   std::vector<std::string> frames;

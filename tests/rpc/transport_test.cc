@@ -17,6 +17,7 @@
 #include "cluster/rpc/peer_link.h"
 #include "cluster/rpc/peer_transport.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 #include "tests/certificates/test_authority.h"
 
 namespace shoal {
@@ -26,10 +27,6 @@ using std::chrono::steady_clock;
 using testing::HasSubstr;
 
 constexpr auto kPatience = std::chrono::seconds(20);  // loaded machines, sanitizers
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 // One node: a transport, and all that its sink heard.
 class Node : public LinkSink {

@@ -5,14 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "shoal/byte_view.h"
+
 namespace shoal {
 namespace {
 
 using std::string_literals::operator""s;
-
-std::span<const uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
 
 std::string shown(const ProxyHeaderResult& result) {
   if (std::holds_alternative<ProxyHeaderUnfinished>(result)) return "unfinished";
