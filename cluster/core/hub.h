@@ -70,7 +70,7 @@ struct StoredReplica {
   std::shared_ptr<const raft::Recovered> recovered;
 };
 
-// Commands of `shoal ctl`; each ends in one HubEffects::Answer.
+// Commands of `shoal ctl`, and of a node that is to stop; each ends in one HubEffects::Answer.
 struct DrainCommand {
   uint32_t per_second = 0;  // clients to close a second; 0 ends the draining
 };
@@ -78,7 +78,14 @@ struct LeaveCommand {};
 struct RemoveCommand {
   std::string node;  // NodeId in hexadecimal, or a name that only one member has
 };
-using HubCommand = std::variant<DrainCommand, LeaveCommand, RemoveCommand>;
+// The node is to stop: it gives the shards that it leads to others, and leads none any more. Answered
+// when that is so, or after a second.
+struct HandOverCommand {};
+// It has no clients any more: the others need not wait until they miss it. Answered when those that
+// are there know it, or soon.
+struct GoodbyeCommand {};
+using HubCommand =
+    std::variant<DrainCommand, LeaveCommand, RemoveCommand, HandOverCommand, GoodbyeCommand>;
 
 class HubCore;
 

@@ -20,26 +20,33 @@ void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
   context_.now = now;
   if (const auto* const drain = std::get_if<DrainCommand>(&command)) {
     is_draining_ = drain->per_second != 0;
+    if (is_draining_) give_leaderships();
     const double share = static_cast<double>(drain->per_second) / context_.config.workers;
     context_.mail(context_.all_workers(), Drain{share});
     send_states();
     answer(token, true, is_draining_ ? "draining" : "no longer draining");
   } else if (const auto* const removed = std::get_if<RemoveCommand>(&command)) {
     remove(token, removed->node);
+  } else if (std::holds_alternative<HandOverCommand>(command)) {
+    hand_over([this, token] { answer(token, true, "handed over"); });
+  } else if (std::holds_alternative<GoodbyeCommand>(command)) {
+    say_goodbye(token);
   } else {
     leave(token);
   }
   settle();
 }
 
-// First no client is here any more, so that nothing is promised that the others do not wait for;
-// then the others are told, and the answer is given when all that are connected know it.
+// First others lead, and no client is here any more, so that nothing is promised that the others do
+// not wait for; then the others are told, and the answer is given when all that are connected know it.
 void HubCore::leave(uint64_t token) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
   is_leaving_ = true;
   leave_token_ = token;
-  leases_.stop();
-  close_all("this node leaves the cluster");
+  hand_over([this] {
+    leases_.stop();
+    close_all("this node leaves the cluster");
+  });
 }
 
 void HubCore::say_leaving() {
@@ -47,11 +54,14 @@ void HubCore::say_leaving() {
   for (const Pair* const pair : open_pairs()) leave_waits_.insert(pair->id());
   leave_deadline_ = context_.now.mono + kLeaveWait;
   on_members_changed(kLeaveToken);
-  check_left();
+  store(stored_state(), [this] {
+    has_stored_leaving_ = true;
+    check_left();
+  });
 }
 
 void HubCore::check_left() {
-  if (!leave_token_ || is_self_member()) return;
+  if (!leave_token_ || is_self_member() || !has_stored_leaving_) return;
   if (!leave_waits_.empty() && context_.now.mono < leave_deadline_) return;
   answer(*leave_token_, true, "this node has left the cluster");
   leave_token_.reset();

@@ -80,11 +80,14 @@ void HubCore::on_tick(Now now) {
   if (now.mono - last_heartbeat_ >= context_.config.limits.heartbeat_interval) heartbeat();
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
+  check_goodbye();
   claims_.on_tick();
   retained_.on_tick(published_until_ > now.mono);
   if (store_) {
     store_->on_tick();
     place_replicas();
+    give_leaderships();
+    check_handed_over();
   }
   log_readiness();
   settle();
@@ -203,6 +206,7 @@ bool HubCore::on_unnumbered(Link& link, Pair& pair, const ParsedFrame& frame) {
         rtt_[pair.id()] = context_.now.mono - Instant{answer.clock()};
       }
       leases_.on_answer(pair, answer);
+      check_goodbye();
       forwarding_.release(pair);
       settle();
       return true;

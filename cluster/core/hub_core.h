@@ -7,6 +7,7 @@
 // hub_members.cc   founding, joining, giving up, closing all, leaving, storing
 // hub_durable.cc   the store
 // hub_commands.cc  drain, leave, remove
+// hub_stopping.cc  giving leaderships away, saying goodbye
 // hub_report.cc    status
 #pragma once
 
@@ -23,6 +24,7 @@
 #include "cluster/core/forwarding.h"
 #include "cluster/core/founding.h"
 #include "cluster/core/hub_store.h"
+#include "cluster/core/leadership.h"
 #include "cluster/core/leases.h"
 #include "cluster/core/links.h"
 #include "cluster/core/members.h"
@@ -155,6 +157,16 @@ class HubCore {
   void check_left();
   void remove(uint64_t token, const std::string& node);
 
+  // ---- hub_stopping.cc
+  bool gives_leaderships() const { return is_draining_ || is_handing_over_; }
+  LeadershipView leadership_view() const;
+  void give_leaderships();
+  void hand_over(std::function<void()> then);
+  void check_handed_over();
+  void say_goodbye(uint64_t token);
+  void check_goodbye();
+  void on_gone(Pair& pair);
+
   // ---- hub_report.cc
   std::string why_not_ready() const;
   void log_readiness();
@@ -188,8 +200,16 @@ class HubCore {
   bool is_leaving_ = false;
   std::optional<uint64_t> leave_token_;  // of the command
   std::set<NodeId> leave_waits_;         // peers that do not know it yet
+  bool has_stored_leaving_ = false;
   Instant leave_deadline_{};
   bool is_draining_ = false;
+  bool is_handing_over_ = false;  // for good: what it led is led by others
+  std::vector<std::function<void()>> handed_over_;  // what waits for that
+  Instant hand_over_deadline_{};
+  Instant last_balancing_{};
+  std::optional<uint64_t> goodbye_token_;  // of the command
+  bool is_gone_ = false;
+  Instant goodbye_at_{};
   Instant published_until_{};
   bool is_published_ = false;
   std::vector<uint64_t> told_silent_;  // as the last States said

@@ -81,7 +81,10 @@ replica::StoreEffects* HubCore::end_turn(Now now) {
   if (!store_) return nullptr;
   context_.now = now;
   replica::StoreEffects* const effects = store_->end_turn();
-  if (effects != nullptr) publish_ack_until();  // a leader may be known now, and its routes
+  if (effects != nullptr) {  // a leader may be known now, and its routes
+    publish_ack_until();
+    check_handed_over();
+  }
   return effects;
 }
 

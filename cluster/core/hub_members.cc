@@ -165,8 +165,11 @@ void HubCore::give_up_silent() {
   const std::vector<NodeId> out = leases_.take_out();
   if (!out.empty()) tell_members();
   for (const NodeId id : out) {
-    context_.log(HubEffects::Log::Level::kWarn,
-                 "node " + members_.find(id)->name + " is given up: nothing was heard from it");
+    const Pair* const known = find_pair(id);
+    const bool has_gone = known != nullptr && known->said.gone();
+    context_.log(has_gone ? HubEffects::Log::Level::kInfo : HubEffects::Log::Level::kWarn,
+                 "node " + members_.find(id)->name + (has_gone ? " has stopped"
+                                : " is given up: nothing was heard from it"));
     if (store_) store_->on_gone(id, members_.find(id)->given_up);
     Pair* const pair = find_pair(id);
     if (pair == nullptr) continue;

@@ -61,7 +61,8 @@ void HubCore::send_state(Pair& pair) {
   state.set_routes_digest(routes_.digest());
   state.set_retained_digest(retained_.tree().digest());
   state.set_ready(why_not_ready().empty());
-  state.set_draining(is_draining_);
+  state.set_draining(gives_leaderships());
+  state.set_gone(is_gone_);
   state.set_clients(figures_.clients);
   state.set_routes(routes_.own_count());
   state.set_messages_in(figures_.messages_in);
@@ -119,6 +120,7 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
     routes_.on_digest(pair, state.routes_version(), state.routes_digest());
     retained_.on_heartbeat(pair, state.retained_digest());
   }
+  if (state.gone()) on_gone(pair);
   settle();
   return true;
 }
@@ -154,6 +156,7 @@ bool HubCore::follow_session(Pair& pair, LinkId link, const proto::State& state)
 }
 
 bool HubCore::may_open(const Pair& pair) const {
+  if (pair.said.gone()) return false;
   if (!cluster_ || closing_ != 0 || cluster_id_of(pair.said.cluster()) != cluster_) return false;
   // What a peer says of shards is for the store.
   if (store_ && !store_->is_open()) return false;

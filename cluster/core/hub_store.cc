@@ -314,6 +314,10 @@ bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
   return store_->change(shard, change, context_.now);
 }
 
+bool HubStore::transfer(uint32_t shard, NodeId to) {
+  return store_->transfer(shard, to, context_.now);
+}
+
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
   check_leads();

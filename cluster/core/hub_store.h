@@ -70,6 +70,7 @@ class HubStore {
   // Every shard has a leader, and the workers here know its routes.
   bool is_ready() const { return store_ != nullptr && store_->is_ready(); }
   bool change(uint32_t shard, const raft::ChangeMember& change);
+  bool transfer(uint32_t shard, NodeId to);
   const replica::Store* store() const { return store_.get(); }
   // Messages that sessions lost by a limit that is configured, of shards that this node leads.
   const std::map<shard::DropReason, uint64_t>& dropped() const { return dropped_; }

@@ -50,6 +50,21 @@ void Leases::on_in_sync(const Pair& pair) {
 
 void Leases::on_out_of_sync(NodeId id) { standing_of(id).in_sync = false; }
 
+void Leases::on_gone(NodeId id) {
+  Standing& standing = standing_of(id);
+  standing.granted_until = std::min(standing.granted_until, context_.now.mono);
+}
+
+Instant Leases::in_sync_since(NodeId id) const {
+  const Standing* const standing = find(id);
+  return standing == nullptr ? Instant{} : standing->in_sync_since;
+}
+
+Instant Leases::last_answer(NodeId id) const {
+  const Standing* const standing = find(id);
+  return standing == nullptr ? Instant{} : standing->last_answer;
+}
+
 bool Leases::is_in_sync(NodeId id) const {
   const Standing* const standing = find(id);
   return standing != nullptr && standing->in_sync;

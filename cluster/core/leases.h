@@ -37,6 +37,8 @@ class Leases {
   // ---- what the hub says of a peer
   void on_in_sync(const Pair& pair);
   void on_out_of_sync(NodeId id);
+  // It acknowledges nothing any more, whatever it was granted.
+  void on_gone(NodeId id);
   bool is_in_sync(NodeId id) const;
   // Out: given up, and not in sync again since.
   bool is_out(NodeId id) const;
@@ -44,6 +46,9 @@ class Leases {
   bool is_required(NodeId id) const { return members_.is_member(id) && !is_out(id); }
   bool is_silent(NodeId id) const;
   Instant lease_from(NodeId id) const;
+  Instant in_sync_since(NodeId id) const;
+  // When we said the last of what it has answered.
+  Instant last_answer(NodeId id) const;
   // So long it has not given us up, whatever it confirms.
   Instant kept_by(NodeId id) const;
 

@@ -145,6 +145,12 @@ raft::Outcome Groups::change(uint32_t shard, const raft::ChangeMember& change, I
   return group->raft->step(now, change, effects_.raft);
 }
 
+raft::Outcome Groups::transfer(uint32_t shard, NodeId to, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr) return raft::Outcome::kNotLeader;
+  return group->raft->step(now, raft::Transfer{to}, effects_.raft);
+}
+
 void Groups::on_tick(Instant now) {
   for (auto& [shard, group] : groups_) {
     if (now >= group.raft->deadline()) group.raft->step(now, raft::Tick{}, effects_.raft);

@@ -54,6 +54,7 @@ class Groups {
   void on_entries(uint32_t shard, raft::Term term, std::vector<std::string> entries, Instant now);
   // Done: it has begun; asked of others than a leader that serves, or at a bad time, it has not.
   raft::Outcome change(uint32_t shard, const raft::ChangeMember& change, Instant now);
+  raft::Outcome transfer(uint32_t shard, NodeId to, Instant now);  // likewise
   void on_tick(Instant now);
 
   struct Send {

@@ -344,6 +344,11 @@ bool Store::change(uint32_t shard, const raft::ChangeMember& change, Now now) {
   return groups_.change(shard, change, now.mono) == raft::Outcome::kDone;
 }
 
+bool Store::transfer(uint32_t shard, NodeId to, Now now) {
+  now_ = now;
+  return groups_.transfer(shard, to, now.mono) == raft::Outcome::kDone;
+}
+
 void Store::on_tick(Now now) {
   now_ = now;
   groups_.on_tick(now.mono);

@@ -136,6 +136,8 @@ class Store {
 
   // Of a shard that this node leads: a replica more or less. False: not now.
   bool change(uint32_t shard, const raft::ChangeMember& change, Now now);
+  // The leadership goes to another voter. False: not now.
+  bool transfer(uint32_t shard, NodeId to, Now now);
   bool leads(uint32_t shard) const { return leads_[shard].serves; }
   // Since which term; 0: it does not lead.
   uint64_t lead_term(uint32_t shard) const { return leads(shard) ? leads_[shard].term : 0; }

@@ -19,6 +19,8 @@ namespace {
 
 // A second longer than a connection that a client does not close may take (worker_sockets.cc).
 constexpr auto kShutDownTime = std::chrono::seconds(5);
+// Longer than the hub's own patience; it may be busy.
+constexpr auto kHubTime = std::chrono::milliseconds(1200);
 
 uint64_t random_number() {
   std::random_device random;
@@ -294,7 +296,16 @@ bool RunningNode::has_work_left() const {
                      [](const WorkerReport& report) { return report.broker.tickets_now != 0; });
 }
 
+void RunningNode::tell_hub(HubCommand command) {
+  const auto told = std::make_shared<std::promise<void>>();
+  hub_->command(std::move(command), [told](const HubEffects::Answer&) { told->set_value(); });
+  told->get_future().wait_for(kHubTime);
+}
+
+// Others lead what this node led before its clients come to them; and once it has none, they need not
+// wait until they miss it.
 void RunningNode::shut_down() {
+  tell_hub(HandOverCommand{});
   for (const auto& worker : world_->workers) {
     worker->post(WorkerTask([](Worker& self) {
       self.stop_accepting();
@@ -305,6 +316,7 @@ void RunningNode::shut_down() {
   while (has_work_left() && std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+  tell_hub(GoodbyeCommand{});
 }
 
 }  // namespace shoal

@@ -76,6 +76,7 @@ class RunningNode {
   void make_store();
   void start_workers();
   void on_store_failed(const std::string& why);
+  void tell_hub(HubCommand command);
 
   void reload_credentials();
   void reload_certificates();

@@ -72,7 +72,8 @@ TEST_F(Commands, WhoLeftStaysOutWhenItStartsAgain) {
   cluster_->start(2);
   cluster_->run(3000);
   EXPECT_FALSE(cluster_->status(2).ready);
-  EXPECT_NE(cluster_->status(2).reason.find("has left the cluster"), std::string::npos);
+  EXPECT_NE(cluster_->status(2).reason.find("has left the cluster"), std::string::npos)
+      << cluster_->status(2).reason;
   EXPECT_EQ(members(0), 2);
   EXPECT_TRUE(cluster_->may_acknowledge(0));
 }
@@ -102,6 +103,34 @@ TEST_F(Commands, ARemovedNodeThatComesBackIsToldSo) {
   cluster_->run(3000);
   EXPECT_FALSE(cluster_->status(2).ready);
   EXPECT_EQ(members(0), 2);
+}
+
+TEST_F(Commands, WhoSaysGoodbyeIsNotWaitedFor) {
+  make(3);
+  const int64_t leases_end = ClusterOptions().limits.lease.ns / 1'000'000;
+  cluster_->run(3 * leases_end);
+  EXPECT_TRUE(answer(2, HandOverCommand{}).ok);
+  EXPECT_TRUE(cluster_->may_acknowledge(2)) << "its clients are served until they are closed";
+  EXPECT_TRUE(answer(2, GoodbyeCommand{}).ok);
+  EXPECT_FALSE(cluster_->may_acknowledge(2));
+  const auto is_out = [&](int i) { return cluster_->member(i, 2).state == MemberState::kGivenUp; };
+  EXPECT_TRUE(cluster_->run_until([&] { return is_out(0) && is_out(1); }, leases_end / 4));
+  EXPECT_TRUE(cluster_->may_acknowledge(0) && cluster_->may_acknowledge(1));
+  cluster_->run(2 * leases_end);
+  EXPECT_TRUE(cluster_->may_acknowledge(0) && cluster_->may_acknowledge(1)) << "it lives on";
+  cluster_->crash(2);
+  cluster_->start(2);
+  EXPECT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 3000));
+}
+
+TEST_F(Commands, AGoodbyeDoesNotMakeAMinorityAMajority) {
+  make(3);
+  cluster_->crash(1);
+  cluster_->run(3000);
+  EXPECT_TRUE(answer(2, GoodbyeCommand{}).ok);
+  cluster_->crash(2);
+  cluster_->run(3000);
+  EXPECT_FALSE(cluster_->may_acknowledge(0));
 }
 
 TEST_F(Commands, RemoveRefusesWhoIsThereAndWhoIsUnknown) {

@@ -56,6 +56,46 @@ def names(node):
     return sorted(member["name"] for member in node.ctl("members")["members"])
 
 
+def leads(nodes):
+    """How many shards each of these leads, as the first of them knows."""
+    leaders = [shard["leader"] for shard in nodes[0].ctl("shards")["shards"]]
+    return [leaders.count(node.name) for node in nodes]
+
+
+class Stopping(unittest.TestCase):
+    def test_the_others_need_not_wait_for_who_is_told_to_end(self):
+        with harness.Cluster(3) as nodes:
+            watcher = subscriber(nodes[0], "durable", "t/#", expiry_s=600)
+            live = subscriber(nodes[1], "live", "t/#")
+            publishers = [Publisher(nodes[i % 2], f"t/{i}") for i in range(4)]
+            for each in publishers:
+                each.start()
+            wait_until(lambda: all(len(each.acked) > 50 for each in publishers), 10, "messages")
+            for each in publishers:
+                each.longest_s = 0.0
+            self.assertEqual(nodes[2].stop(), 0)
+            after = [len(each.acked) for each in publishers]
+            wait_until(lambda: all(len(each.acked) > before + 50 for each, before in zip(publishers, after)), 10, "messages")
+            longest = max(each.longest_s for each in publishers)
+            for each in publishers:
+                each.stop()
+            self.assertLess(longest, 0.5, "a lease and an election take longer")
+            for client in (watcher, live):
+                wait_until(lambda client=client: len(client.payloads()) >= sum(len(each.acked) for each in publishers),
+                           10, "all that was acknowledged")
+                client.close()
+
+    def test_leaderships_spread_again_over_who_is_back(self):
+        with harness.Cluster(3) as nodes:
+            self.assertEqual(nodes[2].stop(), 0)
+            wait_until(lambda: leads(nodes)[2] == 0 and sum(leads(nodes)) == 8, 5, "two lead all")
+            nodes[2].start()
+            nodes[2].wait_ready()
+            wait_until(lambda: min(leads(nodes)) >= 2, 30, "three lead")
+            nodes[1].ctl_text("drain")
+            wait_until(lambda: leads(nodes)[1] == 0 and sum(leads(nodes)) == 8, 5, "the others lead all")
+
+
 class Draining(unittest.TestCase):
     def test_who_is_behind_gets_what_was_acknowledged(self):
         with harness.Cluster(3) as nodes:

@@ -25,14 +25,15 @@ SimCluster::SimCluster(const SimOptions& options)
     for (bool* kind :
          {&faults_.crashes, &faults_.freezes, &faults_.cuts, &faults_.isolations, &faults_.splits,
           &faults_.resets, &faults_.wipes, &faults_.moves, &faults_.client_breaks,
-          &faults_.slow_devices, &faults_.power_cuts, &faults_.slow_disks}) {
+          &faults_.slow_devices, &faults_.power_cuts, &faults_.slow_disks, &faults_.terminations}) {
       *kind = any_faults_ && random.one_in(2);
     }
   }
   // Less than three hold nothing twice.
   if (options.nodes < 3) faults_.wipes = false;
   history_.nodes_may_be_lost(faults_.crashes || faults_.power_cuts || faults_.freezes ||
-                             faults_.cuts || faults_.isolations || faults_.splits);
+                             faults_.cuts || faults_.isolations || faults_.splits ||
+                             faults_.terminations);
   asks_for_all_ = world_.random().one_in(3);
   make_nodes();
   make_clients();
@@ -105,7 +106,7 @@ void SimCluster::strike() {
   const int a = static_cast<int>(random.below(nodes_.size()));
   const int b = count > 1 ? (a + 1 + static_cast<int>(random.below(nodes_.size() - 1))) % count : a;
   ++faults_struck_;
-  switch (random.below(10)) {
+  switch (random.below(11)) {
     case 0:
       if (faults_.crashes) crash_one();
       break;
@@ -154,6 +155,9 @@ void SimCluster::strike() {
       nodes_[static_cast<size_t>(a)]->slow_down(
           world_.between(Duration::millis(100), Duration::seconds(5)));
       break;
+    case 9:
+      if (faults_.terminations) terminate(*nodes_[static_cast<size_t>(a)]);
+      break;
     default: world_.note("heal the network"); network_.heal();
   }
 }
@@ -175,6 +179,19 @@ void SimCluster::crash_one() {
   const Duration down = world_.between(Duration::millis(50), Duration::seconds(6));
   world_.after(down, [&node] {
     if (!node.is_up()) node.boot();
+  });
+}
+
+void SimCluster::terminate(SimNode& node) {
+  if (!node.is_up()) return;
+  node.terminate();
+  boot_when_down(node);
+}
+
+void SimCluster::boot_when_down(SimNode& node) {
+  world_.after(world_.between(Duration::millis(50), Duration::seconds(6)), [this, &node] {
+    if (!node.is_up()) return node.boot();
+    boot_when_down(node);
   });
 }
 

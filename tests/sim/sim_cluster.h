@@ -35,11 +35,12 @@ struct FaultKinds {
   bool slow_devices = true;  // some read slowly, or not for seconds
   bool power_cuts = true;    // of all nodes at once
   bool slow_disks = true;    // syncs that take most of a second, for a while
+  bool terminations = true;  // SIGTERM, and a start some time later
   bool operator==(const FaultKinds&) const = default;
 };
 
 constexpr FaultKinds kNoFaults{false, false, false, false, false, false,
-                               false, false, false, false, false, false};
+                               false, false, false, false, false, false, false};
 
 struct SimOptions {
   uint64_t seed = 1;
@@ -90,6 +91,8 @@ class SimCluster {
   void schedule_fault();
   void strike();
   void crash_one();
+  void terminate(SimNode& node);
+  void boot_when_down(SimNode& node);
   void crash_all();
   void freeze_one();
   void heal_everything();

@@ -216,7 +216,9 @@ void SimNode::carry_hub() {
   if (effects.open_store) open_store(*effects.open_store);
   write_retained(effects.retained_writes);
   for (auto& store_effect : effects.stores) store(store_effect.token, store_effect.state);
+  const std::vector<HubEffects::Answer> answers = std::exchange(effects.answers, {});
   effects.clear();
+  for (const HubEffects::Answer& answer : answers) on_answer(answer);
 }
 
 // A write and its fsync; a crash before it is done leaves the old state.

@@ -41,6 +41,8 @@ class SimNode final : public NetworkEnd {
   // ---- what can befall it
   void boot();
   void crash();
+  // It is told to end, as by SIGTERM, and does when it has done what it has to.
+  void terminate();
   void freeze();
   void unfreeze();
   // Its disk is slow for a while.
@@ -115,6 +117,12 @@ class SimNode final : public NetworkEnd {
   void pump_later(const std::shared_ptr<ServerEnd>& end);
   void finish_close(const std::shared_ptr<ServerEnd>& end);
   std::shared_ptr<ServerEnd> end_of(int worker, ConnId conn);
+
+  // ---- sim_node_ending.cc
+  void on_answer(const HubEffects::Answer& answer);
+  bool has_work_left() const;
+  void close_clients();
+  void wait_for_clients(uint64_t life, Instant deadline);
 
   World& world_;
   Network& network_;

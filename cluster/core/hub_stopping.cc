@@ -1,0 +1,118 @@
+// Leaderships that go to other nodes, because this one is to stop or because they are unevenly spread; and
+// the goodbye, by which the others need not wait until they miss it.
+#include <algorithm>
+#include <utility>
+
+#include "cluster/core/hub_core.h"
+
+namespace shoal {
+namespace {
+
+constexpr Duration kHandOverMax = Duration::seconds(1);
+constexpr Duration kGoodbyeMax = Duration::millis(300);
+constexpr Duration kBalancingInterval = Duration::seconds(1);
+// One that comes and goes is no place for a leader.
+constexpr Duration kSteady = Duration::seconds(5);
+constexpr uint64_t kNearly = 1000;  // entries that a voter may lack: it gets them before it leads
+
+}  // namespace
+
+// ---- leaderships --------------------------------------------------------------------------------
+
+LeadershipView HubCore::leadership_view() const {
+  const replica::Store& store = *store_->store();
+  LeadershipView view{.gives_all = gives_leaderships(),
+                      .self = {context_.self, context_.config.weight}};
+  const auto leads = [&](NodeId id) {
+    uint32_t count = 0;
+    for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
+      count += store.client().leader(shard).node == id ? 1 : 0;
+    }
+    return count;
+  };
+  for (const auto& [id, pair] : pairs_) {
+    const bool is_here = members_.is_member(id) && leases_.is_in_sync(id) && !leases_.is_silent(id);
+    if (!is_here || pair->said.draining()) continue;
+    const bool is_steady = context_.now.mono - leases_.in_sync_since(id) >= kSteady;
+    if (view.gives_all || is_steady) view.others.push_back({id, pair->hello.weight(), leads(id)});
+  }
+  view.self.leads = leads(context_.self);
+  for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
+    if (!store.leads(shard)) continue;
+    const raft::RaftGroup& group = *store.groups().find(shard);
+    LeadershipView::Led led{.shard = shard};
+    for (const raft::Server& each : group.configuration()->servers) {
+      const bool is_voter = each.role == raft::Role::kVoter && each.id != context_.self;
+      if (is_voter && group.match(each.id) + kNearly >= group.last()) led.able.push_back(each.id);
+    }
+    view.led.push_back(std::move(led));
+  }
+  return view;
+}
+
+void HubCore::give_leaderships() {
+  if (!store_ || !store_->is_open()) return;
+  if (!gives_leaderships()) {
+    if (context_.now.mono - last_balancing_ < kBalancingInterval) return;
+    last_balancing_ = context_.now.mono;
+    // As long as a shard has no leader nobody knows who leads how many.
+    if (published_until_ <= context_.now.mono || !store_->is_ready()) return;
+  }
+  for (const Handover& each : next_handovers(leadership_view())) {
+    store_->transfer(each.shard, each.to);
+  }
+}
+
+// Clients are served meanwhile.
+void HubCore::hand_over(std::function<void()> then) {
+  is_handing_over_ = true;
+  handed_over_.push_back(std::move(then));
+  hand_over_deadline_ = context_.now.mono + kHandOverMax;
+  send_states();  // that nobody gives it any
+  give_leaderships();
+  check_handed_over();
+}
+
+void HubCore::check_handed_over() {
+  if (handed_over_.empty()) return;
+  const auto is_done = [this] {
+    if (!store_ || !store_->is_open()) return true;
+    for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
+      if (!store_->store()->client().leader(shard).node) return false;
+    }
+    return next_handovers(leadership_view()).empty();
+  };
+  if (context_.now.mono < hand_over_deadline_ && !is_done()) return;
+  for (const auto& then : std::exchange(handed_over_, {})) then();
+}
+
+// ---- the goodbye --------------------------------------------------------------------------------
+
+void HubCore::say_goodbye(uint64_t token) {
+  is_gone_ = true;
+  goodbye_token_ = token;
+  goodbye_at_ = context_.now.mono;
+  leases_.stop();
+  publish_ack_until();
+  send_states();
+  check_goodbye();
+}
+
+void HubCore::check_goodbye() {
+  if (!goodbye_token_) return;
+  bool is_heard = true;
+  for (const Pair* const pair : open_pairs()) {
+    const bool has_heard = leases_.last_answer(pair->id()) >= goodbye_at_;
+    if (pair->link() != 0 && leases_.is_in_sync(pair->id()) && !has_heard) is_heard = false;
+  }
+  if (!is_heard && context_.now.mono - goodbye_at_ < kGoodbyeMax) return;
+  answer(*std::exchange(goodbye_token_, std::nullopt), true, "the others know");
+}
+
+// It may be gone on without at once, if the others confirm that.
+void HubCore::on_gone(Pair& pair) {
+  leases_.on_gone(pair.id());
+  if (pair.is_open()) end_session(pair, true);
+}
+
+}  // namespace shoal

@@ -1,0 +1,54 @@
+// A node that is told to end does what RunningNode::shut_down() does.
+#include <algorithm>
+
+#include "tests/sim/sim_node_parts.h"
+
+namespace shoal::sim {
+namespace {
+
+constexpr uint64_t kHandOver = 1;
+constexpr uint64_t kGoodbye = 2;
+constexpr Duration kPatience = Duration::seconds(5);
+
+}  // namespace
+
+void SimNode::terminate() {
+  note("is told to end");
+  post(kHubThread, [this](Now now) { hub().on_command(kHandOver, HandOverCommand{}, now); });
+}
+
+void SimNode::on_answer(const HubEffects::Answer& answer) {
+  if (answer.token == kHandOver) return close_clients();
+  note("has said goodbye");
+  // Not from within its own turn.
+  world_.after(Duration{0}, [this, life = life_] {
+    if (life == life_ && is_up()) crash();
+  });
+}
+
+void SimNode::close_clients() {
+  note("closes its clients");
+  for (int worker = 0; worker < config_.workers; ++worker) {
+    post(worker, [this, worker](Now now) { broker(worker).shut_down(now); });
+  }
+  wait_for_clients(life_, world_.now() + kPatience);
+}
+
+bool SimNode::has_work_left() const {
+  if (!process_->connections.empty()) return true;
+  return std::any_of(
+      process_->brokers.begin(), process_->brokers.end(),
+      [](const std::unique_ptr<Broker>& each) { return each->counters().tickets_now != 0; });
+}
+
+void SimNode::wait_for_clients(uint64_t life, Instant deadline) {
+  world_.after(Duration::millis(10), [this, life, deadline] {
+    if (life != life_ || !is_up()) return;
+    if (frozen_ || (has_work_left() && world_.now() < deadline)) {
+      return wait_for_clients(life, deadline);
+    }
+    post(kHubThread, [this](Now now) { hub().on_command(kGoodbye, GoodbyeCommand{}, now); });
+  });
+}
+
+}  // namespace shoal::sim
