@@ -260,6 +260,30 @@ static void body_of(const struct engine_message* from, struct entries list,
   }
 }
 
+/* The server itself in its configuration, NULL if it is not there. */
+static struct raft_server* own_entry(struct raft* raft) {
+  for (unsigned i = 0; i < raft->configuration.n; ++i) {
+    if (raft->configuration.servers[i].id == raft->id) return &raft->configuration.servers[i];
+  }
+  return NULL;
+}
+
+/* libraft asks its own configuration whether it may vote, and of a leader that it once heard it does
+ * not ask how long ago. A request for a vote leaves the configuration as it is. */
+static int step_as_voter(struct raft_engine* engine, uint64_t now, struct raft_event* event,
+                         struct engine_update* update) {
+  struct raft_server* self = own_entry(&engine->raft);
+  if (self == NULL || engine->raft.state != RAFT_FOLLOWER) {
+    return step(engine, now, event, NULL, update);
+  }
+  const int role = self->role;
+  self->role = RAFT_VOTER;
+  engine->raft.follower_state.current_leader.id = 0;
+  const int status = step(engine, now, event, NULL, update);
+  self->role = role;
+  return status;
+}
+
 int engine_receive(struct raft_engine* engine, uint64_t now, const struct engine_message* message,
                    struct engine_update* update) {
   struct entries list = entries_of(message->entries, message->entry_count);
@@ -273,7 +297,8 @@ int engine_receive(struct raft_engine* engine, uint64_t now, const struct engine
   body_of(message, list, &received);
   struct raft_event event = event_of(RAFT_RECEIVE);
   event.receive.message = &received;
-  const int status = step(engine, now, &event, list.list, update);
+  const int status = message->asks_non_voter ? step_as_voter(engine, now, &event, update)
+                                             : step(engine, now, &event, list.list, update);
   /* libraft freed list.batch, or report() did. */
   raft_free(list.list);
   if (status == 0 && (engine->update.flags & (RAFT_UPDATE_SNAPSHOT))) {

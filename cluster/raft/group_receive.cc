@@ -32,8 +32,21 @@ Outcome RaftGroup::on(Received event, Effects& out) {
                     event.message.body);
 }
 
+// Guard 11. Whether a server may vote is for the candidate's configuration to say (Ongaro's
+// dissertation, 4.2.1): its own may be older. libraft asks its own. Of four voters, one of them just
+// promoted and one gone for good, the two that know of the promotion, or one of them, would ask the third
+// in vain for ever.
+bool RaftGroup::may_be_voter(const RequestVote& body) const {
+  const Configuration* const now = configuration();
+  const Server* const self = now == nullptr ? nullptr : now->find(options_.self);
+  if (self == nullptr || self->role == Role::kVoter) return false;
+  const bool has_leader = now_ms_ - leader_heard_ms_ < options_.election_timeout_ms;
+  return (body.disrupt_leader || !has_leader) && !SHOAL_MUTATED("raft-learners-refuse");
+}
+
 Outcome RaftGroup::receive(const Message& message, const RequestVote& body, Effects& out) {
   engine_message to = message_of(message, ENGINE_REQUEST_VOTE);
+  to.asks_non_voter = may_be_voter(body);
   to.last_index = body.last_index;
   to.last_term = body.last_term;
   to.disrupt_leader = body.disrupt_leader;
@@ -65,6 +78,7 @@ Outcome RaftGroup::receive(const Message& message, AppendEntries body, Effects& 
     body.entries.clear();  // only answered
   } else {
     if (message.term == term() && is_leader()) return Outcome::kRefused;
+    leader_heard_ms_ = now_ms_;
     if (!std::all_of(body.entries.begin(), body.entries.end(), is_readable)) {
       return Outcome::kRefused;
     }

@@ -10,6 +10,7 @@
 //   8   nothing is applied or reported while a snapshot is installed    here
 //   9   a refused pre-vote tells the higher term                        group_effects.cc
 //   10  a vote that was not asked for is not looked at                  group_receive.cc
+//   11  who is no voter yet by its own log votes like one               group_receive.cc
 //
 // Two more are the architecture's: a new leader serves only when an entry of its own term is applied
 // (settle_leadership), and only what the own log holds durably is applied (hand_out).

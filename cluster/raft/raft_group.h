@@ -118,6 +118,7 @@ class RaftGroup {
   Outcome receive(const Message& message, const AppendResult& body, Effects& out);
   Outcome receive(const Message& message, const InstallSnapshot& body, Effects& out);
   Outcome receive(const Message& message, const TimeoutNow& body, Effects& out);
+  bool may_be_voter(const RequestVote& body) const;
   bool contradicts_commit(const AppendEntries& body) const;
   void cut_committed(AppendEntries& body) const;
   void append(const Message& message, const AppendEntries& body, Effects& out);
@@ -147,6 +148,7 @@ class RaftGroup {
   };
   const std::unique_ptr<raft_engine, EngineDeleter> engine_;
   uint64_t now_ms_ = 0;
+  uint64_t leader_heard_ms_ = 0;  // of this term, when its last message came
 
   GroupLog log_;
   SnapshotMeta snapshot_;

@@ -78,13 +78,38 @@ std::string removed_server_disturbs_nobody() {
   return verdict.of(stage);
 }
 
+// Guard 11: of the four voters one is gone for good, and the new one has not heard that it is one.
+std::string promoted_server_votes() {
+  Stage stage(3);
+  stage.add_empty_server();
+  Verdict verdict;
+  verdict.expect(stage.elect(1, {1, 2, 3}), "no leader");
+  stage.settle({1, 2});
+  stage.step(1, ChangeMember{How::kAddLearner, {4}});
+  stage.settle({1, 2, 4});
+  stage.crash(3);
+  stage.step(1, ChangeMember{How::kPromote, {4}});
+  stage.sync(1);
+  verdict.expect(stage.server(1).configuration()->voters() == 4, "the learner is not promoted");
+  stage.drop(kAll);
+  stage.crash(1);
+  stage.restart(1);
+  verdict.expect(stage.server(4).configuration()->voters() == 3, "the learner heard of it");
+  for (int i = 0; i < 3; ++i) stage.tick(4);  // its leader is silent
+  verdict.expect(stage.elect(1, {1, 2, 4}), "nobody is elected");
+  stage.settle({1, 2, 4});
+  verdict.expect(stage.server(4).configuration()->voters() == 4, "the promotion is lost");
+  return verdict.of(stage);
+}
+
 }  // namespace
 
 std::vector<Schedule> schedules_of_members() {
   return {{"change-inside-a-message", change_inside_a_message},
           {"change-waits-for-the-terms-own-entry", change_waits_for_the_terms_own_entry},
           {"group-of-one-stays-one", group_of_one_stays_one},
-          {"removed-server-disturbs-nobody", removed_server_disturbs_nobody}};
+          {"removed-server-disturbs-nobody", removed_server_disturbs_nobody},
+          {"promoted-server-votes", promoted_server_votes}};
 }
 
 }  // namespace shoal::raft::sim
