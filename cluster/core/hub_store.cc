@@ -229,7 +229,7 @@ void HubStore::check_leads() {
   for (uint32_t shard = 0; shard < lead_terms_.size(); ++shard) {
     const uint64_t term = store_->lead_term(shard);
     if (std::exchange(lead_terms_[shard], term) == term) continue;
-    publisher_.on_lead_end(shard);
+    publisher_.on_lead(shard, term);
     std::erase_if(publishes_, [shard](const replica::StoreEffects::Publish& each) {
       return each.shard == shard;
     });

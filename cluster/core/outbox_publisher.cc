@@ -94,7 +94,8 @@ void OutboxPublisher::forget(Key key) {
   std::erase_if(at_shards_, is_it);
 }
 
-void OutboxPublisher::on_lead_end(uint32_t shard) {
+void OutboxPublisher::on_lead(uint32_t shard, uint64_t term) {
+  terms_[shard] = term;
   for (auto it = open_.lower_bound({shard, 0}); it != open_.end() && it->first.first == shard;) {
     forget((it++)->first);
   }
@@ -245,8 +246,12 @@ void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32
   std::vector<ForwardBatchRef> batches;
   writer.finish(batches);
   SHOAL_ASSERT(batches.size() == 1);
-  OutboxParcel parcel{key.first, part, key.second, least_[key.first],
-                      std::const_pointer_cast<ForwardBatch>(batches.front())};
+  OutboxParcel parcel{.shard = key.first,
+                      .part = part,
+                      .number = key.second,
+                      .term = terms_[key.first],
+                      .least = least_[key.first],
+                      .batch = std::const_pointer_cast<ForwardBatch>(batches.front())};
   if (to == kSelf) return around_.deliver_here(std::move(parcel));
   Pair* const pair = around_.pair_at(to);
   if (pair != nullptr && pair->is_open()) forwarding_.send_outbox(*pair, std::move(parcel));

@@ -60,8 +60,8 @@ class OutboxPublisher {
   // Its clients are gone.
   void on_node_gone(NodeSlot node);
 
-  // This node leads it no more, or anew: another may have done what is open here.
-  void on_lead_end(uint32_t shard);
+  // This node leads it anew since this term, or no more (0): another may have done what is open here.
+  void on_lead(uint32_t shard, uint64_t term);
 
   // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
   // `picks`: that an earlier leader made, and may have used. Below `least` nothing of the shard comes
@@ -114,6 +114,7 @@ class OutboxPublisher {
   std::map<Key, Open> open_;
   std::map<NodeSlot, uint64_t> lives_;  // of those with whom there was a session
   std::map<uint32_t, uint64_t> least_;  // by shard
+  std::map<uint32_t, uint64_t> terms_;  // by shard
   std::map<uint64_t, Key> retaining_;
   std::map<uint64_t, Key> at_shards_;
 };
