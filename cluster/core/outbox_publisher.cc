@@ -49,8 +49,8 @@ void OutboxPublisher::on_session(NodeSlot node, uint64_t life) {
   }
 }
 
-// Nobody there is waited for any more. A QoS 2 message may have been given to a member there: then
-// nobody else may get it [MQTT5-4.8.2-5].
+// Nobody there is waited for any more. What comes once at most may have been given to a member there:
+// then nobody else may get it [MQTT5-4.8.2-5].
 void OutboxPublisher::on_node_gone(NodeSlot node) {
   std::vector<std::pair<Key, uint32_t>> lost;
   for (auto& [key, open] : open_) {
@@ -63,27 +63,32 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
   for (const auto& [key, part] : lost) {
     const auto it = open_.find(key);
     if (it == open_.end()) continue;
-    const bool is_taken = part == 0 || it->second.message->qos() == Qos::k2;
+    const bool is_taken = part == 0 || it->second.message->qos() != Qos::k1;
     on_answer(node, key.first, key.second, part, is_taken);
   }
 }
 
 // ---- out ----------------------------------------------------------------------------------------
 
-void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message,
-                              bool is_will, std::vector<shard::OutboxPick> picks) {
-  least_[shard] = std::max(least_[shard], least);
-  const Key key{shard, number};
+void OutboxPublisher::publish(replica::StoreEffects::Publish&& item) {
+  least_[item.shard] = std::max(least_[item.shard], item.least);
+  const Key key{item.shard, item.number};
   SHOAL_ASSERT(!open_.contains(key));
   Open& open = open_[key];
-  open.message = std::move(message);
-  if (is_will && open.message->retain()) {
+  open.message = std::move(item.message);
+  if (item.is_will && open.message->retain()) {
     ++open.waits;
     retaining_[around_.retain(open.message)] = key;
   }
   open.targets = Targets();
-  if (open.message->expires_at() > context_.now.mono) match(key, open);
-  pick_all(key, open, picks);
+  if (open.message->expires_at() > context_.now.mono) {
+    if (item.group.empty()) {
+      match(key, open);
+    } else {
+      open.picks.push_back({.filter = std::move(item.group)});
+    }
+  }
+  pick_all(key, open, item.picks);
   progress(key);
 }
 
@@ -165,7 +170,10 @@ bool OutboxPublisher::pick_again(Pick& pick) {
     pick.excluded.clear();
     place = group->pick(context_.random);
   }
-  if (!place) return false;
+  if (!place) {
+    around_.nobody(pick.filter);
+    return false;
+  }
   pick.place = *place;
   pick.is_sent = false;
   pick.excluded.push_back(*place);
