@@ -10,6 +10,9 @@ namespace {
 constexpr Duration kHealing = Duration::seconds(5);
 constexpr Duration kSettling = Duration::seconds(15);
 constexpr Duration kProbing = Duration::seconds(10);
+// A device whose link is slow has less behind it than this, and no longer pauses than that.
+constexpr Duration kCatchingUp = Duration::seconds(120);
+constexpr Duration kPause = Duration::seconds(8);
 
 }  // namespace
 
@@ -264,6 +267,11 @@ void SimCluster::probe_phase() {
   }
   const Instant sent_from = world_.now();
   world_.run_until(world_.now() + kProbing);
+  // What waits for a durable session since the faults comes before the probes, in order.
+  while (world_.now() - history_.last_delivery() < kPause &&
+         world_.now() < sent_from + kCatchingUp) {
+    world_.run_until(world_.now() + Duration::seconds(1));
+  }
   for (const auto& [key, message] : history_.all_published()) {
     if (message.first_sent >= sent_from && !message.will) probes_.push_back(key);
   }
