@@ -14,6 +14,8 @@ constexpr Duration kProbing = Duration::seconds(10);
 constexpr Duration kCatchingUp = Duration::seconds(120);
 constexpr Duration kPause = Duration::seconds(8);
 
+std::string seed_address(int number) { return "n" + std::to_string(number) + ":7883"; }
+
 }  // namespace
 
 SimCluster::SimCluster(const SimOptions& options)
@@ -45,7 +47,7 @@ SimCluster::~SimCluster() = default;
 
 void SimCluster::make_nodes() {
   std::vector<std::string> seeds;
-  for (int i = 0; i < options_.nodes; ++i) seeds.push_back("n" + std::to_string(i) + ":7883");
+  for (int i = 0; i < options_.nodes; ++i) seeds.push_back(seed_address(i));
   limits_ = draw_limits();
   shards_ = 1 + static_cast<uint32_t>(world_.random().below(3));
   for (int i = 0; i < options_.nodes; ++i) {
@@ -171,13 +173,21 @@ void SimCluster::crash_one() {
     node.wipe();
     wiped_ = true;
   }
-  if (faults_.moves && world_.random().one_in(5)) {
+  if (faults_.moves && world_.random().one_in(5) && may_move(node)) {
     node.move_to("n" + std::to_string(node.number()) + ":" +
                  std::to_string(8000 + world_.random().below(1000)));
   }
   const Duration down = world_.between(Duration::millis(50), Duration::seconds(6));
   world_.after(down, [&node] {
     if (!node.is_up()) node.boot();
+  });
+}
+
+// Where no address of the `join` list leads to anybody, two that moved while they were apart have no way
+// to find each other.
+bool SimCluster::may_move(const SimNode& node) const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [&node](const auto& other) {
+    return other.get() != &node && other->address() == seed_address(other->number());
   });
 }
 

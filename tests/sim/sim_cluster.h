@@ -90,6 +90,7 @@ class SimCluster {
   void schedule_fault();
   void strike();
   void crash_one();
+  bool may_move(const SimNode& node) const;
   void crash_all();
   void freeze_one();
   void heal_everything();
