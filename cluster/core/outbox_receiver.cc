@@ -20,9 +20,7 @@ void OutboxReceiver::on_parcel(NodeSlot from, OutboxParcel&& parcel) {
   }
   const auto open = source.open.find(key);
   if (open != source.open.end()) {
-    open->second.answer_to = from;
-    open->second.is_wanted = true;
-    open->second.part = parcel.part;
+    open->second.answer_to[from] = parcel.part;
     return;
   }
   const bool is_repeat =
@@ -32,7 +30,7 @@ void OutboxReceiver::on_parcel(NodeSlot from, OutboxParcel&& parcel) {
     return answered_(from, {parcel.shard, parcel.number, parcel.part, true});
   }
   if (parcel.part == 0) source.mark = parcel.number;
-  give(parcel.shard, source, key, {from, true, parcel.part, workers, true}, record);
+  give(parcel.shard, source, key, {{{from, parcel.part}}, workers, true}, record);
 }
 
 void OutboxReceiver::give(uint32_t shard, Source& source, const Key& key, Given given,
@@ -82,14 +80,14 @@ void OutboxReceiver::answer(uint32_t shard, Source& source, const Key& key) {
   if (!given.placed) source.picked.erase(key);
   const uint64_t number = key.first;
   source.open.erase(it);
-  if (given.is_wanted) answered_(given.answer_to, {shard, number, given.part, given.placed});
+  for (const auto& [to, part] : given.answer_to) {
+    answered_(to, {shard, number, part, given.placed});
+  }
 }
 
 void OutboxReceiver::on_node_gone(NodeSlot node) {
   for (auto& [shard, source] : sources_) {
-    for (auto& [key, given] : source.open) {
-      if (given.answer_to == node) given.is_wanted = false;
-    }
+    for (auto& [key, given] : source.open) given.answer_to.erase(node);
   }
 }
 

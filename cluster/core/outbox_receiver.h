@@ -1,6 +1,6 @@
 // What comes out of outboxes (outbox_publisher.h) for the live sessions here. Numbers of a shard come in
-// their order, and again from another leader: each is given to the workers once, and answered to
-// whoever sent it last. Of shared subscriptions what was given is known as long as it may come again.
+// their order, and again from another leader: each is given to the workers once, and answered to all
+// who sent it, since one that leads no more may not know it yet and send again, too. Of shared subscriptions what was given is known as long as it may come again.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,8 @@ class OutboxReceiver {
   // Number, and the shared subscription that it was picked for; of plain ones empty.
   using Key = std::pair<uint64_t, std::string>;
   struct Given {
-    NodeSlot answer_to = kSelf;
-    bool is_wanted = true;  // whoever sent it is there
-    uint32_t part = 0;
-    uint64_t workers = 0;  // that have not answered
+    std::map<NodeSlot, uint32_t> answer_to;  // with the part that it is to each
+    uint64_t workers = 0;                    // that have not answered
     bool placed = true;
   };
   struct Source {
