@@ -88,15 +88,16 @@ bool is_shared_with(const Chain& chain, const Published& message) {
 }
 
 // What a durable session subscribes to at QoS 0 comes live, else by its shard. While a subscription
-// changes, a message may be found by both.
+// changes, which it does until its SUBACK however long that takes, a message may be found by both.
 bool was_changing(const Chain& chain, const Published& message, Instant until) {
   return std::any_of(chain.subscriptions.begin(), chain.subscriptions.end(),
                      [&](const Subscription& s) {
-                       const auto within = [&](Instant at) {
-                         return at >= message.first_sent - kChangeTakes && at <= until;
+                       const auto within = [&](Instant from, Instant to) {
+                         return to >= message.first_sent - kChangeTakes && from <= until;
                        };
                        return oracle_matches(plain_filter(s.filter), message.topic) &&
-                              (within(s.asked) || (s.ended && within(*s.ended)));
+                              (within(s.asked, s.suback.value_or(Instant::never())) ||
+                               (s.ended && within(*s.ended, *s.ended)));
                      });
 }
 

@@ -90,6 +90,14 @@ class History {
   }
   Chain& chain(int index) { return chains_[static_cast<size_t>(index)]; }
   const std::vector<Chain>& chains() const { return chains_; }
+  // When anything came to anybody last.
+  Instant last_delivery() const {
+    Instant last{};
+    for (const Chain& chain : chains_) {
+      if (!chain.deliveries.empty()) last = std::max(last, chain.deliveries.back().at);
+    }
+    return last;
+  }
 
   // Whether nodes may be given up with what they did last unknown to the others.
   void nodes_may_be_lost(bool lost) { may_lose_nodes_ = lost; }

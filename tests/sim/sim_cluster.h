@@ -93,6 +93,7 @@ class SimCluster {
   void crash_one();
   void terminate(SimNode& node);
   void boot_when_down(SimNode& node);
+  bool may_move(const SimNode& node) const;
   void crash_all();
   void freeze_one();
   void heal_everything();

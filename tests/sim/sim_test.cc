@@ -75,6 +75,32 @@ TEST(Checkers, FindWhatIsBroken) {
   }
 }
 
+// A durable session may get a message on both of its ways while a subscription changes, and no longer.
+TEST(Checkers, ASubscriptionChangesUntilItsSuback) {
+  const struct {
+    const char* what;
+    int64_t suback_s;
+    std::string verdict;
+  } rows[] = {
+      {"the SUBACK is out", 25, ""},
+      {"the SUBACK was there before", 11, "P2"},
+  };
+  for (const auto& row : rows) {
+    Published sent = message(1, Qos::k2, true);
+    sent.first_sent = Instant{} + Duration::seconds(20);
+    Chain chain = subscriber(Qos::k2, {});
+    chain.outlives_connection = true;
+    chain.subscriptions[0].asked = Instant{} + Duration::seconds(10);
+    chain.subscriptions[0].suback = Instant{} + Duration::seconds(row.suback_s);
+    const Instant at = sent.first_sent + Duration::millis(100);
+    chain.deliveries = {{sent.key, at, Qos::k0}, {sent.key, at, Qos::k2}};
+    History history;
+    history.add(sent);
+    history.begin_chain(chain);
+    EXPECT_EQ(verdict_on(history), row.verdict) << row.what;
+  }
+}
+
 TEST(Checkers, OracleKnowsTheStandardsExamples) {
   const struct {
     const char* filter;
