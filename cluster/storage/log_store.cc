@@ -5,32 +5,21 @@
 #include <utility>
 
 #include <rocksdb/db.h>
-#include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
 #include "cluster/storage/log_format.h"
+#include "cluster/storage/logged_database.h"
 #include "cluster/storage/store_status.h"
-#include "cluster/storage/wal_tail.h"
 #include "shoal/assert.h"
 
 namespace shoal::storage {
 namespace {
 
 rocksdb::Options options_of_log() {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.paranoid_checks = true;
-  // An incomplete last record is a write that nobody was told of; all other damage is an error.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.track_and_verify_wals_in_manifest = true;
-  // An error is for the node to see, not to be mended behind its back.
-  options.max_bgerror_resume_count = 0;
   // Entries are cut soon after they were written: most never leave the memtable.
-  options.write_buffer_size = size_t{32} * 1024 * 1024;
+  rocksdb::Options options = logged_options(size_t{32} * 1024 * 1024);
   options.max_total_wal_size = uint64_t{256} * 1024 * 1024;
   options.compression = rocksdb::kNoCompression;
-  options.info_log = no_info_log();
-  options.max_open_files = 64;
   return options;
 }
 
@@ -85,11 +74,9 @@ absl::StatusOr<std::unique_ptr<LogStore>> LogStore::open(const std::string& dire
   auto database = std::make_unique<Database>();
   database->directory = directory;
   database->write_options.sync = durability == Durability::kFsync;
-  if (absl::Status damaged = check_wal_tails(directory); !damaged.ok()) return damaged;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options_of_log(), directory, &db);
-  if (!status.ok()) return database->check(status, "cannot be opened");
-  database->db.reset(db);
+  auto db = open_logged(options_of_log(), directory, "log store");
+  if (!db.ok()) return db.status();
+  database->db = *std::move(db);
   return std::unique_ptr<LogStore>(new LogStore(std::move(database)));
 }
 

@@ -3,11 +3,10 @@
 #include <utility>
 
 #include <rocksdb/db.h>
-#include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
+#include "cluster/storage/logged_database.h"
 #include "cluster/storage/store_status.h"
-#include "cluster/storage/wal_tail.h"
 
 namespace shoal::storage {
 namespace {
@@ -17,18 +16,7 @@ constexpr char kNoteKey[] = "\x01n";
 constexpr std::string_view kTopicBegin = "\x01t";
 constexpr std::string_view kTopicEnd = "\x01u";
 
-rocksdb::Options options_of_retained() {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.paranoid_checks = true;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  options.track_and_verify_wals_in_manifest = true;
-  options.max_bgerror_resume_count = 0;
-  options.write_buffer_size = size_t{16} * 1024 * 1024;
-  options.info_log = no_info_log();
-  options.max_open_files = 64;
-  return options;
-}
+constexpr size_t kWriteBufferBytes = size_t{16} * 1024 * 1024;
 
 std::string key_of(std::string_view topic) { return std::string(kTopicBegin).append(topic); }
 
@@ -57,11 +45,9 @@ absl::StatusOr<std::unique_ptr<RetainedStore>> RetainedStore::open(const std::st
   auto database = std::make_unique<Database>();
   database->directory = directory;
   database->write_options.sync = durability == Durability::kFsync;
-  if (absl::Status damaged = check_wal_tails(directory); !damaged.ok()) return damaged;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options_of_retained(), directory, &db);
-  if (!status.ok()) return database->check(status, "cannot be opened");
-  database->db.reset(db);
+  auto db = open_logged(logged_options(kWriteBufferBytes), directory, "retained messages in");
+  if (!db.ok()) return db.status();
+  database->db = *std::move(db);
   return std::unique_ptr<RetainedStore>(new RetainedStore(std::move(database)));
 }
 

@@ -34,6 +34,17 @@ def back(port):
     return client
 
 
+def cut_power(nodes):
+    """All are killed before the first of them is back."""
+    for node in nodes:
+        node.signal(signal.SIGKILL)
+    for node in nodes:
+        node.kill()
+        node.start()
+    for node in nodes:
+        node.wait_ready()
+
+
 class Store(unittest.TestCase):
     def expect(self, port, last):
         client = back(port)
@@ -54,13 +65,7 @@ class Store(unittest.TestCase):
         with harness.Cluster(3) as nodes:
             leave_subscriber(nodes[0].mqtt_port)
             publish(nodes[1].mqtt_port, 1, 100)
-            for node in nodes:
-                node.signal(signal.SIGKILL)
-            for node in nodes:
-                node.kill()
-                node.start()
-            for node in nodes:
-                node.wait_ready()
+            cut_power(nodes)
             self.expect(nodes[2].mqtt_port, 100)
 
     def test_a_qos_2_publish_is_repeated_at_another_node(self):
@@ -129,13 +134,7 @@ class Store(unittest.TestCase):
                 for number in range(0, 100, 10):
                     client.publish(f"r/{number}", b"", 1, retain=True)
                 client.publish("r/1", "again", 2, retain=True)
-                for node in nodes:
-                    node.signal(signal.SIGKILL)
-                for node in nodes:
-                    node.kill()
-                    node.start()
-                for node in nodes:
-                    node.wait_ready()
+                cut_power(nodes)
                 expected = {f"r/{number}": f"v{number}" for number in range(100) if number % 10 != 0}
                 expected["r/1"] = "again"
                 for node in nodes:

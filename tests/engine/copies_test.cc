@@ -5,6 +5,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "tests/engine/test_clients.h"
@@ -88,6 +89,16 @@ class CopiesTest : public storage::StorageTest {
     });
   }
 
+  // It knows of the session, and has the first twenty of its messages.
+  void begin_and_stop_third() {
+    for (int at = 0; at < kNodes; ++at) start(at, true);
+    ASSERT_TRUE(all_ready());
+    clients_.emplace(*nodes_[0]);
+    ASSERT_TRUE(clients_->connect() && clients_->subscribe() && clients_->detach());
+    ASSERT_TRUE(clients_->publish(20, 1));
+    stop(2);
+  }
+
   // The first is gone: of three, the third has to be one of the two that go on.
   void expect_messages_at_third(uint64_t count) {
     ASSERT_TRUE(all_ready());
@@ -101,51 +112,42 @@ class CopiesTest : public storage::StorageTest {
   }
 
   std::array<std::unique_ptr<EngineNode>, kNodes> nodes_;
+  std::optional<TestClients> clients_;  // of the first
   std::array<uint64_t, kNodes> incarnations_{};
   std::set<std::pair<int, int>> sessions_;
   std::vector<std::pair<int, StoreEffects::Frame>> frames_;
 };
 
 TEST_F(CopiesTest, ANodeThatWasAwayForLongGetsTheState) {
-  for (int at = 0; at < kNodes; ++at) start(at, true);
+  ASSERT_NO_FATAL_FAILURE(begin_and_stop_third());
   ASSERT_TRUE(all_ready());
-  TestClients clients(*nodes_[0]);
-  ASSERT_TRUE(clients.connect() && clients.subscribe() && clients.detach());
-  ASSERT_TRUE(clients.publish(20, 1));
-  stop(2);
-  ASSERT_TRUE(all_ready());
-  ASSERT_TRUE(clients.publish(300, 1));
+  ASSERT_TRUE(clients_->publish(300, 1));
   start(2);
   ASSERT_TRUE(run_until([this] { return nodes_[2]->installed() > 0; }));
-  ASSERT_TRUE(clients.publish(20, 1));
+  ASSERT_TRUE(clients_->publish(20, 1));
 
   // It starts again on what it got, and needs no other.
   stop(2);
   start(2);
   ASSERT_TRUE(all_ready());
-  ASSERT_TRUE(clients.publish(20, 1));
+  ASSERT_TRUE(clients_->publish(20, 1));
   EXPECT_EQ(nodes_[2]->installed(), 0);
   expect_messages_at_third(360);
 }
 
 // As after a crash between the two: the state has become the copy, the log is what it was before.
 TEST_F(CopiesTest, AStateAheadOfItsLogIsGoneOnWith) {
-  for (int at = 0; at < kNodes; ++at) start(at, true);
-  ASSERT_TRUE(all_ready());
-  TestClients clients(*nodes_[0]);
-  ASSERT_TRUE(clients.connect() && clients.subscribe() && clients.detach());
-  ASSERT_TRUE(clients.publish(20, 1));
-  stop(2);
+  ASSERT_NO_FATAL_FAILURE(begin_and_stop_third());
   std::filesystem::copy(path("n3/log"), path("before"));
   ASSERT_TRUE(all_ready());
-  ASSERT_TRUE(clients.publish(200, 1));
+  ASSERT_TRUE(clients_->publish(200, 1));
   start(2);
   ASSERT_TRUE(run_until([this] { return nodes_[2]->installed() == 2; }));
   stop(2);
   std::filesystem::remove_all(path("n3/log"));
   std::filesystem::copy(path("before"), path("n3/log"));
   start(2);
-  ASSERT_TRUE(clients.publish(20, 1));
+  ASSERT_TRUE(clients_->publish(20, 1));
   expect_messages_at_third(240);
 }
 

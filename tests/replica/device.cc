@@ -186,7 +186,7 @@ void Publisher::on_attached() {
 }
 
 void Publisher::go_on(bool is_quiet) {
-  if (!is_quiet && open_.size() < kWindow && random().one_in(3)) {
+  if (!is_quiet && open_.size() < kWindow && random().one_in(10)) {
     open_.push_back({unused_id(), promises_.publish(id_), false, false});
   }
   for (Open& each : open_) {

@@ -9,6 +9,12 @@ constexpr int kSubscribers = 4;
 constexpr int kMembers = 3;
 constexpr int kPublishers = 5;
 
+// Little, so that much is new when its session breaks; at times more than a shard commits while one
+// of its replicas is away.
+constexpr uint64_t kStepsPerMessage = 60;
+constexpr uint64_t kStepsPerBurst = 1'000;
+constexpr Duration kBurst = Duration::millis(400);
+
 Duration millis(uint64_t n) { return Duration::millis(static_cast<int64_t>(n)); }
 
 }  // namespace
@@ -65,8 +71,12 @@ void Devices::step() {
     move(*each);
     if (each->is_attached()) each->go_on(is_quiet_);
   }
+  if (is_quiet_) return;
+  Random& random = cluster_.world().random();
+  const Instant now = cluster_.world().now();
+  if (random.one_in(kStepsPerBurst)) burst_until_ = now + kBurst;
   for (int node = 0; node < cluster_.nodes(); ++node) {
-    if (!is_quiet_ && cluster_.world().random().one_in(6)) publish_live(node);
+    if (now < burst_until_ || random.one_in(kStepsPerMessage)) publish_live(node);
   }
 }
 

@@ -39,6 +39,7 @@ class Devices {
   std::vector<std::unique_ptr<Publisher>> publishers_;
   std::vector<Device*> all_;
   bool is_quiet_ = false;
+  Instant burst_until_;  // of live messages
 };
 
 }  // namespace shoal::replica::test

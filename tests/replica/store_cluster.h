@@ -164,6 +164,8 @@ class StoreCluster {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::set<PairKey> cuts_;
   uint64_t last_session_ = 0;
+  // Sessions that lost something by a cut, a heartbeat if nothing else: nothing comes by them then.
+  std::set<uint64_t> torn_;
   std::map<std::pair<PairKey, Lane>, Instant> last_delivery_;  // (from, to)
   std::map<std::pair<uint32_t, uint64_t>, uint64_t> hashes_;
 };

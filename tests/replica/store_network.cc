@@ -10,6 +10,7 @@ constexpr Duration kLease = Duration::millis(400);
 constexpr Duration kGivenUpAfter = Duration::millis(1'200);
 
 }  // namespace
+
 void StoreCluster::cut(int a, int b, bool is_cut) {
   if (!is_cut) {
     if (cuts_.erase(pair_of(a, b)) == 0) return;
@@ -18,6 +19,7 @@ void StoreCluster::cut(int a, int b, bool is_cut) {
   }
   cuts_.insert(pair_of(a, b));
   for (const auto& [at, peer] : {std::pair{a, b}, std::pair{b, a}}) {
+    torn_.insert(session_of(at, peer));
     leave_soon(at, peer, world_.between(Duration::millis(400), Duration::millis(900)));
   }
 }
@@ -114,7 +116,7 @@ void StoreCluster::give_up(int at, int peer) {
 void StoreCluster::renew_leases(int at) {
   for (int peer = 0; peer < nodes(); ++peer) {
     const uint64_t session = peer == at ? 0 : session_of(at, peer);
-    if (session == 0 || session_of(peer, at) != session) continue;
+    if (session == 0 || session_of(peer, at) != session || torn_.contains(session)) continue;
     if (nodes_[peer]->is_frozen || !store(peer).has_peer_all(nodes_[at]->id)) continue;
     nodes_[at]->process->leases[peer] = world_.now() + kLease;
   }
@@ -149,7 +151,7 @@ void StoreCluster::send(int from, StoreEffects::Frame&& frame) {
   if (number == 0) return;
   const Lane lane = frame.kind == StoreFrame::kCopyPortion ? Lane::kBulk : Lane::kControl;
   deliver(from, to, lane, [this, from, to, number, frame = std::move(frame)] {
-    if (session_of(to, from) != number) return;
+    if (session_of(to, from) != number || torn_.contains(number)) return;
     const auto* const bytes = reinterpret_cast<const uint8_t*>(frame.bytes.data());
     store(to).on_frame(nodes_[from]->id, frame.kind, {bytes, frame.bytes.size()}, now());
   });

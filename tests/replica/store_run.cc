@@ -8,24 +8,27 @@
 namespace shoal::replica::test {
 namespace {
 
-constexpr Duration kFaulty = Duration::seconds(10);
+constexpr Duration kFaulty = Duration::seconds(12);
 constexpr Duration kRestarts = Duration::seconds(3);
-constexpr int kQuietSecondsMax = 60;
+constexpr int kQuietSecondsMax = 300;
+// Between two faults at most, in ms. What a storm breaks needs its time to get anywhere.
+constexpr uint64_t kPauseMax = 700;
+constexpr uint64_t kPauseInStormMax = 4'000;
 
 class Faults {
  public:
   explicit Faults(StoreCluster& cluster) : cluster_(cluster) {}
 
-  void run_until(Instant end) {
-    cluster_.world().after(millis_below(30, 500), [this, end] {
+  void run_until(Instant end, uint64_t pause_max) {
+    cluster_.world().after(millis_below(30, pause_max), [this, end, pause_max] {
       if (cluster_.world().now() > end) return;
       strike();
-      run_until(end);
+      run_until(end, pause_max);
     });
   }
   // Sessions that break all the time, with what is on their way.
   void storm_until(Instant end) {
-    cluster_.world().after(millis_below(50, 500), [this, end] {
+    cluster_.world().after(millis_below(20, 320), [this, end] {
       if (cluster_.world().now() > end) return;
       const int a = any_node(), b = any_node();
       if (a != b) cluster_.reset(a, b);
@@ -101,14 +104,16 @@ StoreResult run_store(const StoreRun& run) {
   // Where all takes longer, more is lost with a session, and more is crossed by its opposite.
   if (kind.one_in(2)) options.latency = Duration::millis(3);
   if (kind.one_in(2)) options.wake = Duration::millis(1);
+  if (!kind.one_in(4)) options.trailing = 20;  // so that many need copies
   StoreCluster cluster(options);
   Devices devices(cluster);
   Faults faults(cluster);
   for (int i = 0; i < run.nodes; ++i) cluster.start(i);
   devices.run();
   const Instant end = Instant{} + kFaulty;
-  faults.run_until(end);
-  if (kind.one_in(2)) faults.storm_until(end);
+  const bool has_storm = !kind.one_in(3);
+  faults.run_until(end, has_storm ? kPauseInStormMax : kPauseMax);
+  if (has_storm) faults.storm_until(end);
   cluster.world().run_until(end + kRestarts);  // all are up again
   cluster.heal();
   devices.quiet();
