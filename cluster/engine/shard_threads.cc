@@ -36,7 +36,7 @@ class ShardThreads::Worker {
   struct Place {
     ShardReplica replica;
     bool is_touched = false;
-    StateFlusher::Progress progress;  // of this turn
+    StateFlusher::Progress progress;  // since it was committed last
   };
 
   void run() {
@@ -81,10 +81,11 @@ class ShardThreads::Worker {
       replica::HostEffects effects = host.end_turn();
       if (!is_well(shard, host)) return false;
       if (!effects.empty()) hosts.push_back({shard, std::move(effects)});
-      if (place.progress.entries == 0) continue;
+      if (place.progress.committed == host.committed()) continue;
       place.progress.shard = shard;
       place.progress.committed = host.committed();
-      progress.push_back(std::exchange(place.progress, {}));
+      progress.push_back(place.progress);
+      place.progress.entries = place.progress.bytes = 0;
     }
     if (!hosts.empty()) sink_.on_hosts(std::move(hosts));
     if (!progress.empty()) flusher_.note(progress);

@@ -9,6 +9,11 @@ namespace {
 
 constexpr size_t kPortionBytes = 256 * 1024;
 
+// What was applied is in the log, so nothing depends on when it gets to the disk of the state. Later is
+// cheaper, since what is gone again by then never gets there; it waits in memory meanwhile.
+constexpr size_t kUncommittedBytes = size_t{1} * 1024 * 1024;
+constexpr uint32_t kCommitTicks = 20;
+
 }  // namespace
 
 ShardHost::ShardHost(const ShardServer::Options& options, shard::ShardDisk& disk)
@@ -42,18 +47,26 @@ void ShardHost::on(ToServer&& mail, Now now) {
   give(*server_, std::move(mail), now);
 }
 
+// Shards take turns, so that none waits for the commits of all.
 void ShardHost::on_tick(Now now) {
+  is_commit_tick_ = is_commit_tick_ || ++ticks_ % kCommitTicks == options_.shard % kCommitTicks;
   if (status_.ok()) server_->on_tick(now.wall_ms);
 }
 
+// What was read of a disk that fails must not leave: to commit tells of it.
+bool ShardHost::is_commit_due() const {
+  return is_commit_tick_ || keys_->uncommitted() > kUncommittedBytes || !keys_->is_healthy();
+}
+
 void ShardHost::commit() {
+  is_commit_tick_ = false;
   if (check(keys_->commit()) && server_->applied_index() != 0) {
     committed_ = server_->applied_index();
   }
 }
 
 HostEffects ShardHost::end_turn() {
-  commit();
+  if (is_commit_due()) commit();
   effects_.term = server_->term();
   effects_.server = std::exchange(server_->end_turn(), {});
   const shard::MetaRecord& meta = server_->state().meta();

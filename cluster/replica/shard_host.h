@@ -106,6 +106,7 @@ class ShardHost {
 
   void open();
   void commit();
+  bool is_commit_due() const;
   bool check(absl::Status status);
   void on_copy(CopyWanted& mail);
   void on_copy(CopyAcked& mail);
@@ -119,6 +120,8 @@ class ShardHost {
   std::unique_ptr<shard::ShardKeys> keys_;
   std::unique_ptr<ShardServer> server_;
   raft::Index committed_ = 0;
+  uint32_t ticks_ = 0;
+  bool is_commit_tick_ = false;
   std::map<NodeId, NodeHere> here_;  // for a server that takes this one's place
   std::map<NodeId, NodeGone> gone_;
   std::map<NodeId, Outgoing> outgoing_;

@@ -27,11 +27,24 @@ BodyId ShardState::Core::store_body(const Body& body) {
 void ShardState::Core::store_body(BodyId id, const Body& body, uint32_t references) {
   std::string bytes;
   append_record(body, bytes);
-  tables.put_bytes(shard_key(KeyKind::kBody).number(id), bytes);
+  tables.add_bytes(shard_key(KeyKind::kBody).number(id), bytes);
   ++meta.bodies;
   meta.bodies_bytes += bytes.size();
   if (references > 1)
     tables.put(shard_key(KeyKind::kReferences).number(id), References{references});
+}
+
+void ShardState::Core::drop_body(BodyId id) {
+  const std::optional<size_t> size = tables.remove(shard_key(KeyKind::kBody).number(id));
+  SHOAL_ASSERT(size || !tables.values().is_healthy());
+  --meta.bodies;
+  meta.bodies_bytes -= size.value_or(0);
+}
+
+// Saves to look for a count where there is none, as of most messages.
+void ShardState::Core::drop_reference(const QueueEntry& entry) {
+  if (entry.is_sole && entry.body != 0) return drop_body(entry.body);
+  drop_reference(entry.body);
 }
 
 void ShardState::Core::drop_reference(BodyId id) {
@@ -44,10 +57,7 @@ void ShardState::Core::drop_reference(BodyId id) {
   } else if (references.count == 1) {
     tables.remove(key);
   } else {
-    const std::optional<size_t> size = tables.remove(shard_key(KeyKind::kBody).number(id));
-    SHOAL_ASSERT(size || !tables.values().is_healthy());
-    --meta.bodies;
-    meta.bodies_bytes -= size.value_or(0);
+    drop_body(id);
   }
 }
 

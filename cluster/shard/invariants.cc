@@ -9,6 +9,7 @@ namespace {
 // All that is counted in one place and kept in another.
 struct Census {
   std::map<BodyId, uint32_t> references;
+  std::vector<BodyId> sole;  // of which a queue says that it has only one
   uint64_t queued = 0;
   uint64_t sessions = 0;
   uint64_t retained = 0;
@@ -35,6 +36,7 @@ void check_queue(Queue& queue, Census& census) {
     SHOAL_ASSERT(number < state.window_end || number >= state.unsent);
     SHOAL_ASSERT(entry->released == (entry->body == 0));
     if (entry->body != 0) ++census.references[entry->body];
+    if (entry->body != 0 && entry->is_sole) census.sole.push_back(entry->body);
     if (number / Queue::kSegment != segment) ++census.segments_walked;
     segment = number / Queue::kSegment;
   }
@@ -108,6 +110,7 @@ struct ShardState::Inspection {
       core.tables.get(core.shard_key(KeyKind::kReferences).number(body), stored);
       SHOAL_ASSERT(stored.count == count);
     }
+    for (const BodyId body : census.sole) SHOAL_ASSERT(census.references.at(body) == 1);
   }
 };
 

@@ -18,6 +18,8 @@ class KeyValues {
   // False when there is none.
   virtual bool get(std::string_view key, std::string& value) const = 0;
   virtual void put(std::string_view key, std::string_view value) = 0;
+  // Of a key that is known not to be there.
+  virtual void add(std::string_view key, std::string_view value) { put(key, value); }
   virtual void remove(std::string_view key) = 0;
   // All from `begin` to before `end`, ascending byte by byte; an empty `end` is behind all.
   virtual void scan(std::string_view begin, std::string_view end, const Visit& visit) const = 0;

@@ -17,7 +17,8 @@ void ShardState::Core::publish(const PublishOp& op) {
   const BodyId id = ++meta.last_body;
   uint32_t references = 0;
   if (!is_expired(body.expires_at)) {
-    if (body.qos != Qos::k0 && !op.only_groups) references += queue_for_all(id, body);
+    const size_t others = op.groups.size() + (op.store_retained ? 1 : 0);
+    if (body.qos != Qos::k0 && !op.only_groups) references += queue_for_all(id, body, others);
     for (const std::string_view group : op.groups) {
       references += queue_for_group(group, entry_of(id, body, body.qos, body.retain)) ? 1 : 0;
     }
@@ -26,7 +27,7 @@ void ShardState::Core::publish(const PublishOp& op) {
   if (references != 0) store_body(id, body, references);
 }
 
-uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
+uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body, size_t others) {
   uint32_t references = 0;
   const Match& match = router.match(body.topic);
   // The router's orders are those of its own history, which is another on each replica: neither the
@@ -46,6 +47,7 @@ uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
     const Qos qos = std::min(target->qos, body.qos);
     if (qos == Qos::k0) continue;
     QueueEntry entry = entry_of(id, body, qos, body.retain && target->retain_as_published);
+    entry.is_sole = targets.size() + others == 1;
     const std::span<const uint32_t> identifiers = match.identifiers(*target);
     entry.identifiers.assign(identifiers.begin(), identifiers.end());
     std::sort(entry.identifiers.begin(), entry.identifiers.end());

@@ -16,6 +16,7 @@ constexpr uint8_t kReleased = 8;
 constexpr uint8_t kExpires = 16;
 constexpr uint8_t kShared = 32;
 constexpr uint8_t kIdentified = 64;
+constexpr uint8_t kSole = 128;
 
 uint8_t flags_of(const QueueEntry& entry) {
   uint8_t flags = static_cast<uint8_t>(entry.qos);
@@ -24,6 +25,7 @@ uint8_t flags_of(const QueueEntry& entry) {
   if (entry.expires_at != 0) flags |= kExpires;
   if (!entry.group.empty()) flags |= kShared;
   if (!entry.identifiers.empty()) flags |= kIdentified;
+  if (entry.is_sole) flags |= kSole;
   return flags;
 }
 
@@ -47,6 +49,7 @@ QueueEntry read_queue_entry(WireSource& source, uint64_t first) {
   entry.qos = static_cast<Qos>(flags & kQosMask);
   entry.retain = (flags & kRetain) != 0;
   entry.released = (flags & kReleased) != 0;
+  entry.is_sole = (flags & kSole) != 0;
   entry.body = source.varint();
   entry.size = source.varint();
   if (flags & kExpires) entry.expires_at = source.varint();

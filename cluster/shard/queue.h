@@ -21,6 +21,7 @@ struct QueueEntry {
   Qos qos = Qos::k1;
   bool retain = false;
   bool released = false;              // PUBREC is committed, PUBCOMP is to come
+  bool is_sole = false;               // for certain nothing else refers to its body
   std::string group;                  // "$share/NAME/FILTER" that it was taken from
   std::vector<uint32_t> identifiers;  // Subscription Identifiers, ascending
   bool operator==(const QueueEntry&) const = default;

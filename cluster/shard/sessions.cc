@@ -209,7 +209,7 @@ void ShardState::Core::end_queue(OpenSession& session) {
   Queue queue = queue_of(session);
   queue.clear([&](const QueueEntry& entry) {
     --meta.queued;
-    if (entry.group.empty() || entry.body == 0) return drop_reference(entry.body);
+    if (entry.group.empty() || entry.body == 0) return drop_reference(entry);
     if (entry.qos == Qos::k1 || entry.number >= window_end) {
       return put_in_outbox({.kind = OutboxKind::kReturn, .group = entry.group, .body = entry.body});
     }

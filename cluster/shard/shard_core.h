@@ -113,8 +113,9 @@ struct ShardState::Core {
   void want(std::string_view filter, bool wanted);
 
   // ---- publishing.cc
-  // Queues it for all who want it, and gives the references that this took.
-  uint32_t queue_for_all(BodyId id, const Body& body);
+  // Queues it for all who want it, and gives the references that this took. `others`: what else may
+  // come to refer to the body.
+  uint32_t queue_for_all(BodyId id, const Body& body, size_t others);
   bool queue_live(std::string_view client_id, QueueEntry entry, const Body& body);
   void append(OpenSession& session, Queue& queue, QueueEntry entry);
   bool queue_for_group(std::string_view group, QueueEntry entry);
@@ -141,6 +142,8 @@ struct ShardState::Core {
   BodyId store_body(const Body& body);  // one reference
   void store_body(BodyId id, const Body& body, uint32_t references);
   void drop_reference(BodyId id);
+  void drop_reference(const QueueEntry& entry);
+  void drop_body(BodyId id);
 
   // ---- outbox.cc
   void put_in_outbox(const OutboxRecord& record);

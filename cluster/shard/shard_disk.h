@@ -29,6 +29,8 @@ class ShardKeys : public KeyValues {
  public:
   // After each entry, or some: all or nothing of it is kept.
   virtual absl::Status commit() = 0;
+  // Bytes in memory of what was put since the last commit, about.
+  virtual size_t uncommitted() const = 0;
 };
 
 // A shard's keys as they were committed when this was made, whatever is committed since.

@@ -27,6 +27,11 @@ void Tables::put_bytes(const std::string& key, std::string_view bytes) {
   values_.put(key, bytes);
 }
 
+void Tables::add_bytes(const std::string& key, std::string_view bytes) {
+  hash_ += hash_of(key, bytes);
+  values_.add(key, bytes);
+}
+
 std::optional<size_t> Tables::remove(const std::string& key) {
   std::string old;
   if (!values_.get(key, old)) return std::nullopt;

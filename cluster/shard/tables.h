@@ -48,6 +48,7 @@ class Tables {
   bool has(const std::string& key) const;
   bool get_bytes(const std::string& key, std::string& bytes) const;
   void put_bytes(const std::string& key, std::string_view bytes);
+  void add_bytes(const std::string& key, std::string_view bytes);  // there is no such key
   // The size of its value; none if there was no such key.
   std::optional<size_t> remove(const std::string& key);
   // For what is not part of the hash.

@@ -70,7 +70,7 @@ bool ShardState::Core::acknowledge(Queue& queue, uint64_t number, AckKind kind) 
       break;
     case AckKind::kPubrec:
       if (entry->qos != Qos::k2 || entry->released) return false;
-      drop_reference(entry->body);
+      drop_reference(*entry);
       queue.release(number);
       return true;
     case AckKind::kPubrecRefused:
@@ -87,7 +87,7 @@ bool ShardState::Core::acknowledge(Queue& queue, uint64_t number, AckKind kind) 
 void ShardState::Core::finish(Queue& queue, uint64_t number) {
   const QueueEntry entry = queue.remove(number);
   --meta.queued;
-  drop_reference(entry.body);
+  drop_reference(entry);
 }
 
 }  // namespace shoal::shard

@@ -46,6 +46,9 @@ rocksdb::DBOptions database_options(const StateStoreOptions& given) {
 rocksdb::ColumnFamilyOptions family_options(const StateStoreOptions& given) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = given.write_buffer_bytes;
+  // Apply asks for many keys that are new, and for counts of references that mostly are not there.
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  options.memtable_whole_key_filtering = true;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(given.block_cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));

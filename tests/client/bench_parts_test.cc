@@ -58,6 +58,9 @@ TEST(BenchOptions, MistakesNameTheirFlag) {
       {{"bench", "pairs", "--topics", "2"}, "--topics"},
       {{"bench", "pairs", "--topics", "9", "--filters", "8"}, "--topics"},
       {{"bench", "fan-in", "--filters", "8"}, "--filters"},
+      {{"bench", "pairs", "--messages", "0"}, "--messages"},
+      {{"bench", "pairs", "--offline"}, "--offline"},
+      {{"bench", "pairs", "-q", "1", "--pause"}, "--pause"},
   };
   for (const auto& row : rows) {
     const auto parsed = bench_options_of(static_cast<int>(row.words.size()), row.words.data());

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import bench_durable
 import bench_instructions
 import bench_report
 import bench_rows
@@ -139,20 +140,22 @@ def compare(options):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak", "instructions"), default="rows",
+    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak", "instructions", "durable"), default="rows",
                         help="rows: Shoal beside the floor (default); compare: also beside peers, writes docs/performance.md; "
                              "soak: churn of every kind, memory must be flat at the end; "
-                             "instructions: of the publish path, counted by callgrind")
+                             "instructions: of the publish path, counted by callgrind; "
+                             "durable: sessions that are stored, with synced writes, on one node and on three")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="each load is measured for so long (5)")
     parser.add_argument("--connections", type=int, default=10000, metavar="N", help="where memory is measured (10000)")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rows: 1; compare: 3")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rows: 1; compare: 3; durable: 5")
     parser.add_argument("--rows", metavar="KEY,...", help="only these rows")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
                         help="compare: one more broker; {port}, {dir} and {conf} are filled in")
     parser.add_argument("--minutes", type=float, default=10, metavar="N", help="soak: how long (10)")
+    parser.add_argument("--scale", type=float, default=1, metavar="N", help="durable: so many times a million messages in queues")
     parser.add_argument("--no-micro", dest="micro", action="store_false", help="rows: leave the micro-benchmarks out")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.what == "compare" else 1)
+    options.rounds = options.rounds or {"compare": 3, "durable": 5}.get(options.what, 1)
     return options
 
 
@@ -160,7 +163,7 @@ def main():
     options = parse()
     try:
         return {"rows": bench, "compare": compare, "soak": bench_soak.soak,
-                "instructions": bench_instructions.count}[options.what](options)
+                "instructions": bench_instructions.count, "durable": bench_durable.durable}[options.what](options)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

@@ -1,5 +1,5 @@
 #!/bin/bash
-# [compare|soak|instructions] [...]: cost of messages and connections, beside the floor or peers
+# [compare|durable|soak|instructions] [...]: cost of messages and connections, beside the floor or peers
 . tests/dev/common.sh
 
 # Debian's package starts a broker on 1883, which `./dev up` wants.
@@ -12,5 +12,5 @@ need_peers() {
 need build cluster
 [[ ${1:-} != compare ]] || need_peers
 [[ ${1:-} != instructions ]] || need profile
-build release shoal floor publish_path benches
+build release shoal floor publish_path benches slow_sync
 exec "$python" tests/dev/bench.py "$@"

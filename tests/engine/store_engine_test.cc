@@ -33,7 +33,8 @@ using testing::SizeIs;
 
 // Much happens in little time.
 constexpr FlushPace kQuick{Duration::millis(20), 100'000, 200};
-constexpr Duration kFlushed = Duration::millis(100);
+// What was applied is committed within a second, and flushed soon after.
+constexpr Duration kFlushed = Duration::millis(1'500);
 
 class StoreEngineTest : public storage::StorageTest {
  protected:
@@ -125,11 +126,11 @@ TEST_F(StoreEngineTest, NothingIsFlushedWhileNothingIsApplied) {
   TestClients clients(node);
   ASSERT_TRUE(clients.connect() && clients.subscribe() && clients.publish(10, 1));
   ASSERT_TRUE(clients.receive(10));
-  node.run_for(Duration::millis(500));
+  node.run_for(kFlushed);
   const int flushes = node.flushes();
   const uint64_t persisted = node.persisted();
   EXPECT_GT(flushes, 0);
-  node.run_for(Duration::millis(500));
+  node.run_for(kFlushed);
   EXPECT_EQ(node.flushes(), flushes);
   EXPECT_EQ(node.persisted(), persisted);
 }

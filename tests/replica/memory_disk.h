@@ -1,7 +1,9 @@
-// A ShardDisk in memory: what is flushed survives a crash, the rest does not.
+// A ShardDisk in memory: what was committed and is flushed survives a crash, the rest does not.
 #pragma once
 
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "cluster/shard/shard_disk.h"
@@ -27,19 +29,39 @@ class MemoryDisk : public shard::ShardDisk {
  private:
   class Keys : public shard::ShardKeys {
    public:
-    explicit Keys(std::shared_ptr<shard::MemoryKeyValues> values) : values_(std::move(values)) {}
+    explicit Keys(std::shared_ptr<shard::MemoryKeyValues> committed)
+        : committed_(std::move(committed)), values_(*committed_) {}
     bool get(std::string_view key, std::string& value) const override {
-      return values_->get(key, value);
+      return values_.get(key, value);
     }
-    void put(std::string_view key, std::string_view value) override { values_->put(key, value); }
-    void remove(std::string_view key) override { values_->remove(key); }
+    void put(std::string_view key, std::string_view value) override {
+      values_.put(key, value);
+      changed_.emplace(key);
+    }
+    void remove(std::string_view key) override {
+      values_.remove(key);
+      changed_.emplace(key);
+    }
     void scan(std::string_view begin, std::string_view end, const Visit& visit) const override {
-      values_->scan(begin, end, visit);
+      values_.scan(begin, end, visit);
     }
-    absl::Status commit() override { return absl::OkStatus(); }
+    absl::Status commit() override {
+      for (const std::string& key : std::exchange(changed_, {})) {
+        std::string value;
+        if (values_.get(key, value)) {
+          committed_->put(key, value);
+        } else {
+          committed_->remove(key);
+        }
+      }
+      return absl::OkStatus();
+    }
+    size_t uncommitted() const override { return 8'192 * changed_.size(); }  // often too many
 
    private:
-    std::shared_ptr<shard::MemoryKeyValues> values_;
+    std::shared_ptr<shard::MemoryKeyValues> committed_;
+    shard::MemoryKeyValues values_;
+    std::set<std::string> changed_;
   };
   class Reader : public shard::StateReader {
    public:

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -55,7 +56,7 @@ void BenchClient::close() {
   partial_.clear();
   outgoing_.clear();
   sent_ = 0;
-  unacknowledged = 0;
+  open_.clear();
 }
 
 void BenchClient::disconnect() {
@@ -199,13 +200,23 @@ bool BenchClient::take(const Decoded& packet) {
 
 void BenchClient::take_ack(const Ack& ack) {
   if (ack.type == PacketType::kPubAck || ack.type == PacketType::kPubComp) {
-    --unacknowledged;
-    return events_.on_published(*this);
+    return finish(ack.packet_id);
   }
   Ack answer;
   answer.type = ack.type == PacketType::kPubRec ? PacketType::kPubRel : PacketType::kPubComp;
   answer.packet_id = ack.packet_id;
   send(answer);
+}
+
+// Mostly they come in the order of the publishes.
+void BenchClient::finish(uint16_t packet_id) {
+  const auto found = std::find_if(open_.begin(), open_.end(), [packet_id](const Open& each) {
+    return each.packet_id == packet_id;
+  });
+  if (found == open_.end()) return lose("the broker acknowledged what was not published");
+  const Instant due = found->due;
+  open_.erase(found);
+  events_.on_published(*this, due);
 }
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -233,13 +244,13 @@ void BenchClient::add_topic(std::string_view topic) {
   made.patch = encode(header, options_.version, made.bytes.data());
 }
 
-void BenchClient::publish(std::span<const uint8_t, kPayloadMin> head) {
+void BenchClient::publish(std::span<const uint8_t, kPayloadMin> head, Instant due) {
   Template& next = templates_[next_template_];
   if (++next_template_ == templates_.size()) next_template_ = 0;
   if (options_.qos != Qos::k0) {
     next_id_ = next_id_ == UINT16_MAX ? 1 : static_cast<uint16_t>(next_id_ + 1);
     patch_packet_id(next.bytes.data(), next.patch, next_id_);
-    ++unacknowledged;
+    open_.push_back({next_id_, due});
   }
   std::memcpy(next.bytes.data() + next.patch.size, head.data(), head.size());
   outgoing_.insert(outgoing_.end(), next.bytes.begin(), next.bytes.end());

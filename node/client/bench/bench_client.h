@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,8 +30,8 @@ class BenchEvents {
   virtual void on_connected(BenchClient& client) = 0;
   virtual void on_subscribed(BenchClient& client) = 0;
   virtual void on_message(BenchClient& client, const Publish& message) = 0;
-  // PUBACK or PUBCOMP of one of its publishes.
-  virtual void on_published(BenchClient& client) = 0;
+  // PUBACK or PUBCOMP of one of its publishes, which was due then.
+  virtual void on_published(BenchClient& client, Instant due) = 0;
   // Not for one that closed itself.
   virtual void on_lost(BenchClient& client, const std::string& why) = 0;
 };
@@ -52,7 +53,7 @@ class BenchClient {
   // Publishes go to the topics added, in turn.
   void add_topic(std::string_view topic);
   // `head` begins the payload, the rest is filler. Written with the next flush.
-  void publish(std::span<const uint8_t, kPayloadMin> head);
+  void publish(std::span<const uint8_t, kPayloadMin> head, Instant due);
   bool flush();  // false: the connection broke, on_lost was called
   size_t unsent() const { return outgoing_.size() - sent_; }
 
@@ -63,7 +64,7 @@ class BenchClient {
   bool is_open() const { return socket_ >= 0; }
   bool is_connected() const { return state_ == State::kConnected; }
 
-  uint32_t unacknowledged = 0;  // of its publishes
+  size_t unacknowledged() const { return open_.size(); }  // of its publishes
 
  private:
   enum class State : uint8_t { kClosed, kTcp, kTls, kMqtt, kConnected };
@@ -74,6 +75,7 @@ class BenchClient {
   void take_bytes(std::span<const uint8_t> bytes);
   bool take(const Decoded& packet);
   void take_ack(const Ack& ack);
+  void finish(uint16_t packet_id);
   std::ptrdiff_t receive(std::span<uint8_t> buffer);
   std::ptrdiff_t transmit(const uint8_t* data, size_t size);
   void lose(const std::string& why);
@@ -103,6 +105,11 @@ class BenchClient {
   std::vector<Template> templates_;  // by topic
   size_t next_template_ = 0;
   uint16_t next_id_ = 0;  // of its publishes
+  struct Open {
+    uint16_t packet_id = 0;
+    Instant due;
+  };
+  std::deque<Open> open_;  // publishes without an acknowledgement, as they were sent
   uint16_t subscribe_id_ = 0;
 };
 

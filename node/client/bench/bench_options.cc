@@ -53,6 +53,10 @@ void add_options(CLI::App& app, BenchOptions& options, Raw& raw) {
   app.add_option("--size", raw.size, "of a payload; 16 bytes or more");
   app.add_option("--window", options.window, "messages of one publisher on their way at once")
       ->check(CLI::Range(1u, 60'000u));
+  app.add_option("--messages", options.messages,
+                 "each publisher ends after so many, and all that is measured with the last of "
+                 "them; without warm-up")
+      ->check(CLI::Range(1u, 100'000'000u));
   app.add_option("--rate", options.rate,
                  "messages a second of all publishers together; latency then counts from when a "
                  "message was due")
@@ -60,6 +64,11 @@ void add_options(CLI::App& app, BenchOptions& options, Raw& raw) {
   app.add_option("--duration", raw.duration, "how long is measured");
   app.add_option("--warm-up", raw.warm_up, "how long before that");
   app.add_flag("--durable", options.durable, "subscribers' sessions outlive their connections");
+  app.add_flag("--offline", options.offline,
+               "durable subscribers are away while messages are published; then they come back, "
+               "and what it took to give them all is reported too");
+  app.add_flag("--pause", options.pause,
+               "offline: wait for a line on standard input before they come back");
   app.add_flag("--subscribed", options.subscribed, "idle connections have a subscription each");
   app.add_option("--pid", options.pids, "the broker's processes: CPU and memory are reported")
       ->delimiter(',');
@@ -101,6 +110,16 @@ std::optional<ClientUsage> check_topics(const BenchOptions& options) {
   return std::nullopt;
 }
 
+std::optional<ClientUsage> check_offline(BenchOptions& options) {
+  if (options.pause && !options.offline) return ClientUsage{2, "--pause: only with --offline"};
+  if (options.offline && options.qos == Qos::k0) {
+    return ClientUsage{2, "--offline: nothing is kept at QoS 0, -q 1 or 2 is needed"};
+  }
+  options.durable = options.durable || options.offline;
+  if (options.messages != 0) options.warm_up = {};
+  return std::nullopt;
+}
+
 std::optional<ClientUsage> finish(const Raw& raw, BenchOptions& options) {
   const auto pattern = kPatterns.find(options.pattern_name);
   if (pattern == kPatterns.end()) {
@@ -131,6 +150,7 @@ std::optional<ClientUsage> finish(const Raw& raw, BenchOptions& options) {
     return usage;
   }
   if (auto usage = check_topics(options)) return usage;
+  if (auto usage = check_offline(options)) return usage;
   if (options.pattern == Pattern::kPairs) options.subscribers = options.publishers;
   if (options.pattern == Pattern::kFanOut) options.publishers = 1;
   if (options.pattern == Pattern::kFanIn) options.subscribers = 1;

@@ -38,10 +38,13 @@ struct BenchOptions {
   uint32_t connecting = 50;     // CONNECTs that wait for their CONNACK at once
   uint32_t payload_bytes = 16;  // at least kPayloadMin
   uint32_t window = 20;         // messages of one publisher on their way at once
+  uint32_t messages = 0;        // of each publisher, then it ends; 0: until the duration is over
   double rate = 0;  // messages a second, of all publishers; 0: as fast as the window lets
   Duration duration = Duration::seconds(10);
   Duration warm_up = Duration::seconds(2);
   bool durable = false;     // subscribers' sessions outlive their connections
+  bool offline = false;     // their connections end before anything is published
+  bool pause = false;       // offline: before they come back
   bool subscribed = false;  // idle: each connection has one subscription
   std::vector<int> pids;    // the broker's processes
   bool json = false;

@@ -12,6 +12,7 @@ constexpr Duration kSubscribePatience = Duration::seconds(60);
 // Without any delivery for so long, what is on its way counts as lost and the windows open again.
 constexpr Duration kLostAfter = Duration::seconds(5);
 constexpr Duration kDrain = Duration::seconds(2);
+constexpr Duration kSilence = Duration::seconds(60);
 
 // What begins a payload. Native byte order: sender and receiver are this process.
 struct Head {
@@ -87,23 +88,49 @@ void Load::subscribe_all(const std::vector<BenchClient*>& clients) {
 
 void Load::run_messages() {
   set_up_messages();
+  if (!connect_subscribers() || !connect_publishers()) return;
+  publish_all();
+  const Instant drained = clock_now() + kDrain;
+  while (result_.problem.empty() && clock_now() < drained) step(Duration::millis(20));
+  if (options_.offline && result_.problem.empty()) drain();
+  judge();
+  stopping_ = true;
+}
+
+std::vector<BenchClient*> Load::subscribers() const {
   std::vector<BenchClient*> clients;
   for (const auto& subscriber : subscribers_) clients.push_back(subscriber.get());
-  if (!connect_all(clients)) return;
-  subscribe_all(clients);
-  clients.clear();
-  for (const Publisher& publisher : publishers_) clients.push_back(publisher.client.get());
-  if (!result_.problem.empty() || !connect_all(clients)) return;
+  return clients;
+}
 
+bool Load::connect_subscribers() {
+  if (!connect_all(subscribers())) return false;
+  subscribe_all(subscribers());
+  if (!options_.offline) return result_.problem.empty();
+  for (BenchClient* const client : subscribers()) client->disconnect();
+  result_.connected = 0;
+  return result_.problem.empty();
+}
+
+bool Load::connect_publishers() {
+  std::vector<BenchClient*> clients;
+  for (const Publisher& publisher : publishers_) clients.push_back(publisher.client.get());
+  return connect_all(clients);
+}
+
+void Load::publish_all() {
   const Instant start = clock_now();
-  next_due_ = last_delivery_ = start;
+  next_due_ = last_delivery_ = last_sign_ = start;
   for (uint32_t i = 0; i < publishers_.size(); ++i) {
     publishers_[i].queued = true;
     to_send_.push_back(i);
   }
   const Instant measure_from = start + options_.warm_up;
   const Instant end = measure_from + options_.duration;
-  while (result_.problem.empty() && clock_now() < end) {
+  const auto is_over = [&] {
+    return options_.messages == 0 ? clock_now() >= end : has_published_all();
+  };
+  while (result_.problem.empty() && !is_over()) {
     if (!measuring_ && clock_now() >= measure_from) start_measuring();
     if (options_.rate > 0) {
       publish_due();
@@ -111,16 +138,22 @@ void Load::run_messages() {
       publish_in_windows();
     }
     step(options_.rate > 0 ? std::max(Duration{}, next_due_ - clock_now()) : Duration::millis(50));
+    if (clock_now() - last_sign_ > kSilence) result_.problem = "the broker says nothing any more";
   }
   stop_measuring();
-  const Instant drained = clock_now() + kDrain;
-  while (result_.problem.empty() && clock_now() < drained) step(Duration::millis(20));
-  judge();
-  stopping_ = true;
+}
+
+// And all of it was acknowledged, and came to those who are there.
+bool Load::has_published_all() const {
+  return std::all_of(publishers_.begin(), publishers_.end(), [this](const Publisher& each) {
+    return (options_.messages == 0 || each.sent == options_.messages) &&
+           each.client->unacknowledged() == 0 && each.undelivered == 0;
+  });
 }
 
 bool Load::may_publish(const Publisher& publisher) const {
-  return publisher.client->is_connected() && publisher.client->unacknowledged < options_.window &&
+  if (options_.messages != 0 && publisher.sent == options_.messages) return false;
+  return publisher.client->is_connected() && publisher.client->unacknowledged() < options_.window &&
          publisher.undelivered < uint64_t{options_.window} * deliveries_of_one();
 }
 
@@ -128,8 +161,8 @@ void Load::publish(Publisher& publisher, Instant due) {
   const Head head{publisher.client->index(), static_cast<uint32_t>(++publisher.sent), due.ns};
   uint8_t bytes[kPayloadMin];
   std::memcpy(bytes, &head, sizeof head);
-  publisher.client->publish(bytes);
-  publisher.undelivered += deliveries_of_one();
+  publisher.client->publish(bytes, due);
+  if (!options_.offline) publisher.undelivered += deliveries_of_one();
   if (measuring_) ++result_.sent;
 }
 
@@ -173,7 +206,12 @@ void Load::give_up_lost() {
   }
 }
 
-void Load::on_published(BenchClient& client) {
+void Load::on_published(BenchClient& client, Instant due) {
+  last_sign_ = clock_now();
+  if (measuring_) {
+    ++result_.acknowledged;
+    result_.ack_latency.add(last_sign_ - due);
+  }
   Publisher& publisher = publishers_[client.index()];
   if (!std::exchange(publisher.queued, true)) to_send_.push_back(client.index());
 }
@@ -190,7 +228,7 @@ void Load::on_message(BenchClient& client, const Publish& message) {
     return;
   }
   const Instant now = clock_now();
-  last_delivery_ = now;
+  last_delivery_ = last_sign_ = now;
   const size_t receiver = options_.pattern == Pattern::kShared ? 0 : client.index();
   const size_t sender = options_.pattern == Pattern::kPairs ? 0 : head.publisher;
   switch (seen_[receiver][sender].add(head.number)) {
