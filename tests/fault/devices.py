@@ -221,7 +221,7 @@ class Subscriber(Device):
             self.link.leave() if self.random.random() < 0.5 else self.link.drop()
 
     def online_s(self):
-        return self.random.uniform(2, 12)
+        return self.random.uniform(*self.world.ONLINE_S)
 
     def absent_s(self):
         return self.random.choice((0, 0, self.random.uniform(0, 3)))
@@ -306,7 +306,7 @@ class Mortal(Device):
             self.link, _ = got
             self.wills[payload] = ("due", now(), self.link.node)
             try:
-                await asyncio.wait_for(self.link.lost.wait(), self.random.uniform(4, 15))
+                await asyncio.wait_for(self.link.lost.wait(), self.random.uniform(*self.world.MORTAL_S))
             except asyncio.TimeoutError:
                 if self.random.random() < 0.3:
                     self.wills[payload] = ("left", now(), self.link.node)

@@ -9,6 +9,7 @@ from history import now
 READY_S = 5        # so soon all nodes must be ready again
 READY_WAIT_S = 30  # so long it is waited for
 WHOLE_S = 60       # so soon a wiped node must have its replicas
+LATE, LATE_S = 0.3, 0.02  # so many faults happen while packets between nodes take up to so long
 
 
 @dataclasses.dataclass
@@ -75,7 +76,9 @@ class Faults:
     def are_whole(self):
         """Whether each shard has a replica on each node."""
         everyone = {node.name for node in self.nodes}
-        return all(set(shard["replicas"].split(",")) == everyone for node in self.nodes for shard in node.ctl("shards")["shards"])
+        shards = [shard for node in self.nodes for shard in node.ctl("shards")["shards"]]
+        # A node knows the replicas of those that it has one of itself; one that is not whole yet has a "+".
+        return all(set((shard["replicas"] or "").split(",")) == everyone for shard in shards)
 
     async def one(self):
         kind = self.next_kind()
@@ -83,7 +86,12 @@ class Faults:
         fault = Fault(kind.name, nodes, kind.hit(nodes, self.nodes), now(), float("inf"), float("inf"))
         self.done.append(fault)
         self.history.record("-", fault.names(), "!", kind.name, "")
+        is_late = self.wires and kind.needs != "wires" and self.random.random() < LATE
+        if is_late:
+            self.wires.begin(0, LATE_S, 0)
         await kind.do(self, nodes)
+        if is_late:
+            self.wires.end()
         fault.healed = now()
         self.history.record("-", fault.names(), "!", "HEALED", "")
         at = await until(self.are_ready, READY_WAIT_S)
@@ -97,7 +105,8 @@ class Faults:
         fault.silences_s = self.silences(fault.begin, now())
         print(f"{self.history.at(fault.begin):>7} s  {kind.name:16} {fault.names():8}  {fault.healed - fault.begin:4.1f} s, ready "
               f"{fault.ready - fault.healed:4.1f} s later, longest without an acknowledgement {fault.silences_s[0]:4.1f} s, "
-              f"at QoS 1 {fault.silences_s[1]:4.1f} s, of one publisher {fault.silences_s[2]:4.1f} s", flush=True)
+              f"at QoS 1 {fault.silences_s[1]:4.1f} s, of one publisher {fault.silences_s[2]:4.1f} s"
+              + (", with late packets" if is_late else ""), flush=True)
 
     def silences(self, begin, end):
         names = [each.name for each in self.world.publishers]

@@ -17,13 +17,11 @@ import disks
 import harness
 import loopback
 import network
-import pieces
 import wires
 
 # What the run inside of its namespaces is told: why there are none, empty where there are; and the folder for data.
 INSIDE, FOLDER = "SHOAL_FAULT_INSIDE", "SHOAL_FAULT_FOLDER"
 CLOCK = pathlib.Path(harness.SHOAL).parent / "libfault_clock.so"
-OUTPUT = pieces.ROOT / "build" / "fault"
 BOOT_MAX_S = 10_000_000
 NODES = 3
 
@@ -95,12 +93,12 @@ class Clock:
 
 
 class Ground:
-    """`with Ground(options, seed) as nodes:` gives nodes that run and are ready."""
+    """`with Ground(options, seed, output) as nodes:` gives nodes that run and are ready; their logs are in `output`."""
 
-    def __init__(self, options, seed):
-        self.skipped, self.wires, self.random = [], None, random.Random(f"{seed}/ground")
-        shutil.rmtree(OUTPUT, ignore_errors=True)
-        OUTPUT.mkdir(parents=True)
+    def __init__(self, options, seed, output):
+        self.skipped, self.wires, self.random, self.output = [], None, random.Random(f"{seed}/ground"), output
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
         self.directory = pathlib.Path(os.environ[FOLDER])
         names = [f"n{number + 1}" for number in range(NODES)]
         self.has_network = self.has("partitions, loss", lambda: self.open_network(names))
@@ -108,7 +106,7 @@ class Ground:
                       for number, name in enumerate(names, 1)]
         for node in self.nodes:
             node.join = [f"{peer.host}:{peer.peer_port}" for peer in self.nodes]
-            node.log_path = OUTPUT / f"{node.name}.log"
+            node.log_path = output / f"{node.name}.log"
         self.furnish()
 
     def has(self, what, make):
@@ -161,7 +159,7 @@ class Ground:
         if not CLOCK.exists():
             raise OSError(f"{CLOCK} is not built")
         for node in self.nodes:
-            node.clock = Clock(OUTPUT / f"{node.name}.clock")
+            node.clock = Clock(self.output / f"{node.name}.clock")
 
     def open_times(self):
         why = failure_of(["unshare", "--time", "--boottime", "1", "true"])

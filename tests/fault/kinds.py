@@ -8,7 +8,7 @@ from history import now
 from network import IN, OUT
 
 STOP_S = 10
-JUMP_MAX_S = 1200  # sessions and messages of the devices expire after an hour: none may, however the clocks jump
+JUMP_MAX_S = 900  # two clocks differ by half an hour at most; what expires here does so after an hour: nothing may
 
 
 @dataclasses.dataclass
@@ -77,6 +77,13 @@ async def wipe(faults, nodes):
     await asyncio.to_thread(nodes[0].wipe)
     await faults.pause(0, 2)
     faults.start(nodes[0])
+
+
+async def wipe_and_lose(faults, nodes):
+    """The second one dies, by itself or with its power, while the first one gets its replicas."""
+    await wipe(faults, nodes[:1])
+    await faults.pause(0, 15)
+    await (cut_power if nodes[1].disk and faults.random.random() < 0.5 else kill)(faults, nodes[1:])
 
 
 async def cut_power(faults, nodes):
@@ -162,6 +169,7 @@ async def jump(faults, nodes):
 KINDS = (
     Kind("kill", 1, kill), Kind("kill two", 2, kill_two), Kind("kill all", 3, kill_all), Kind("terminate", 1, terminate),
     Kind("freeze", 1, freeze), Kind("wipe", 1, wipe, loses_replicas=True),
+    Kind("wipe, then loss", 2, wipe_and_lose, loses_replicas=True),
     Kind("power cut", 1, cut_power, "disks"), Kind("power cut of all", 3, cut_power, "disks"),
     Kind("cut", 1, cut, "network"), Kind("cut, reset", 1, cut_with_resets, "network"), Kind("cut of two", 2, cut_two, "network"),
     Kind("cut one way", 2, cut_one_way, "network"), Kind("cut of clients", 1, cut_devices, "network"),

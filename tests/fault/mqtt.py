@@ -106,7 +106,7 @@ class Link(asyncio.Protocol):
             self.record(">", NAMES[data[0] >> 4], data)
             if self.answers is not None:
                 self.answers.append(data)
-            else:
+            elif not self.transport.is_closing():
                 self.transport.write(data)
 
     def data_received(self, data):

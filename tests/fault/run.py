@@ -74,8 +74,8 @@ def figures_of(world, judge, lost, twice, late):
 
 
 async def run(here, nodes, options):
-    with open(ground.OUTPUT / "events", "w", encoding="ascii", buffering=1 << 20) as events:
-        world = World(nodes, options.seed, History(events))
+    with open(here.output / "events", "w", encoding="ascii", buffering=1 << 20) as events:
+        world = World(nodes, options.seed, History(events), options.drain)
         try:
             judge = Judge(world, *await load_and_faults(world, here.wires, options))
             counts = await judge.all()
@@ -89,6 +89,9 @@ def parsed():
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
     parser.add_argument("--minutes", type=float, default=10, metavar="N", help="of faults; default 10")
     parser.add_argument("--short", action="store_true", help="one fault of each kind; about a minute and a half")
+    parser.add_argument("--output", default="build/fault", metavar="FOLDER", help="for logs and events; default build/fault")
+    parser.add_argument("--drain", type=float, default=60, metavar="SECONDS",
+                        help="so long it is waited for what is missing at the end; default 60")
     parser.add_argument("--durability", choices=("fsync", "os"), default="fsync",
                         help="os: power cuts lose what was acknowledged, which must be noticed")
     parser.add_argument("--kinds", type=lambda text: text.split("/"), metavar="KIND/...", help="only these")
@@ -101,7 +104,8 @@ def main():
         sys.exit(f"no broker at {harness.SHOAL}: build it first (./dev build)")
     ground.enter()
     started = time.monotonic()
-    here = ground.Ground([*OPTIONS, "--durability", options.durability], options.seed)
+    here = ground.Ground([*OPTIONS, "--durability", options.durability], options.seed,
+                         pieces.ROOT / options.output)
     for what, why in here.skipped:
         print(f"skipped: {what}: {why}")
     print(f"seed {options.seed}, nodes in {here.directory}", flush=True)
@@ -109,7 +113,7 @@ def main():
         judge, figures = asyncio.run(run(here, nodes, options))
     judge.tell()
     print(figures)
-    print("the nodes' logs and all that the clients saw are in build/fault")
+    print(f"the nodes' logs and all that the clients saw are in {options.output}")
     failed = len(judge.failed())
     skipped = [f"{what}: {why}" for what, why in here.skipped]
     outcome = pieces.Outcome("three nodes", len(judge.checks) - failed, failed, skipped, time.monotonic() - started)

@@ -10,11 +10,13 @@ QUIET_S = 3
 class World:
     RATE = 25        # messages a second of one publisher
     PUBLISHERS, DURABLE, ABSENT, MORTALS = 8, 4, 2, 6
+    ONLINE_S = 2, 12  # a connection of a durable subscriber
+    MORTAL_S = 4, 15  # a connection of a client with a will
     FINISH_S = 30    # for what publishers have open when the faults have ended
-    DRAIN_S = 60     # for what waits in sessions
 
-    def __init__(self, nodes, seed, history):
-        self.nodes, self.seed, self.history = nodes, seed, history
+    def __init__(self, nodes, seed, history, drain_s):
+        """`drain_s`: for what waits in sessions."""
+        self.nodes, self.seed, self.history, self.drain_s = nodes, seed, history, drain_s
         self.publishers, self.durable, self.lives, self.mortals = [], [], [], []
 
     async def start_subscribers(self):
@@ -48,7 +50,7 @@ class World:
         """Everyone comes back and gets what is left, until nothing more comes."""
         for each in self.durable:
             each.staying = True
-        end = now() + self.DRAIN_S
+        end = now() + self.drain_s
         due = [f"{name} {number}" for name, number in self.history.acked if not name.startswith("keeper")]
         while now() < end:
             await asyncio.sleep(0.5)
