@@ -131,7 +131,7 @@ class Ground:
             for node in self.nodes:
                 node.filter = network.Filter(node)
                 node.options = [*node.options, "--peer-insecure", "--allow-anonymous"]
-                node.filter.heal()
+                node.filter.set()
             self.has("delay", self.open_wires)
         self.has("power cuts", self.open_disks)
         self.has("clocks that jump", self.open_clocks)

@@ -106,7 +106,8 @@ async def filtered(faults, node, begin, least_s=1, most_s=6):
     """While `begin`, of the node's filter, lasts."""
     await asyncio.to_thread(begin)
     await faults.pause(least_s, most_s)
-    await asyncio.to_thread(node.filter.heal)
+    if await asyncio.to_thread(node.filter.heal) == 0:
+        faults.history.on_broken(f"the filter of {node.name} held nothing up")
 
 
 def peers_of(faults, node):

@@ -3,6 +3,7 @@ filter in a node's namespace loses what it is told to; what is to be late goes b
 
 All of it is inside the network namespace of the run (ground.py) and ends with it.
 """
+import re
 import subprocess
 
 BRIDGE = "fault0"
@@ -11,7 +12,7 @@ BOTH, OUT, IN = ("in", "out"), ("out",), ("in",)
 
 
 def run(*command, text=None):
-    subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.DEVNULL, timeout=30)
+    return subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE, timeout=30).stdout
 
 
 def address_of(number):
@@ -54,7 +55,10 @@ class Filter:
             text=f"table inet fault\ndelete table inet fault\ntable inet fault {{\n{chains}}}\n")
 
     def heal(self):
+        """How many packets it held up."""
+        counted = run(*inside(self.node.name, "nft", "list", "table", "inet", "fault"))
         self.set()
+        return sum(map(int, re.findall(r"counter packets (\d+)", counted)))
 
     @staticmethod
     def rules(directions, peers, verdict, before=()):
@@ -62,9 +66,9 @@ class Filter:
         peers = f"{{ {', '.join(peers)} }}"
         found = {}
         if "in" in directions:
-            found["input"] = [*before, f"ip saddr {peers} {verdict}"]
+            found["input"] = [*before, f"ip saddr {peers} counter {verdict}"]
         if "out" in directions:
-            found["output"] = [*before, f"ip daddr {peers} {verdict}"]
+            found["output"] = [*before, f"ip daddr {peers} counter {verdict}"]
         return found
 
     def cut(self, peers, directions=BOTH):
@@ -78,9 +82,10 @@ class Filter:
     def cut_devices(self):
         """No client is heard or reached; the admin address is."""
         port = self.node.mqtt_port
-        self.set(input=[f"ip saddr {DEVICES} tcp dport {port} drop"], output=[f"ip daddr {DEVICES} tcp sport {port} drop"])
+        self.set(input=[f"ip saddr {DEVICES} tcp dport {port} counter drop"],
+                 output=[f"ip daddr {DEVICES} tcp sport {port} counter drop"])
 
     def lose(self, percent):
         """Of all packets, of peers and of clients, in both directions."""
-        rule = f"numgen random mod 1000 < {percent * 10:.0f} drop"
+        rule = f"numgen random mod 1000 < {percent * 10:.0f} counter drop"
         self.set(input=[f"iif != lo {rule}"], output=[f"oif != lo {rule}"])
