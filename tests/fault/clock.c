@@ -1,5 +1,5 @@
 // A node's wall clock that the fault test sets: preloaded, it adds to CLOCK_REALTIME the nanoseconds that stand in the
-// file $SHOAL_FAULT_CLOCK. The machine's own clock stays as it is, for its other users. What waits until a time of
+// file $FAULT_CLOCK. The machine's own clock stays as it is, for its other users. What waits until a time of
 // that clock is put back by as much, since the kernel waits by the real one; a wait that has begun keeps its length.
 // glibc's own calls (of its log functions, say) are not seen: no promise hangs on them.
 #define _GNU_SOURCE
@@ -37,7 +37,7 @@ static volatile const int64_t* offset_ns = &no_offset_ns;
   })
 
 __attribute__((constructor)) static void on_load(void) {
-  const char* const path = getenv("SHOAL_FAULT_CLOCK");
+  const char* const path = getenv("FAULT_CLOCK");
   const int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (file < 0) return;
   void* const page = mmap(NULL, sizeof no_offset_ns, PROT_READ, MAP_SHARED, file, 0);

@@ -20,7 +20,7 @@ import network
 import wires
 
 # What the run inside of its namespaces is told: why there are none, empty where there are; and the folder for data.
-INSIDE, FOLDER = "SHOAL_FAULT_INSIDE", "SHOAL_FAULT_FOLDER"
+INSIDE, FOLDER = "FAULT_INSIDE", "FAULT_FOLDER"
 CLOCK = pathlib.Path(harness.SHOAL).parent / "libfault_clock.so"
 BOOT_MAX_S = 10_000_000
 NODES = 3
@@ -69,7 +69,7 @@ class Node(harness.Node):
         return wrapper + super().command()
 
     def environment(self):
-        return {"LD_PRELOAD": str(CLOCK), "SHOAL_FAULT_CLOCK": str(self.clock.path)} if self.clock else {}
+        return {"LD_PRELOAD": str(CLOCK), "FAULT_CLOCK": str(self.clock.path)} if self.clock else {}
 
     def wipe(self):
         shutil.rmtree(self.directory)
