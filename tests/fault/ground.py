@@ -37,7 +37,8 @@ def failure_of(command):
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except OSError as error:
         return str(error)
-    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1:][0] if done.stderr.strip() else "fails"
+    lines = done.stderr.strip().splitlines() or [f"{command[0]}: status {done.returncode}"]
+    return lines[-1] if done.returncode else ""
 
 
 def enter():
@@ -74,21 +75,17 @@ class Node(harness.Node):
     def wipe(self):
         shutil.rmtree(self.directory)
 
-    def cut_power(self):
-        self.disk.cut()
-
 
 class Clock:
     """What a node's wall clock is ahead of the machine's."""
 
     def __init__(self, path):
-        self.path, self.ahead_s = path, 0
+        self.path = path
         path.write_bytes(bytes(8))
         with open(path, "r+b") as file:
             self.page = mmap.mmap(file.fileno(), 8)
 
     def set(self, ahead_s):
-        self.ahead_s = ahead_s
         self.page[:] = struct.pack("<q", int(ahead_s * 1e9))
 
 

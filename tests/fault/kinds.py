@@ -90,7 +90,7 @@ async def cut_power(faults, nodes):
     """For a moment the processes run on without their disks: what they acknowledge then counts, too."""
     faults.down.update(nodes)
     for node in nodes:
-        node.cut_power()
+        node.disk.cut()
     await faults.pause(0, 0.3)
     await faults.end_all(nodes)
     for node in nodes:
