@@ -124,6 +124,10 @@ class Swaps(Honest):
         return packets
 
 
+class SwapsForLive(Swaps):
+    names = "live"
+
+
 class LosesRetained(Honest):
     """Passes retained messages on as others, from some time on."""
 

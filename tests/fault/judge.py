@@ -102,9 +102,12 @@ class Judge:
         for life in (life for live in self.world.lives for life in live.lives):
             twice += [f"{life.name} got {payload} twice on one connection, at {self.around(time)}"
                       for payload, time in life.twice]
-            late += [f"{life.name} got {payload} after {last} at {self.around(time)}" for payload, last, time in life.late]
             if life.begin is None:
                 continue
+            # What was sent before the subscription may have passed it by, and comes when its publisher repeats it: behind
+            # what followed it the first time, as all that the publisher sent does.
+            late += [f"{life.name} got {payload} after {last} at {self.around(time)}" for payload, last, time in life.late
+                     if self.history.sent[split(payload)] >= life.begin]
             until = float("inf")
             if life.end is not None:
                 hits = self.hits(life.node, life.end, life.end)

@@ -3,6 +3,7 @@ import asyncio
 import pathlib
 import subprocess
 import sys
+import types
 import unittest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -29,7 +30,7 @@ BROKEN, READY = "sessions, nodes and exit statuses", f"ready within {READY_S} s 
 # Each cheat, and what must be found against it.
 CHEATS = {
     cheat.Honest: set(), cheat.Loses: {LOST, LOST_LIVE}, cheat.LosesForLive: {LOST_LIVE}, cheat.Doubles: {TWICE},
-    cheat.DoublesForLive: {LIVE}, cheat.DoublesWills: {TWICE, WILLS_TWICE}, cheat.Swaps: {LATE},
+    cheat.DoublesForLive: {LIVE}, cheat.DoublesWills: {TWICE, WILLS_TWICE}, cheat.Swaps: {LATE}, cheat.SwapsForLive: {LIVE},
     cheat.LosesRetained: {RETAINED}, cheat.ForgetsRetained: {RETAINED}, cheat.LosesWills: {WILLS},
     cheat.PublishesWills: {UNASKED}, cheat.ForgetsSessions: {BROKEN}, cheat.NeverAcknowledges: {UNFINISHED},
 }
@@ -85,16 +86,37 @@ class Cheats(unittest.TestCase):
         self.assertEqual(names - set().union(*CHEATS.values()), {READY})
 
 
-class Late(unittest.TestCase):
-    def test_a_node_that_is_ready_too_late(self):
-        async def judge_of(ready):
+class Times(unittest.TestCase):
+    """What depends on when something was."""
+
+    @staticmethod
+    def failed(make):
+        """`make(world, node)` gives the faults."""
+        async def judged_alone():
             node = harness.Node("/nowhere", "n1")
-            fault = Fault("kill", [node], [node], 0, 10, ready)
-            judge = Judge(World([node], 1, History(), DRAIN_S), [fault], [])
+            world = World([node], 1, History(), DRAIN_S)
+            judge = Judge(world, make(world, node), [])
+            judge.live()
             judge.rest()
             return judge.failed()
-        self.assertEqual(asyncio.run(judge_of(10 + READY_S - 0.1)), set())
-        self.assertEqual(asyncio.run(judge_of(10 + READY_S + 0.1)), {READY})
+        return asyncio.run(judged_alone())
+
+    def test_a_node_that_is_ready_too_late(self):
+        for ready_s, expected in ((READY_S - 0.1, set()), (READY_S + 0.1, {READY})):
+            with self.subTest(ready_s):
+                self.assertEqual(self.failed(lambda _, node: [Fault("kill", [node], [node], 0, 10, 10 + ready_s)]), expected)
+
+    def test_a_message_that_a_new_subscriber_gets_by_its_repetition(self):
+        """It was sent first at 10 and again at 14, the one after it at 13."""
+        for subscribed, expected in ((12, set()), (9, {LIVE})):
+            def make(world, node):
+                world.history.sent = {("pub0", 1): 10, ("pub0", 4): 13}
+                world.lives = [types.SimpleNamespace(lives=[types.SimpleNamespace(
+                    name="live-n1", node=node, begin=subscribed, end=None, twice=[], late=[("pub0 1", 4, 14)],
+                    seen={"pub0 1": 1, "pub0 4": 1})])]
+                return []
+            with self.subTest(subscribed):
+                self.assertEqual(self.failed(make), expected)
 
 
 class Power(unittest.TestCase):
