@@ -22,6 +22,7 @@ packages_of() {
     deploy) echo docker-compose debootstrap ansible ansible-lint yamllint shellcheck openssh-client \
       openssl e2fsprogs iproute2 util-linux ;;
     e2e) echo python3-paho-mqtt mosquitto-clients libpaho-mqtt-dev libmosquitto-dev nodejs node-mqtt ;;
+    fault) echo python3 iproute2 nftables util-linux e2fsprogs ;;
     peers) echo mosquitto ;;
     profile) echo valgrind ;;
     *) echo "dev: no package group '$1'" >&2; return 1 ;;

@@ -124,7 +124,8 @@ def lint():
 def e2e():
     return [Piece(f"e2e/{f.stem}", [PYTHON, str(f.relative_to(ROOT))], timeout_s=900)
             for f in sorted(ROOT.glob("tests/e2e/*_test.py"))] + \
-        [Piece("e2e/fault", [PYTHON, "tests/fault/run.py", "--short"], timeout_s=300)]
+        [Piece("e2e/fault", [PYTHON, "tests/fault/run.py", "--short"], timeout_s=300),
+         Piece("e2e/fault judge", [PYTHON, "tests/fault/judge_test.py"], timeout_s=300)]
 
 
 def deploy():

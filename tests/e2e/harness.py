@@ -52,8 +52,8 @@ def wait_until(condition, timeout_s=10, what="condition", every_s=0.05):
 
 
 class Node:
-    def __init__(self, directory, name, join=(), expect=None, options=()):
-        self.name = name
+    def __init__(self, directory, name, join=(), expect=None, options=(), host="127.0.0.1"):
+        self.name, self.host = name, host
         self.directory = pathlib.Path(directory) / name
         self.mqtt_port, self.proxy_port = free_port(), free_port()
         self.peer_port, self.admin_port = free_port(), free_port()
@@ -63,21 +63,26 @@ class Node:
 
     def command(self):
         command = [SHOAL, "serve", "--node-name", self.name, "--data-dir", str(self.directory),
-                   "--mqtt", f"127.0.0.1:{self.mqtt_port}", "--mqtt-proxy", f"127.0.0.1:{self.proxy_port}",
-                   "--peer", f"127.0.0.1:{self.peer_port}", "--admin", f"127.0.0.1:{self.admin_port}",
+                   "--mqtt", f"{self.host}:{self.mqtt_port}", "--mqtt-proxy", f"{self.host}:{self.proxy_port}",
+                   "--peer", f"{self.host}:{self.peer_port}", "--admin", f"{self.host}:{self.admin_port}",
                    "--workers", "2"]
         if self.join:
             command += ["--join", ",".join(self.join), "--expect", str(self.expect)]
         return command + self.options
 
+    def environment(self):
+        """What it has besides this process's own."""
+        return {}
+
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command(), env={**os.environ, **self.environment()},
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
     def get(self, path, timeout_s=2):
         """(status, body) of the admin address; (0, reason) when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(self.host, self.admin_port, timeout=timeout_s)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

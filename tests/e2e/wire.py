@@ -17,13 +17,17 @@ def string(text):
     return struct.pack(">H", len(data)) + data
 
 
-def fixed_header(first_byte, remaining_length):
-    header = bytes([first_byte])
+def variable_int(value):
+    data = bytearray()
     while True:
-        remaining_length, digit = remaining_length >> 7, remaining_length & 0x7F
-        header += bytes([digit | (0x80 if remaining_length else 0)])
-        if not remaining_length:
-            return header
+        value, digit = value >> 7, value & 0x7F
+        data.append(digit | (0x80 if value else 0))
+        if not value:
+            return bytes(data)
+
+
+def fixed_header(first_byte, remaining_length):
+    return bytes([first_byte]) + variable_int(remaining_length)
 
 
 def packet(first_byte, body):
@@ -46,8 +50,11 @@ def subscribe_packet(topic_filter, qos=0, packet_id=1, version=5):
     return packet(0x82, struct.pack(">H", packet_id) + properties + string(topic_filter) + bytes([qos]))
 
 
-def publish_packet(topic, payload, qos=0, packet_id=1, version=5, retain=False, dup=False):
-    body = string(topic) + (struct.pack(">H", packet_id) if qos else b"") + (b"\0" if version == 5 else b"")
+def publish_packet(topic, payload, qos=0, packet_id=1, version=5, retain=False, dup=False, properties=b""):
+    """`properties` are of 5.0, fewer than 128 bytes."""
+    body = string(topic) + (struct.pack(">H", packet_id) if qos else b"")
+    if version == 5:
+        body += bytes([len(properties)]) + properties
     return packet(0x30 | dup << 3 | qos << 1 | retain, body + payload)
 
 

@@ -37,17 +37,13 @@ class Device:
     async def connect(self, node, clean, expiry_s, **more):
         """(link, Session Present), or None."""
         link, code, present = await mqtt.connect(
-            self, node.mqtt_port, mqtt.connect_packet(self.name, clean, expiry_s, **more))
+            self, node, mqtt.connect_packet(self.name, clean, expiry_s, **more))
         if code == 0 and link.ended is None:
-            link.node = node
             return link, present
         if code:
             self.history.codes[f"CONNACK 0x{code:02x}"] += 1
         await asyncio.sleep(self.random.uniform(0.5, 1.5) * AGAIN_S)
         return None
-
-    def on_lost(self, link):
-        pass
 
 
 class Publisher(Device):
@@ -66,7 +62,8 @@ class Publisher(Device):
 
     def send(self, number, packet_id, dup):
         topic, payload, retain = self.message_of(number)
-        self.link.send(mqtt.publish_packet(topic, payload, self.qos, packet_id, dup, retain))
+        expiry_s = EXPIRY_S if number % 2 else None
+        self.link.send(mqtt.publish_packet(topic, payload, self.qos, packet_id, dup, retain, expiry_s))
 
     def send_next(self):
         self.number += 1
@@ -203,7 +200,7 @@ class Subscriber(Device):
     async def come(self):
         """Connects to any node; the older connection, if there is one, is taken over."""
         older = self.link
-        link, code, present = await mqtt.connect(self, self.any_node().mqtt_port, mqtt.connect_packet(
+        link, code, present = await mqtt.connect(self, self.any_node(), mqtt.connect_packet(
             self.name, False, EXPIRY_S, receive_maximum=self.random.choice((None, 20))), self.on_new_link)
         if older and older.ended is None:
             older.drop()
@@ -224,7 +221,7 @@ class Subscriber(Device):
             self.link.leave() if self.random.random() < 0.5 else self.link.drop()
 
     def online_s(self):
-        return self.random.uniform(2, 12)
+        return self.random.uniform(*self.world.ONLINE_S)
 
     def absent_s(self):
         return self.random.choice((0, 0, self.random.uniform(0, 3)))
@@ -309,7 +306,7 @@ class Mortal(Device):
             self.link, _ = got
             self.wills[payload] = ("due", now(), self.link.node)
             try:
-                await asyncio.wait_for(self.link.lost.wait(), self.random.uniform(4, 15))
+                await asyncio.wait_for(self.link.lost.wait(), self.random.uniform(*self.world.MORTAL_S))
             except asyncio.TimeoutError:
                 if self.random.random() < 0.3:
                     self.wills[payload] = ("left", now(), self.link.node)

@@ -3,18 +3,20 @@ import asyncio
 import dataclasses
 import signal
 
-import relay
+import kinds
 from history import now
 
 READY_S = 5        # so soon all nodes must be ready again
 READY_WAIT_S = 30  # so long it is waited for
-STOP_S = 10
+WHOLE_S = 60       # so soon a wiped node must have its replicas
+LATE, LATE_S = 0.3, 0.02  # so many faults happen while packets between nodes take up to so long
 
 
 @dataclasses.dataclass
 class Fault:
     kind: str
     nodes: list
+    hit: list  # those of which a client may notice
     begin: float
     healed: float = 0   # when the processes ran and the network was whole again
     ready: float = 0    # when all nodes said so
@@ -24,27 +26,26 @@ class Fault:
         return "+".join(node.name for node in self.nodes)
 
 
-async def ready(nodes):
-    """When all were ready at once; None when that takes too long."""
-    end = now() + READY_WAIT_S
+async def until(condition, within_s):
+    """When condition() was true, asked in a thread; None when that takes too long."""
+    end = now() + within_s
     while now() < end:
-        answers = await asyncio.gather(*(asyncio.to_thread(node.is_ready) for node in nodes))
-        if all(answers):
+        if await asyncio.to_thread(condition):
             return now()
         await asyncio.sleep(0.1)
     return None
 
 
 class Faults:
-    def __init__(self, world, network, random):
-        self.world, self.network, self.random = world, network, random
+    def __init__(self, world, wires, random, pace):
+        """With a pace below 1 all that lasts a while lasts so much shorter."""
+        self.world, self.wires, self.random, self.pace = world, wires, random, pace
         self.nodes, self.history, self.done = world.nodes, world.history, []
+        self.kinds = kinds.possible(world.nodes, wires)
         self.bag, self.down = [], set()
-        self.kinds = {"kill": self.kill, "kill two": self.kill_two, "kill all": self.kill_all, "terminate": self.terminate,
-                      "freeze": self.freeze, "cut, held": self.cut_held, "cut, reset": self.cut_reset}
 
     async def pause(self, least_s, most_s):
-        await asyncio.sleep(self.random.uniform(least_s, most_s))
+        await asyncio.sleep(self.random.uniform(least_s, most_s) * self.pace)
 
     def start(self, node):
         node.start()
@@ -54,58 +55,13 @@ class Faults:
         self.down.add(node)
         await asyncio.to_thread(node.kill)
 
-    async def kill(self, nodes):
-        await self.end(nodes[0])
-        await self.pause(0, 4)
-        self.start(nodes[0])
-
-    async def kill_two(self, nodes):
-        """The second one at any moment of the first one's absence or return."""
-        await self.end(nodes[0])
-        await self.pause(0, 1.5)
-        if self.random.random() < 0.5:
-            self.start(nodes[0])
-            await self.pause(0, 1)
-        await self.end(nodes[1])
-        await self.pause(0, 1)
-        for node in nodes:
-            if node in self.down:
-                self.start(node)
-
-    async def freeze(self, nodes):
-        nodes[0].signal(signal.SIGSTOP)
-        await self.pause(1, 5)
-        nodes[0].signal(signal.SIGCONT)
-
-    async def kill_all(self, nodes):
+    async def end_all(self, nodes):
+        """As one moment: none is waited for before all were told."""
         for node in nodes:
             self.down.add(node)
             node.signal(signal.SIGKILL)
         for node in nodes:
             await self.end(node)
-        await self.pause(0, 1)
-        for node in nodes:
-            self.start(node)
-
-    async def terminate(self, nodes):
-        self.down.add(nodes[0])
-        begin = now()
-        status = await asyncio.to_thread(nodes[0].stop, STOP_S)
-        if status != 0:
-            self.history.on_broken(f"{nodes[0].name}: after SIGTERM its status was {status} in {now() - begin:.1f} s")
-            await self.end(nodes[0])
-        await self.pause(0, 2)
-        self.start(nodes[0])
-
-    async def cut_held(self, nodes):
-        self.network.cut(nodes[0], relay.HOLD)
-        await self.pause(1, 6)
-        self.network.heal(keep=self.random.random() < 0.5)
-
-    async def cut_reset(self, nodes):
-        self.network.cut(nodes[0], relay.RESET)
-        await self.pause(1, 6)
-        self.network.heal(keep=False)
 
     def next_kind(self):
         """Each kind once, in random order, then again."""
@@ -114,23 +70,43 @@ class Faults:
             self.random.shuffle(self.bag)
         return self.bag.pop()
 
+    def are_ready(self):
+        return all(node.is_ready() for node in self.nodes)
+
+    def are_whole(self):
+        """Whether each shard has a replica on each node."""
+        everyone = {node.name for node in self.nodes}
+        shards = [shard for node in self.nodes for shard in node.ctl("shards")["shards"]]
+        # A node knows the replicas of those that it has one of itself; one that is not whole yet has a "+".
+        return all(set((shard["replicas"] or "").split(",")) == everyone for shard in shards)
+
     async def one(self):
         kind = self.next_kind()
-        nodes = self.random.sample(self.nodes, {"kill all": 3, "kill two": 2}.get(kind, 1))
-        fault = Fault(kind, nodes, now(), float("inf"), float("inf"))
+        nodes = self.random.sample(self.nodes, kind.count)
+        fault = Fault(kind.name, nodes, kind.hit(nodes, self.nodes), now(), float("inf"), float("inf"))
         self.done.append(fault)
-        await self.kinds[kind](nodes)
+        self.history.record("-", fault.names(), "!", kind.name, "")
+        is_late = self.wires and kind.needs != "wires" and self.random.random() < LATE
+        if is_late:
+            self.wires.begin(0, LATE_S, 0)
+        await kind.do(self, nodes)
+        if is_late:
+            self.wires.end()
         fault.healed = now()
-        at = await ready(self.nodes)
+        self.history.record("-", fault.names(), "!", "HEALED", "")
+        at = await until(self.are_ready, READY_WAIT_S)
         fault.ready = at or now()
         if at is None:
-            self.history.on_broken(f"not ready {READY_WAIT_S} s after {kind} of {fault.names()}: " + "; ".join(
+            self.history.on_broken(f"not ready {READY_WAIT_S} s after {kind.name} of {fault.names()}: " + "; ".join(
                 f"{node.name}: {node.get('/readyz')[1].strip()}" for node in self.nodes))
+        if kind.loses_replicas and not await until(self.are_whole, WHOLE_S):
+            self.history.on_broken(f"replicas are missing {WHOLE_S} s after {kind.name} of {fault.names()}")
         await self.pause(1.5, 4)
         fault.silences_s = self.silences(fault.begin, now())
-        print(f"{self.history.at(fault.begin):>7} s  {kind:10} {fault.names():8}  {fault.healed - fault.begin:4.1f} s, ready "
+        print(f"{self.history.at(fault.begin):>7} s  {kind.name:16} {fault.names():8}  {fault.healed - fault.begin:4.1f} s, ready "
               f"{fault.ready - fault.healed:4.1f} s later, longest without an acknowledgement {fault.silences_s[0]:4.1f} s, "
-              f"at QoS 1 {fault.silences_s[1]:4.1f} s, of one publisher {fault.silences_s[2]:4.1f} s", flush=True)
+              f"at QoS 1 {fault.silences_s[1]:4.1f} s, of one publisher {fault.silences_s[2]:4.1f} s"
+              + (", with late packets" if is_late else ""), flush=True)
 
     def silences(self, begin, end):
         names = [each.name for each in self.world.publishers]

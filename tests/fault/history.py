@@ -1,4 +1,5 @@
-"""What the devices saw: the ground of the judgement."""
+"""What the devices saw: the ground of the judgement. Every packet and every end of a connection is also a line of a file, as
+time in seconds, device, node, direction, what, body: for who looks for the reason."""
 import asyncio
 import collections
 
@@ -8,7 +9,8 @@ def now():
 
 
 class History:
-    def __init__(self):
+    def __init__(self, events=None):
+        self.events = events  # the open file
         self.sent = {}    # message -> when it was first sent; a message is (publisher, number)
         self.acked = {}   # message -> when PUBACK or PUBREC came
         self.ack_times = {}  # publisher -> when each of its acknowledgements came
@@ -18,6 +20,10 @@ class History:
 
     def at(self, time):
         return f"{time - self.started:.2f}"
+
+    def record(self, device, node, direction, what, body):
+        if self.events:
+            self.events.write(f"{now() - self.started:.4f} {device} {node} {direction} {what} {body!r}\n")
 
     def on_sent(self, message):
         self.sent.setdefault(message, now())
@@ -29,6 +35,7 @@ class History:
 
     def on_broken(self, what):
         self.broken.append(f"{self.at(now())} s: {what}")
+        self.record("-", "-", "!", "BROKEN", what)
         print(f"BROKEN {self.broken[-1]}", flush=True)
 
     def longest_silence(self, names, begin, end):

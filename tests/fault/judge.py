@@ -15,15 +15,31 @@ def split(payload):
 
 
 class Judge:
-    def __init__(self, world, faults):
-        self.world, self.history, self.faults = world, world.history, faults
+    def __init__(self, world, faults, unfinished):
+        """`unfinished`: what publishers could not finish."""
+        self.world, self.history, self.faults, self.unfinished = world, world.history, faults, unfinished
         self.checks = []   # (name, list of violations)
+
+    async def all(self):
+        """Judges; the numbers of lost, of QoS 2 doubled and of late messages at durable subscribers."""
+        counts = self.durable()
+        self.live()
+        self.wills()
+        await self.retained()
+        self.rest()
+        return counts
 
     def check(self, name, against):
         self.checks.append((name, against))
-        print(f"{'FAILED' if against else 'ok':6} {name}" + (f": {len(against)}" if against else ""))
-        for each in against[:EXAMPLES]:
-            print(f"       {each}")
+
+    def failed(self):
+        return {name for name, against in self.checks if against}
+
+    def tell(self):
+        for name, against in self.checks:
+            print(f"{'FAILED' if against else 'ok':6} {name}" + (f": {len(against)}" if against else ""))
+            for each in against[:EXAMPLES]:
+                print(f"       {each}")
 
     def around(self, time):
         """Where a time is, relative to the faults."""
@@ -73,7 +89,7 @@ class Judge:
         self.check("P2: wills at QoS 2 came once", twice)
 
     def hits(self, node, begin, end):
-        return [fault for fault in self.faults if node in fault.nodes and fault.begin <= end and fault.ready + MARGIN_S >= begin]
+        return [fault for fault in self.faults if node in fault.hit and fault.begin <= end and fault.ready + MARGIN_S >= begin]
 
     def was_hit(self, node, begin, end):
         return bool(self.hits(node, begin, end))
@@ -86,9 +102,12 @@ class Judge:
         for life in (life for live in self.world.lives for life in live.lives):
             twice += [f"{life.name} got {payload} twice on one connection, at {self.around(time)}"
                       for payload, time in life.twice]
-            late += [f"{life.name} got {payload} after {last} at {self.around(time)}" for payload, last, time in life.late]
             if life.begin is None:
                 continue
+            # What was sent before the subscription may have passed it by, and comes when its publisher repeats it: behind
+            # what followed it the first time, as all that the publisher sent does.
+            late += [f"{life.name} got {payload} after {last} at {self.around(time)}" for payload, last, time in life.late
+                     if self.history.sent[split(payload)] >= life.begin]
             until = float("inf")
             if life.end is not None:
                 hits = self.hits(life.node, life.end, life.end)
@@ -105,12 +124,12 @@ class Judge:
         self.check("live subscribers: QoS 2 once, and in order", twice + late)
 
     async def retained(self):
-        """The values of all nodes, as a newcomer gets them."""
+        """Judges the values of all nodes, as a newcomer gets them."""
         owed = {}
         for name, number in self.history.acked:
             if name.startswith("keeper"):
                 owed[f"r/{number % 10}"] = max(number, owed.get(f"r/{number % 10}", 0))
-        found = [await Newcomer().retained_of(node) for node in self.world.nodes]
+        found = [await Newcomer(self.history, node).retained() for node in self.world.nodes]
         against = []
         for topic, number in sorted(owed.items()):
             values = [each.get(topic) for each in found]
@@ -121,8 +140,8 @@ class Judge:
                 against.append(f"{topic} is {values}, but {number} was acknowledged {when}")
         self.check("retained values are equal everywhere and the last", against)
 
-    def rest(self, unfinished):
-        self.check("publishers finished", unfinished)
+    def rest(self):
+        self.check("publishers finished", self.unfinished)
         self.check("sessions, nodes and exit statuses", self.history.broken)
         self.check(f"ready within {READY_S} s of each fault's end",
                    [f"{fault.ready - fault.healed:.1f} s after {fault.kind} of {fault.names()} at {self.history.at(fault.begin)} s"
@@ -130,20 +149,18 @@ class Judge:
 
 
 class Newcomer:
-    def __init__(self):
-        self.values = {}
-
-    def on_lost(self, link):
-        pass
+    def __init__(self, history, node):
+        self.history, self.node, self.name, self.values = history, node, f"new-{node.name}", {}
 
     def on_packet(self, link, first, body):
         if first >> 4 == 3:
             topic, payload, qos, packet_id, _ = mqtt.parse_publish(first, body)
             self.values[topic] = split(payload)[1]
-            link.send(mqtt.short(mqtt.PUBACK, packet_id) if qos == 1 else b"")
+            if qos == 1:
+                link.send(mqtt.short(mqtt.PUBACK, packet_id))
 
-    async def retained_of(self, node):
-        link, code, _ = await mqtt.connect(self, node.mqtt_port, mqtt.connect_packet(f"new-{node.name}", True, 0))
+    async def retained(self):
+        link, code, _ = await mqtt.connect(self, self.node, mqtt.connect_packet(self.name, True, 0))
         if code == 0:
             link.send(mqtt.subscribe_packet(["r/#"], 1))
             await asyncio.sleep(1.5)

@@ -3,24 +3,15 @@ import asyncio
 import socket
 import struct
 
+import wire
+from wire import packet, string
+
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
 SUBSCRIBE, SUBACK, DISCONNECT = 0x82, 0x90, 0xE0
-SESSION_EXPIRY, RECEIVE_MAXIMUM = 0x11, 0x21
+MESSAGE_EXPIRY, SESSION_EXPIRY, RECEIVE_MAXIMUM = 0x02, 0x11, 0x21
 OPEN_S, CONNACK_S = 1.5, 4
-
-
-def string(text):
-    data = text.encode()
-    return struct.pack(">H", len(data)) + data
-
-
-def packet(first_byte, body):
-    size, header = len(body), bytearray([first_byte])
-    while True:
-        size, digit = size >> 7, size & 0x7F
-        header.append(digit | (0x80 if size else 0))
-        if not size:
-            return bytes(header) + body
+NAMES = {1: "CONNECT", 2: "CONNACK", 3: "PUBLISH", 4: "PUBACK", 5: "PUBREC", 6: "PUBREL", 7: "PUBCOMP", 8: "SUBSCRIBE",
+         9: "SUBACK", 14: "DISCONNECT"}
 
 
 def connect_packet(client_id, clean_start, expiry_s, receive_maximum=None, will=None):
@@ -35,9 +26,9 @@ def connect_packet(client_id, clean_start, expiry_s, receive_maximum=None, will=
     return packet(CONNECT, body)
 
 
-def publish_packet(topic, payload, qos, packet_id, dup=False, retain=False):
-    return packet(PUBLISH | dup << 3 | qos << 1 | retain,
-                  string(topic) + struct.pack(">H", packet_id) + b"\0" + payload.encode())
+def publish_packet(topic, payload, qos, packet_id, dup=False, retain=False, expiry_s=None):
+    properties = b"" if expiry_s is None else struct.pack(">BI", MESSAGE_EXPIRY, expiry_s)
+    return wire.publish_packet(topic, payload.encode(), qos, packet_id, retain=retain, dup=dup, properties=properties)
 
 
 def subscribe_packet(filters, qos):
@@ -69,12 +60,35 @@ def parse_publish(first, body):
     return body[2:end].decode(), body[at + size:].decode(), qos, packet_id, first & 1
 
 
-class Link(asyncio.Protocol):
-    """One connection. The device's on_packet(link, first byte, body) gets all after CONNACK, until forget() or the end;
-    then on_lost(link) is called, once, and `ended` is the time."""
+class Packets:
+    """Cuts a stream into packets."""
 
-    def __init__(self, device):
-        self.device, self.buffer, self.transport = device, bytearray(), None
+    def __init__(self):
+        self.buffer = bytearray()
+
+    def of(self, data):
+        """The packets (first byte, body) that `data` completes."""
+        self.buffer += data
+        buffer, at, size = self.buffer, 0, len(self.buffer)
+        while size - at >= 2:
+            length, begin = buffer[at + 1], at + 2
+            if length & 0x80:
+                if size - at < 5:
+                    break  # no packet is that short: the rest of it comes
+                length, begin = variable_int(buffer, at + 1)
+            if size - begin < length:
+                break
+            yield buffer[at], bytes(buffer[begin:begin + length])
+            at = begin + length
+        del buffer[:at]
+
+
+class Link(asyncio.Protocol):
+    """One connection to a node. The device's on_packet(link, first byte, body) gets all after CONNACK, until the end; then
+    `ended` is the time. Each packet is recorded in the device's history."""
+
+    def __init__(self, device, node):
+        self.device, self.node, self.packets, self.transport = device, node, Packets(), None
         self.connack = asyncio.get_running_loop().create_future()
         self.lost = asyncio.Event()
         self.ended, self.reason = None, None
@@ -84,33 +98,26 @@ class Link(asyncio.Protocol):
         self.transport = transport
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def record(self, direction, what, body=b""):
+        self.device.history.record(self.device.name, self.node.name, direction, what, body)
+
     def send(self, data):
-        if self.answers is not None:
-            self.answers.append(data)
-        elif self.ended is None:
-            self.transport.write(data)
+        if self.ended is None:
+            self.record(">", NAMES[data[0] >> 4], data)
+            if self.answers is not None:
+                self.answers.append(data)
+            elif not self.transport.is_closing():
+                self.transport.write(data)
 
     def data_received(self, data):
-        self.buffer += data
         self.answers = []
-        self.read_packets()
+        for first, body in self.packets.of(data):
+            if self.ended is None:
+                self.record("<", NAMES[first >> 4], body)
+                self.on_packet(first, body)
         answers, self.answers = self.answers, None
-        if answers:
-            self.send(b"".join(answers))
-
-    def read_packets(self):
-        buffer, at, size = self.buffer, 0, len(self.buffer)
-        while size - at >= 2 and self.ended is None:
-            length, begin = buffer[at + 1], at + 2
-            if length & 0x80:
-                if size - at < 5:
-                    break  # no packet is that short: the rest of it comes
-                length, begin = variable_int(buffer, at + 1)
-            if size - begin < length:
-                break
-            self.on_packet(buffer[at], bytes(buffer[begin:begin + length]))
-            at = begin + length
-        del buffer[:at]
+        if answers and self.ended is None:
+            self.transport.write(b"".join(answers))
 
     def on_packet(self, first, body):
         if first == CONNACK and not self.connack.done():
@@ -126,10 +133,10 @@ class Link(asyncio.Protocol):
     def end(self):
         if self.ended is None:
             self.ended = asyncio.get_running_loop().time()
+            self.record("-", "END")
             self.lost.set()
             if not self.connack.done():
                 self.connack.set_result((None, False))
-            self.device.on_lost(self)
 
     def drop(self):
         """Ends it as a lost connection does: what arrived and was not read is not seen any more."""
@@ -139,21 +146,21 @@ class Link(asyncio.Protocol):
 
     def leave(self):
         """Ends it by a DISCONNECT."""
-        self.send(b"\xe0\0")
+        self.send(wire.DISCONNECT)
         self.end()
         self.transport.close()
 
 
-async def connect(device, port, first_packet, on_link=lambda link: None):
+async def connect(device, node, first_packet, on_link=lambda link: None):
     """(link, Reason Code, Session Present); the code is None when nobody answers, and the link then ended."""
     loop, link = asyncio.get_running_loop(), None
 
     def make():
         nonlocal link
-        link = Link(device)
+        link = Link(device, node)
         return link
     try:
-        await asyncio.wait_for(loop.create_connection(make, "127.0.0.1", port), OPEN_S)
+        await asyncio.wait_for(loop.create_connection(make, node.host, node.mqtt_port), OPEN_S)
         on_link(link)
         link.send(first_packet)
         code, present = await asyncio.wait_for(asyncio.shield(link.connack), CONNACK_S)

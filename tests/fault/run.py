@@ -7,7 +7,6 @@ import asyncio
 import os
 import pathlib
 import random
-import shutil
 import statistics
 import sys
 import time
@@ -15,110 +14,35 @@ import time
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parent / "e2e"), str(FOLDER.parent / "dev")]
 
+import ground
 import harness
 import pieces
-from devices import Absent, Keeper, Live, Mortal, Publisher, Subscriber
 from faults import Faults
 from history import History, now
 from judge import Judge
-from relay import Network
+from world import World
 
-RATE = 25            # messages a second of one publisher
-FINISH_S = 30        # for what publishers have open when the faults have ended
-DRAIN_S = 60         # for what waits in sessions
-QUIET_S = 3
-SHORT_S, SHORT_FAULTS = 60, 7  # each kind once
+SHORT_PACE = 0.5  # of the short form, which does each kind once
 # Nothing of a queue may be dropped, however long its owner is away.
 OPTIONS = ("--max-queued", "10000000", "--max-queued-bytes", "4GiB")
 
 
-class World:
-    """The nodes and all devices."""
-
-    def __init__(self, nodes, seed):
-        self.nodes, self.seed, self.history = nodes, seed, History()
-        self.publishers, self.durable, self.lives, self.mortals = [], [], [], []
-
-    async def start_subscribers(self):
-        self.durable = [Subscriber(self, f"durable{n}", 1 + n % 2).start() for n in range(4)]
-        self.durable += [Absent(self, f"absent{n}", 1 + n % 2).start() for n in range(2)]
-        self.lives = [Live(self, f"live-{node.name}", 1 + n % 2, node).start() for n, node in enumerate(self.nodes)]
-        await asyncio.wait_for(asyncio.gather(*(each.subscribed.wait() for each in self.durable + self.lives)), 20)
-
-    def start_others(self):
-        self.publishers = [Publisher(self, f"pub{n}", 1 + n % 2, RATE).start() for n in range(8)]
-        self.publishers.append(Keeper(self, "keeper", 1, RATE).start())
-        self.mortals = [Mortal(self, f"mortal{n}", 1 + n % 2).start() for n in range(6)]
-
-    async def finish(self):
-        """Ends the load; what publishers could not finish."""
-        for each in self.publishers:
-            each.stopping = True
-        await asyncio.wait([each.task for each in self.publishers], timeout=FINISH_S)
-        unfinished = [f"{each.name} has {len(each.open)} open" for each in self.publishers if not each.task.done()]
-        for each in self.mortals:
-            each.task.cancel()
-            if each.link:
-                each.link.drop()
-        return unfinished
-
-    def wills_missing(self):
-        due = [payload for mortal in self.mortals for payload, will in mortal.wills.items() if will[0] == "due"]
-        return any(not each.seen[payload] for each in self.durable for payload in due)
-
-    async def drain(self):
-        """Everyone comes back and gets what is left, until nothing more comes."""
-        for each in self.durable:
-            each.staying = True
-        end = now() + DRAIN_S
-        due = [f"{name} {number}" for name, number in self.history.acked if not name.startswith("keeper")]
-        while now() < end:
-            await asyncio.sleep(0.5)
-            online = all(each.link.ended is None for each in self.durable)
-            quiet = all(now() - each.heard > QUIET_S for each in self.durable)
-            if online and quiet and not self.wills_missing() and all(each.seen[p] for each in self.durable for p in due):
-                return
-
-    def stop(self):
-        for each in self.publishers + self.durable + self.lives + self.mortals:
-            each.task.cancel()
-            if each.link:
-                each.link.drop()
-
-
-async def load_and_faults(world, network, options):
+async def load_and_faults(world, wires, options):
     """The faults that came to be, and what publishers left open."""
-    faults = Faults(world, network, random.Random(options.seed))
+    faults = Faults(world, wires, random.Random(options.seed), SHORT_PACE if options.short else 1)
+    if options.kinds:
+        faults.kinds = [kind for kind in faults.kinds if kind.name in options.kinds]
     await world.start_subscribers()
     world.start_others()
     watch = asyncio.ensure_future(faults.watch())
-    await asyncio.sleep(3)
-    end = now() + (SHORT_S if options.short else options.minutes * 60)
-    while now() < end and not (options.short and len(faults.done) == SHORT_FAULTS):
+    await faults.pause(3, 3)
+    end = now() + options.minutes * 60
+    while (len(faults.done) < len(faults.kinds)) if options.short else now() < end:
         await faults.one()
     unfinished = await world.finish()
     await world.drain()
     watch.cancel()
     return faults.done, unfinished
-
-
-def open_cluster():
-    """The nodes, not yet started, and the ports of their relays."""
-    cluster = harness.Cluster(3, OPTIONS)
-    ports = [harness.free_port() for _ in cluster.nodes]
-    relays = [f"127.0.0.1:{port}" for port in ports]
-    for node, relay in zip(cluster.nodes, relays):
-        node.join = relays
-        node.options = [*node.options, "--peer-advertise", relay]
-    return cluster, ports
-
-
-def keep_logs(nodes):
-    folder = pieces.ROOT / "build" / "fault"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for node in nodes:
-        shutil.copy(node.log_path, folder)
 
 
 def figures_of(world, judge, lost, twice, late):
@@ -149,36 +73,28 @@ def figures_of(world, judge, lost, twice, late):
         "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
-async def run(options):
-    cluster, ports = open_cluster()
-    print(f"seed {options.seed}, nodes in {cluster.directory}", flush=True)
-    network = Network(cluster.nodes)
-    await network.open(ports)
-    world = None
-    try:
-        await asyncio.to_thread(cluster.__enter__)
-        world = World(cluster.nodes, options.seed)
-        done, unfinished = await load_and_faults(world, network, options)
-        judge = Judge(world, done)
-        counts = judge.durable()
-        judge.live()
-        judge.wills()
-        await judge.retained()
-        judge.rest(unfinished)
-        return judge, figures_of(world, judge, *counts), network.strangers
-    finally:
-        if world:
+async def run(here, nodes, options):
+    with open(here.output / "events", "w", encoding="ascii", buffering=1 << 20) as events:
+        world = World(nodes, options.seed, History(events), options.drain)
+        try:
+            judge = Judge(world, *await load_and_faults(world, here.wires, options))
+            counts = await judge.all()
+            return judge, figures_of(world, judge, *counts)
+        finally:
             world.stop()
-            keep_logs(cluster.nodes)
-        network.close()
-        cluster.close()
 
 
 def parsed():
     parser = argparse.ArgumentParser(prog="./dev fault")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
-    parser.add_argument("--minutes", type=float, default=5, metavar="N", help="of faults; default 5")
-    parser.add_argument("--short", action="store_true", help="one fault of each kind; about a minute")
+    parser.add_argument("--minutes", type=float, default=10, metavar="N", help="of faults; default 10")
+    parser.add_argument("--short", action="store_true", help="one fault of each kind; about a minute and a half")
+    parser.add_argument("--output", default="build/fault", metavar="FOLDER", help="for logs and events; default build/fault")
+    parser.add_argument("--drain", type=float, default=60, metavar="SECONDS",
+                        help="so long it is waited for what is missing at the end; default 60")
+    parser.add_argument("--durability", choices=("fsync", "os"), default="fsync",
+                        help="os: power cuts lose what was acknowledged, which must be noticed")
+    parser.add_argument("--kinds", type=lambda text: text.split("/"), metavar="KIND/...", help="only these")
     return parser.parse_args()
 
 
@@ -186,16 +102,23 @@ def main():
     options = parsed()
     if not os.access(harness.SHOAL, os.X_OK):
         sys.exit(f"no broker at {harness.SHOAL}: build it first (./dev build)")
+    ground.enter()
     started = time.monotonic()
-    judge, figures, strangers = asyncio.run(run(options))
+    here = ground.Ground([*OPTIONS, "--durability", options.durability], options.seed,
+                         pieces.ROOT / options.output)
+    for what, why in here.skipped:
+        print(f"skipped: {what}: {why}")
+    print(f"seed {options.seed}, nodes in {here.directory}", flush=True)
+    with here as nodes:
+        judge, figures = asyncio.run(run(here, nodes, options))
+    judge.tell()
     print(figures)
-    print("the nodes' logs are in build/fault")
-    if strangers:
-        print(f"{strangers} connections between nodes whose owner was not found, so that no cut held them")
-    failed = sum(bool(against) for _, against in judge.checks)
-    outcome = pieces.Outcome("three nodes", len(judge.checks) - failed, failed, [], time.monotonic() - started)
+    print(f"the nodes' logs and all that the clients saw are in {options.output}")
+    failed = len(judge.failed())
+    skipped = [f"{what}: {why}" for what, why in here.skipped]
+    outcome = pieces.Outcome("three nodes", len(judge.checks) - failed, failed, skipped, time.monotonic() - started)
     command = f"./dev fault --seed {options.seed} --minutes {options.minutes:g}"
-    return pieces.finish(None if options.short else "fault", command, [outcome], figures)
+    return pieces.finish(None if options.short or options.kinds else "fault", command, [outcome], figures)
 
 
 pieces.on_interrupt(main)
