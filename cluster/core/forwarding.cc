@@ -203,7 +203,7 @@ void Forwarding::send_piece(Pair& pair, Flow& flow, Lane lane) {
   const FrameHeader what{.kind = cut->parcel.kind,
                          .flags = is_last ? uint8_t{0} : kFlagMore,
                          .after = std::exchange(cut->parcel.after, 0)};
-  pair.send_piece(lane, what, part.first(size), 0);
+  pair.send_piece(lane, what, part.first(size));
   if (is_last) cut.reset();
 }
 

@@ -49,7 +49,7 @@ struct RetainedParcel {
   std::shared_ptr<ForwardBatch> batch;  // of one message; null at the end
 };
 
-// A message of an outbox for the live sessions here (outbox.h).
+// A message of an outbox for the live sessions here (outbox_publisher.h).
 struct OutboxParcel {
   uint32_t shard = 0;
   uint32_t part = 0;

@@ -251,9 +251,7 @@ bool HubCore::on_data(Pair& pair, Lane lane, const ParsedFrame& frame) {
     case FrameKind::kBatch:
     case FrameKind::kRetained:
     case FrameKind::kOutbox: break;
-    default:
-      return !store_ || !HubStore::is_store_frame(frame.header.kind) ||
-             store_->on_frame(pair, frame);
+    default: return on_store_frame(pair, frame);
   }
   OtherParcel other;
   if (!forwarding_.on_piece(pair, lane, frame, other)) return false;
@@ -310,10 +308,14 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
     case FrameKind::kAccept:
       return with(proto::Accept(),
                   [&](const auto& m) { return forwarding_.on_peer_accepts(pair, m); });
-    default:  // or of a later version
-      return !store_ || !HubStore::is_store_frame(frame.header.kind) ||
-             store_->on_frame(pair, frame);
+    default: return on_store_frame(pair, frame);
   }
+}
+
+// Or of a later version.
+bool HubCore::on_store_frame(const Pair& pair, const ParsedFrame& frame) {
+  const bool is_known = store_ && HubStore::is_store_frame(frame.header.kind);
+  return !is_known || store_->on_frame(pair, frame);
 }
 
 void HubCore::acknowledge(Pair& pair, size_t step) {

@@ -86,6 +86,7 @@ class HubCore {
   bool on_numbered(Pair& pair, Lane lane, const ParsedFrame& frame);
   bool on_data(Pair& pair, Lane lane, const ParsedFrame& frame);
   bool on_control(Pair& pair, const ParsedFrame& frame);
+  bool on_store_frame(const Pair& pair, const ParsedFrame& frame);
   void acknowledge(Pair& pair, size_t step);
   void on_tokens(const Pair& pair, const std::vector<uint64_t>& tokens);
   void pump(Pair& pair);
@@ -203,7 +204,7 @@ class HubCore {
   bool has_stored_leaving_ = false;
   Instant leave_deadline_{};
   bool is_draining_ = false;
-  bool is_handing_over_ = false;  // for good: what it led is led by others
+  bool is_handing_over_ = false;                    // for good: what it led is led by others
   std::vector<std::function<void()>> handed_over_;  // what waits for that
   Instant hand_over_deadline_{};
   Instant last_balancing_{};

@@ -222,7 +222,7 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
     left = left.subspan(piece.size());
     const FrameHeader what{.kind = kind_of(frame.kind),
                            .flags = left.empty() ? uint8_t{0} : kFlagMore};
-    pair->send_piece(is_bulk ? Lane::kBulk : Lane::kControl, what, piece, 0);
+    pair->send_piece(is_bulk ? Lane::kBulk : Lane::kControl, what, piece);
   } while (!left.empty());
 }
 
@@ -313,7 +313,6 @@ void HubStore::on_flushed(uint32_t shard, raft::Index index) {
   store_->on_flushed(shard, index, context_.now);
 }
 
-// What is published here gives the store and the publisher work again.
 bool HubStore::change(uint32_t shard, const raft::ChangeMember& change) {
   return store_->change(shard, change, context_.now);
 }
@@ -322,6 +321,7 @@ bool HubStore::transfer(uint32_t shard, NodeId to) {
   return store_->transfer(shard, to, context_.now);
 }
 
+// What is published here gives the store and the publisher work again.
 replica::StoreEffects* HubStore::end_turn() {
   if (!store_) return nullptr;
   check_leads();

@@ -219,8 +219,7 @@ void OutboxPublisher::use(const Key& key, Open& open, const std::vector<uint32_t
     if (pick.is_done) continue;  // its node went meanwhile
     if (pick.place.node != kShards) {
       pick.is_sent = true;
-      send(slot_of(pick.place.node), key, open, part, uint64_t{1} << pick.place.worker,
-           pick.filter);
+      send(slot_of(pick.place.node), key, open, part, bit_of(pick.place.worker), pick.filter);
       continue;
     }
     pick.is_done = true;
@@ -237,8 +236,6 @@ void OutboxPublisher::use(const Key& key, Open& open, const std::vector<uint32_t
 
 void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32_t part,
                            uint64_t workers, const std::string& filter) {
-  ForwardBatchWriter writer(static_cast<WorkerIndex>(key.first));
-  const Message& message = *open.message;
   SharedPick pick;
   std::span<const SharedPick> picks;
   if (part != 0) {
@@ -246,20 +243,15 @@ void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32
     picks = {&pick, 1};
     workers = 0;
   }
-  if (travels_by_reference(message.view(), context_.config.limits)) {
-    writer.append_large(open.message, workers, picks, context_.now.mono);
-  } else {
-    writer.append(message.view(), workers, picks, context_.now.mono);
-  }
-  std::vector<ForwardBatchRef> batches;
-  writer.finish(batches);
-  SHOAL_ASSERT(batches.size() == 1);
+  const ForwardBatchRef batch =
+      batch_of_one(static_cast<WorkerIndex>(key.first), open.message, workers, picks,
+                   context_.config.limits, context_.now.mono);
   OutboxParcel parcel{.shard = key.first,
                       .part = part,
                       .number = key.second,
                       .term = terms_[key.first],
                       .least = least_[key.first],
-                      .batch = std::const_pointer_cast<ForwardBatch>(batches.front())};
+                      .batch = std::const_pointer_cast<ForwardBatch>(batch)};
   if (to == kSelf) return around_.deliver_here(std::move(parcel));
   Pair* const pair = around_.pair_at(to);
   if (pair != nullptr && pair->is_open()) forwarding_.send_outbox(*pair, std::move(parcel));

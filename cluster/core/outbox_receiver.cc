@@ -10,7 +10,7 @@ void OutboxReceiver::on_parcel(NodeSlot from, OutboxParcel&& parcel) {
       sources_.try_emplace(parcel.shard, static_cast<WorkerIndex>(parcel.shard)).first->second;
   if (parcel.term < source.term) return;
   source.term = parcel.term;
-  std::erase_if(source.picked, [&parcel](const Key& key) { return key.first < parcel.least; });
+  source.picked.erase(source.picked.begin(), source.picked.lower_bound({parcel.least, {}}));
 
   SharedPick pick;
   uint64_t workers = record.worker_mask;
@@ -18,7 +18,7 @@ void OutboxReceiver::on_parcel(NodeSlot from, OutboxParcel&& parcel) {
   SharedPicks picks = record.picks;
   if (parcel.part != 0 && picks.next(pick)) {
     key.second = std::string(pick.filter);
-    workers = uint64_t{1} << pick.worker;
+    workers = bit_of(pick.worker);
   }
   const auto open = source.open.find(key);
   if (open != source.open.end()) {

@@ -73,15 +73,14 @@ void Pair::send(FrameKind kind, const google::protobuf::MessageLite& body, uint6
   flush(Lane::kControl);
 }
 
-void Pair::send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body,
-                      uint64_t token) {
+void Pair::send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body) {
   SHOAL_ASSERT(is_open());
   LaneOut& out = out_[index(lane)];
   FrameHeader numbered = header(what.kind);
   numbered.flags = what.flags;
   numbered.after = what.after;
   numbered.number = out.next_number();
-  out.push(make_frame(numbered, body), token);
+  out.push(make_frame(numbered, body), 0);
   flush(lane);
 }
 

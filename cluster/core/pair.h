@@ -59,8 +59,7 @@ class Pair {
   // Numbered, in an open session.
   void send(FrameKind kind, const google::protobuf::MessageLite& body, uint64_t token = 0);
   // `what`: kind, flags and the lane order; the rest of the header is filled in.
-  void send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body,
-                  uint64_t token);
+  void send_piece(Lane lane, const FrameHeader& what, std::span<const uint8_t> body);
   size_t kept_bytes(Lane lane) const { return out_[index(lane)].kept_bytes(); }
   // Number of the last frame put on a lane.
   uint64_t last_number(Lane lane) const { return out_[index(lane)].next_number() - 1; }

@@ -18,20 +18,6 @@ constexpr Duration kAsOfInterval = Duration::seconds(60);
 constexpr int64_t kTombstoneMs = RetainedTree::Options().tombstone_age.to_millis();
 constexpr int kHeartbeatsApart = 5;  // digests that differ for so many: something is missing
 
-// A batch of one message: how it travels.
-ForwardBatchRef batch_of(const MessageRef& message, const Limits& limits, Instant now) {
-  ForwardBatchWriter writer(0);
-  if (travels_by_reference(message->view(), limits)) {
-    writer.append_large(message, 1, {}, now);
-  } else {
-    writer.append(message->view(), 1, {}, now);
-  }
-  std::vector<ForwardBatchRef> batches;
-  writer.finish(batches);
-  SHOAL_ASSERT(batches.size() == 1);
-  return batches[0];
-}
-
 }  // namespace
 
 Retained::Retained(Context& context, Forwarding& forwarding,
@@ -73,14 +59,13 @@ void Retained::write(HubEffects::RetainedWrite&& effect) {
   context_.effects.retained_writes.push_back(std::move(effect));
 }
 
-bool Retained::put(const MessageRef& message, const Stamp& stamp) {
-  if (!tree_.put(message, stamp, context_.now.mono)) return false;
+void Retained::put(const MessageRef& message, const Stamp& stamp) {
+  if (!tree_.put(message, stamp, context_.now.mono)) return;
   int64_t expires_ms = 0;
   if (message->expires_at() != Instant::never()) {
     expires_ms = context_.now.wall_ms + (message->expires_at() - context_.now.mono).to_millis();
   }
   write({.message = message, .stamp = stamp, .wall_ms = std::max<int64_t>(expires_ms, 0)});
-  return true;
 }
 
 void Retained::on_loaded(StoredRetained&& stored) {
@@ -108,8 +93,9 @@ void Retained::on_written(uint64_t number) {
 }
 
 void Retained::send(Pair& pair, const MessageRef& message, const Stamp& stamp, uint64_t token) {
-  forwarding_.send_retained(pair, stamp,
-                            batch_of(message, context_.config.limits, context_.now.mono), token);
+  forwarding_.send_retained(
+      pair, stamp, batch_of_one(0, message, 1, {}, context_.config.limits, context_.now.mono),
+      token);
 }
 
 void Retained::finish(std::map<uint64_t, Write>::iterator write) {

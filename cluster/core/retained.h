@@ -96,7 +96,7 @@ class Retained {
     WorkerIndex worker;
     RetainedQuery query;
   };
-  bool put(const MessageRef& message, const Stamp& stamp);
+  void put(const MessageRef& message, const Stamp& stamp);
   void write(HubEffects::RetainedWrite&& effect);
   void compare(Pair& pair, uint64_t digest);
   bool is_done(const Write& write) const {

@@ -90,7 +90,7 @@ struct ServerEffects {
   bool empty() const {
     return entries.empty() && replies.empty() && routes.empty() && publishes.empty() &&
            to_shards.empty() && outbox_answers.empty() && retained_queries.empty() &&
-           wants.empty() && drops.empty() && applied == 0;
+           wants.empty() && picked.empty() && drops.empty() && applied == 0;
   }
   void clear() { *this = ServerEffects(); }
 };

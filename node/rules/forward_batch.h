@@ -71,6 +71,10 @@ class ForwardBatchWriter {
   WorkerIndex origin_;
 };
 
+// A batch of one message, which may travel by reference.
+ForwardBatchRef batch_of_one(WorkerIndex origin, const MessageRef& message, uint64_t worker_mask,
+                             std::span<const SharedPick> picks, const Limits& limits, Instant now);
+
 // ---- reading ------------------------------------------------------------------------------------
 
 // The picks of a record; valid as long as the batch.

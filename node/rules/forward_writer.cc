@@ -137,4 +137,18 @@ void ForwardBatchWriter::finish(std::vector<ForwardBatchRef>& out) {
   closed_.clear();
 }
 
+ForwardBatchRef batch_of_one(WorkerIndex origin, const MessageRef& message, uint64_t worker_mask,
+                             std::span<const SharedPick> picks, const Limits& limits, Instant now) {
+  ForwardBatchWriter writer(origin);
+  if (travels_by_reference(message->view(), limits)) {
+    writer.append_large(message, worker_mask, picks, now);
+  } else {
+    writer.append(message->view(), worker_mask, picks, now);
+  }
+  std::vector<ForwardBatchRef> batches;
+  writer.finish(batches);
+  SHOAL_ASSERT(batches.size() == 1);
+  return std::move(batches.front());
+}
+
 }  // namespace shoal
