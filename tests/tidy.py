@@ -61,6 +61,7 @@ NOT_PURE = re.compile(r"(thread|mutex|shared_mutex|condition_variable|future|sem
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 TAG = re.compile(r"\[MQTT(5|311)-(\d+(?:\.\d+)+-\d+)\]")
+MUTATED = re.compile(r'SHOAL_MUTATED\("([a-z0-9-]+)"\)')
 WORDS = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:root|home|work|Users)/\w[\w./-]*")
 FUNCTION_START = re.compile(r"^( *)(?! |if\b|for\b|while\b|switch\b|else\b|do\b|catch\b|namespace\b|class\b|struct\b|enum\b|\})"
@@ -253,6 +254,18 @@ def tags(report):
                 report.error(where[0], f"{tagged(*tag)} is not in tests/conformance/statements.tsv")
 
 
+def mutations(report):
+    """Each deliberate mistake in the code is listed, so that it is run, and each that is listed is there."""
+    listed = {line.split()[0]: shown(path) for path in (ROOT / "tests").glob("*/mutations.txt")
+              for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")}
+    in_code = {name: shown(path) for path in files(("node", "cluster"), {".h", ".cc"})
+               for name in MUTATED.findall(path.read_text())}
+    for name in sorted(in_code.keys() - listed.keys()):
+        report.error(in_code[name], f"the mutation {name} is in no tests/*/mutations.txt")
+    for name in sorted(listed.keys() - in_code.keys()):
+        report.error(listed[name], f"the mutation {name} is not in the code")
+
+
 def missing_tests():
     """(statements without a test, tags of rules without a test), both as they are printed."""
     tested = tags_of_tests()
@@ -309,7 +322,7 @@ def main():
         return 0
     report = Report()
     strict = (coverage, conformance) if options.strict else ()
-    for check in (includes, headers_once, lengths, words, tags) + strict:
+    for check in (includes, headers_once, lengths, words, tags, mutations) + strict:
         report.run(check)
     say_coverage()
     if report.warnings:

@@ -95,8 +95,7 @@ void ShardServer::detach_all(NodeId node, uint64_t before) {
 }
 
 void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, int64_t wall_ms) {
-  const bool is_this_term = request.term() == term_ || SHOAL_MUTATED("store-other-term-accepted");
-  if (!serving_ || !is_this_term) return;
+  if (!serving_ || request.term() != term_) return;
   wall_ms_ = wall_ms;
   Node& node = nodes_[from];
   if (request.incarnation() < node.incarnation || request.incarnation() < node.gone_before) return;
@@ -119,7 +118,7 @@ void ShardServer::begin(NodeId from, const proto::StoreRequest& request) {
     const std::optional<shard::SessionRecord> session = state_.session(each.client_id());
     const bool is_there = session && session->attached && session->epoch == each.epoch();
     if (is_there) {
-      const bool from_head = SHOAL_MUTATED("store-sends-from-head");
+      const bool from_head = SHOAL_MUTATED("store-begins-at-head");
       attach(each.client_id(), *session, from_head ? session->queue.head : each.delivered() + 1);
     } else if (proto::StoreReply* const reply = reply_to(from, node.incarnation)) {
       proto::StoreEvicted* const evicted = reply->add_evicted();

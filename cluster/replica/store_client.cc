@@ -383,7 +383,7 @@ void StoreClient::on_messages(uint32_t at, proto::StoreMessages&& messages, Now 
   mail.epoch = messages.epoch();
   for (const proto::StoreMessage& each : messages.messages()) {
     const bool had = each.number() <= it->second.delivered;
-    if (had && !SHOAL_MUTATED("store-delivered-again")) continue;
+    if (had && !SHOAL_MUTATED("store-begins-at-head")) continue;
     it->second.delivered = each.number();
     SessionMessage& out = mail.messages.emplace_back();
     out.number = each.number();

@@ -82,8 +82,7 @@ Effects::Outcome ShardState::Core::apply_numbered(const EntryOp& op) {
   const bool is_repeat = source.number <= mark.number;
   if (is_repeat && SHOAL_MUTATED("store-repeat-applied")) return run(op.op);
   if (is_repeat) return skip(SkipReason::kRepeat);
-  const bool is_gap = source.number != mark.number + 1;
-  if (is_gap && !SHOAL_MUTATED("store-gap-applied")) return skip(SkipReason::kGap);
+  if (source.number != mark.number + 1) return skip(SkipReason::kGap);
   mark.number = source.number;
   tables.put(key, mark);
   return run(op.op);

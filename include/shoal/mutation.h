@@ -1,6 +1,6 @@
 // Deliberate mistakes, to test the simulator: SHOAL_MUTATED("name") is false in every build but the
 // one that defines SHOAL_MUTATIONS, where it is true for the one mutation that was switched on. Each
-// name that stands in the code is in tests/sim/mutations.txt, and the simulator must catch it.
+// name that stands in the code is in a tests/*/mutations.txt, and the simulator there must catch it.
 #pragma once
 
 #ifdef SHOAL_MUTATIONS

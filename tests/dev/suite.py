@@ -72,7 +72,7 @@ def raft_sims(preset, first, seeds):
 def mutants():
     """One piece a deliberate mistake, of those that each list names: its simulation must notice it."""
     pieces = []
-    for folder, script in (("sim", "mutant.py"), ("raft", "raft_mutant.py")):
+    for folder, script in (("sim", "mutant.py"), ("raft", "raft_mutant.py"), ("replica", "store_mutant.py")):
         listed = ROOT / "tests" / folder / "mutations.txt"
         lines = listed.read_text().splitlines() if listed.exists() else []
         names = [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]

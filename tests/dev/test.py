@@ -9,7 +9,7 @@ def builds():
     wanted = [("release", []), ("dev", []), ("tsan", suite.thread_targets())]
     wanted.append(("asserts", ["raft_sim"]))
     if suite.mutants():
-        wanted.append(("mutants", ["simulate", "raft_sim"]))
+        wanted.append(("mutants", ["simulate", "raft_sim", "store_sim"]))
     if suite.fuzzers():
         wanted.append(("fuzz", ["fuzzers"]))
     return [pieces.run_build(f"build/{preset}", suite.build_command(preset, *targets))

@@ -55,6 +55,9 @@ void StoreCluster::connect(int a, int b) {
     deliver(b, a, Lane::kControl, [this, a, b, number] {
       if (session_of(b, a) == number && session_of(a, b) == 0) begin_session(a, b, number);
     });
+    // Nothing of a session comes before its beginning, whatever its lane.
+    Instant& bulk = last_delivery_[{{b, a}, Lane::kBulk}];
+    bulk = std::max(bulk, last_delivery_[{{b, a}, Lane::kControl}]);
     // It may break before both have begun.
     world_.after(Duration::seconds(1), [this, a, b, number] {
       if (session_of(b, a) == number && session_of(a, b) != number) leave_soon(b, a, {});

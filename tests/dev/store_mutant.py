@@ -1,0 +1,6 @@
+"""Runs simulated stores with one deliberate mistake until a checker notices: `store_mutant.py NAME`."""
+import mutations
+
+SEEDS_MAX = 120
+
+mutations.run("store_sim", [("store_sim", [], SEEDS_MAX)])
