@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kUnackedMax = 2 * 1024 * 1024;  // of one parcel, in the lane
 constexpr size_t kHeadSizeBytes = 8;
 constexpr size_t kStampBytes = 25;          // counter, node, token, 1: the end of a copy
-constexpr size_t kOutboxBytes = 24;         // shard and part, number, least
+constexpr size_t kOutboxBytes = 32;         // shard and part, number, least, term
 constexpr size_t kHeadSlack = 1024 * 1024;  // what a batch has besides its messages
 constexpr uint64_t kItemBytes = 64 * 1024;  // loads are counted in lumps of about this
 constexpr int kRangesMax = 4096;            // in one Accept
@@ -117,6 +117,7 @@ void Forwarding::send_outbox(Pair& pair, OutboxParcel&& what) {
   put_u64(at, uint64_t{what.part} << 32 | what.shard);
   put_u64(at + 8, what.number);
   put_u64(at + 16, what.least);
+  put_u64(at + 24, what.term);
   parcel.bytes = parcel.head.size() + parcel.batch->bytes();
   enqueue(pair, flows_.at(pair.id()), Lane::kForward, std::move(parcel));
 }
@@ -272,6 +273,7 @@ bool Forwarding::parse_outbox(Joined& joined, std::span<const uint8_t>& head) {
   joined.outbox.part = static_cast<uint32_t>(which >> 32);
   joined.outbox.number = get_u64(&head[8]);
   joined.outbox.least = get_u64(&head[16]);
+  joined.outbox.term = get_u64(&head[24]);
   if (joined.outbox.shard >= kShardsMax || joined.outbox.number == 0) return false;
   head = head.subspan(kOutboxBytes);
   return true;

@@ -54,6 +54,7 @@ struct OutboxParcel {
   uint32_t shard = 0;
   uint32_t part = 0;
   uint64_t number = 0;
+  uint64_t term = 0;  // of the shard's leader that sends it
   uint64_t least = 0;
   std::shared_ptr<ForwardBatch> batch;  // of one message
 };

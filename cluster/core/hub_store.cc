@@ -54,6 +54,10 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
            .picks =
                [this](uint32_t shard, uint64_t number, std::vector<shard::OutboxPick> picks) {
                  store_->on_picks(shard, {number, std::move(picks)});
+               },
+           .nobody =
+               [this](const std::string& group) {
+                 note_drop(group, shard::DropReason::kGroupEnded);
                }}),
       receiver_(context, [this](NodeSlot to, const OutboxReceiver::Answer& answer) {
         on_answered(to, answer);
@@ -121,6 +125,11 @@ const char* HubStore::name_of(shard::DropReason reason) {
     case shard::DropReason::kSharedSent: return "shared_and_sent";
   }
   return "";
+}
+
+void HubStore::note_drop(std::string owner, shard::DropReason reason) {
+  ++dropped_[reason];
+  ++fresh_drops_[{std::move(owner), reason}];
 }
 
 void HubStore::log_drops() {
@@ -219,17 +228,12 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
 
 // ---- outboxes -----------------------------------------------------------------------------------
 
-void HubStore::publish(replica::StoreEffects::Publish& publish) {
-  publisher_.publish(publish.shard, publish.number, publish.least, std::move(publish.message),
-                     publish.is_will, std::move(publish.picks));
-}
-
 // What a leader has open ends with its term: its successor finds it in the outbox again.
 void HubStore::check_leads() {
   for (uint32_t shard = 0; shard < lead_terms_.size(); ++shard) {
     const uint64_t term = store_->lead_term(shard);
     if (std::exchange(lead_terms_[shard], term) == term) continue;
-    publisher_.on_lead_end(shard);
+    publisher_.on_lead(shard, term);
     std::erase_if(publishes_, [shard](const replica::StoreEffects::Publish& each) {
       return each.shard == shard;
     });
@@ -241,7 +245,7 @@ void HubStore::publish_waiting() {
   while (!publishes_.empty() && around_.may_promise()) {
     replica::StoreEffects::Publish next = std::move(publishes_.front());
     publishes_.pop_front();
-    publish(next);
+    publisher_.publish(std::move(next));
   }
 }
 
@@ -343,8 +347,7 @@ replica::StoreEffects* HubStore::end_turn() {
   }
   effects.mails.clear();
   for (shard::Effects::Drop& each : effects.drops) {
-    ++dropped_[each.reason];
-    ++fresh_drops_[{std::move(each.owner), each.reason}];
+    note_drop(std::move(each.owner), each.reason);
   }
   effects.drops.clear();
   return &effects;

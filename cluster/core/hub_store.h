@@ -76,12 +76,12 @@ class HubStore {
   static const char* name_of(shard::DropReason reason);
 
  private:
-  void publish(replica::StoreEffects::Publish& publish);
   void check_leads();
   void publish_waiting();
   void answer_query(replica::StoreEffects::RetainedQuery& query);
   void send(replica::StoreEffects::Frame& frame);
   void send_answers();
+  void note_drop(std::string owner, shard::DropReason reason);
   void log_drops();
   void on_answered(NodeSlot to, const OutboxReceiver::Answer& answer);
   uint64_t publish_to_group(uint32_t shard, const std::string& group, const MessageRef& message);

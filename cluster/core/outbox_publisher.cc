@@ -49,8 +49,8 @@ void OutboxPublisher::on_session(NodeSlot node, uint64_t life) {
   }
 }
 
-// Nobody there is waited for any more. A QoS 2 message may have been given to a member there: then
-// nobody else may get it [MQTT5-4.8.2-5].
+// Nobody there is waited for any more. What comes once at most may have been given to a member there:
+// then nobody else may get it [MQTT5-4.8.2-5].
 void OutboxPublisher::on_node_gone(NodeSlot node) {
   std::vector<std::pair<Key, uint32_t>> lost;
   for (auto& [key, open] : open_) {
@@ -63,27 +63,32 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
   for (const auto& [key, part] : lost) {
     const auto it = open_.find(key);
     if (it == open_.end()) continue;
-    const bool is_taken = part == 0 || it->second.message->qos() == Qos::k2;
+    const bool is_taken = part == 0 || it->second.message->qos() != Qos::k1;
     on_answer(node, key.first, key.second, part, is_taken);
   }
 }
 
 // ---- out ----------------------------------------------------------------------------------------
 
-void OutboxPublisher::publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message,
-                              bool is_will, std::vector<shard::OutboxPick> picks) {
-  least_[shard] = std::max(least_[shard], least);
-  const Key key{shard, number};
+void OutboxPublisher::publish(replica::StoreEffects::Publish&& item) {
+  least_[item.shard] = std::max(least_[item.shard], item.least);
+  const Key key{item.shard, item.number};
   SHOAL_ASSERT(!open_.contains(key));
   Open& open = open_[key];
-  open.message = std::move(message);
-  if (is_will && open.message->retain()) {
+  open.message = std::move(item.message);
+  if (item.is_will && open.message->retain()) {
     ++open.waits;
     retaining_[around_.retain(open.message)] = key;
   }
   open.targets = Targets();
-  if (open.message->expires_at() > context_.now.mono) match(key, open);
-  pick_all(key, open, picks);
+  if (open.message->expires_at() > context_.now.mono) {
+    if (item.group.empty()) {
+      match(key, open);
+    } else {
+      open.picks.push_back({.filter = std::move(item.group)});
+    }
+  }
+  pick_all(key, open, item.picks);
   progress(key);
 }
 
@@ -94,7 +99,8 @@ void OutboxPublisher::forget(Key key) {
   std::erase_if(at_shards_, is_it);
 }
 
-void OutboxPublisher::on_lead_end(uint32_t shard) {
+void OutboxPublisher::on_lead(uint32_t shard, uint64_t term) {
+  terms_[shard] = term;
   for (auto it = open_.lower_bound({shard, 0}); it != open_.end() && it->first.first == shard;) {
     forget((it++)->first);
   }
@@ -164,7 +170,10 @@ bool OutboxPublisher::pick_again(Pick& pick) {
     pick.excluded.clear();
     place = group->pick(context_.random);
   }
-  if (!place) return false;
+  if (!place) {
+    around_.nobody(pick.filter);
+    return false;
+  }
   pick.place = *place;
   pick.is_sent = false;
   pick.excluded.push_back(*place);
@@ -245,8 +254,12 @@ void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32
   std::vector<ForwardBatchRef> batches;
   writer.finish(batches);
   SHOAL_ASSERT(batches.size() == 1);
-  OutboxParcel parcel{key.first, part, key.second, least_[key.first],
-                      std::const_pointer_cast<ForwardBatch>(batches.front())};
+  OutboxParcel parcel{.shard = key.first,
+                      .part = part,
+                      .number = key.second,
+                      .term = terms_[key.first],
+                      .least = least_[key.first],
+                      .batch = std::const_pointer_cast<ForwardBatch>(batches.front())};
   if (to == kSelf) return around_.deliver_here(std::move(parcel));
   Pair* const pair = around_.pair_at(to);
   if (pair != nullptr && pair->is_open()) forwarding_.send_outbox(*pair, std::move(parcel));

@@ -21,6 +21,7 @@
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
 #include "cluster/core/pair.h"
+#include "cluster/replica/store.h"
 #include "cluster/shard/op_parts.h"
 #include "node/rules/router.h"
 #include "shoal/message.h"
@@ -48,6 +49,8 @@ class OutboxPublisher {
     std::function<uint64_t(const MessageRef&)> retain;
     // Makes picks durable; then on_picked(), once for each call.
     std::function<void(uint32_t shard, uint64_t number, std::vector<shard::OutboxPick>)> picks;
+    // Nobody shares any more: it is dropped.
+    std::function<void(const std::string& group)> nobody;
   };
   OutboxPublisher(Context& context, Forwarding& forwarding, Surroundings around);
 
@@ -60,14 +63,11 @@ class OutboxPublisher {
   // Its clients are gone.
   void on_node_gone(NodeSlot node);
 
-  // This node leads it no more, or anew: another may have done what is open here.
-  void on_lead_end(uint32_t shard);
+  // This node leads it anew since this term, or no more (0): another may have done what is open here.
+  void on_lead(uint32_t shard, uint64_t term);
 
-  // `is_will`: what it retains is written here; that of a publisher was before it was acknowledged.
-  // `picks`: that an earlier leader made, and may have used. Below `least` nothing of the shard comes
-  // again.
-  void publish(uint32_t shard, uint64_t number, uint64_t least, MessageRef message, bool is_will,
-               std::vector<shard::OutboxPick> picks);
+  // What it retains is written here if it is a will; that of a publisher was before it was acknowledged.
+  void publish(replica::StoreEffects::Publish&& item);
   void on_picked(uint32_t shard, uint64_t number);
   // `from` kSelf: the workers here.
   void on_answer(NodeSlot from, uint32_t shard, uint64_t number, uint32_t part, bool placed);
@@ -114,6 +114,7 @@ class OutboxPublisher {
   std::map<Key, Open> open_;
   std::map<NodeSlot, uint64_t> lives_;  // of those with whom there was a session
   std::map<uint32_t, uint64_t> least_;  // by shard
+  std::map<uint32_t, uint64_t> terms_;  // by shard
   std::map<uint64_t, Key> retaining_;
   std::map<uint64_t, Key> at_shards_;
 };

@@ -8,6 +8,8 @@ void OutboxReceiver::on_parcel(NodeSlot from, OutboxParcel&& parcel) {
   if (!reader.next(record)) return;
   Source& source =
       sources_.try_emplace(parcel.shard, static_cast<WorkerIndex>(parcel.shard)).first->second;
+  if (parcel.term < source.term) return;
+  source.term = parcel.term;
   std::erase_if(source.picked, [&parcel](const Key& key) { return key.first < parcel.least; });
 
   SharedPick pick;

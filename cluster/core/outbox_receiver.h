@@ -1,6 +1,8 @@
 // What comes out of outboxes (outbox_publisher.h) for the live sessions here. Numbers of a shard come in
 // their order, and again from another leader: each is given to the workers once, and answered to
-// whoever sent it last. Of shared subscriptions what was given is known as long as it may come again.
+// whoever sent it last. Of shared subscriptions what was given is known as long as it may come again;
+// so what a leader sent before its successor, and comes behind what that sent, is void: the successor
+// may have done with it.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +50,7 @@ class OutboxReceiver {
   };
   struct Source {
     explicit Source(WorkerIndex shard) : writer(shard) {}
+    uint64_t term = 0;             // of the leaders that sent any, the highest
     uint64_t mark = 0;             // of plain ones, the highest
     std::set<Key> picked;          // given for shared subscriptions
     std::map<Key, Given> open;     // not answered

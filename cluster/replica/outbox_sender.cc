@@ -118,7 +118,7 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
     Item& item = items_[each.number];
     if (each.record.kind == shard::OutboxKind::kMessage) {
       out.publishes.push_back({each.number, least, std::move(*each.message), each.record.is_will,
-                               std::move(each.record.picks)});
+                               std::move(each.record.group), std::move(each.record.picks)});
       continue;
     }
     const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;

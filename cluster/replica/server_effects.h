@@ -43,6 +43,7 @@ struct ServerEffects {
     uint64_t least = 0;  // none below this comes again, whoever leads
     shard::Body message;
     bool is_will = false;                  // what it retains nobody has written
+    std::string group;                     // a shared subscription: to who shares that alone
     std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
   };
   std::vector<Publish> publishes;

@@ -295,7 +295,7 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
     effects_.publishes.push_back({shard, each.number, each.least, message_of(each.message, now),
-                                  each.is_will, std::move(each.picks)});
+                                  each.is_will, std::move(each.group), std::move(each.picks)});
   }
   for (const uint64_t number : effects.picked) effects_.picked.push_back({shard, number});
   for (ServerEffects::ToShard& each : effects.to_shards) {

@@ -70,6 +70,7 @@ struct StoreEffects {
     uint64_t least = 0;  // none below this comes again, whoever leads
     MessageRef message;
     bool is_will = false;                  // what it retains nobody has written
+    std::string group;                     // a shared subscription: to who shares that alone
     std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to
   };
   std::vector<Publish> publishes;

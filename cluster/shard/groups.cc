@@ -62,8 +62,7 @@ void ShardState::Core::end_group(std::string_view group, GroupRecord& record) {
     Queue queue = group_queue(group, record, returned);
     queue.clear([&](const QueueEntry& entry) {
       --meta.queued;
-      drop_reference(entry.body);
-      note_drop(group, nullptr, DropReason::kGroupEnded);
+      if (!give_to_others(group, entry.qos, entry.body)) drop_reference(entry.body);
     });
     queue.flush();
   }
@@ -72,13 +71,28 @@ void ShardState::Core::end_group(std::string_view group, GroupRecord& record) {
   effects->routes.push_back({std::string(group), 0, 0});
 }
 
+// The group has no durable member any more, but there may be others, of whom the shard knows nothing:
+// whoever publishes what is in the outbox picks one of all [MQTT5-4.8.2-5].
+bool ShardState::Core::give_to_others(std::string_view group, Qos qos, BodyId body) {
+  if (qos == Qos::k0) {
+    note_drop(group, nullptr, DropReason::kGroupEnded);
+    return false;
+  }
+  put_in_outbox({.kind = OutboxKind::kMessage, .group = std::string(group), .body = body});
+  return true;
+}
+
 void ShardState::Core::on_return(const OutboxItem& item) {
   const std::string where = key(KeyKind::kGroup, item.group);
   GroupRecord group;
-  if (!tables.get(where, group)) return note_drop(item.group, nullptr, DropReason::kGroupEnded);
   const Body body = body_of(*item.message);
+  const BodyId id = store_body(body);
+  if (!tables.get(where, group)) {
+    if (!give_to_others(item.group, body.qos, id)) drop_reference(id);
+    return;
+  }
   Queue queue = group_queue(item.group, group, true);
-  queue.append(entry_of(store_body(body), body, body.qos, body.retain));
+  queue.append(entry_of(id, body, body.qos, body.retain));
   ++meta.queued;
   queue.flush();
   tables.put(where, group);

@@ -93,7 +93,7 @@ struct FilterSpec {
 
 // What a shard asks of others, in the order of its numbers.
 enum class OutboxKind : uint8_t {
-  kMessage,     // publish it: to shards, and to live sessions
+  kMessage,     // publish it: to shards, and to live sessions; of a group, to who shares that alone
   kMembership,  // to the group's shard
   kDelivery,    // of a shared subscription, to the member's shard
   kReturn,      // back to the group's shard: the member is gone

@@ -89,10 +89,8 @@ void ShardState::Core::append(OpenSession& session, Queue& queue, QueueEntry ent
 bool ShardState::Core::queue_for_group(std::string_view group, QueueEntry entry) {
   const std::string where = key(KeyKind::kGroup, group);
   GroupRecord record;
-  if (!tables.get(where, record)) {  // its last member went since it was picked
-    note_drop(group, nullptr, DropReason::kGroupEnded);
-    return false;
-  }
+  // Its last member went since it was picked.
+  if (!tables.get(where, record)) return give_to_others(group, entry.qos, entry.body);
   if (entry.qos == Qos::k0 && record.online == 0) return false;  // nothing waits at QoS 0
   Queue queue = group_queue(group, record, false);
   const bool has_room = make_room(queue, group, nullptr, entry.size);

@@ -151,6 +151,8 @@ struct ShardState::Core {
   void on_membership(const OutboxItem& item);
   void on_return(const OutboxItem& item);
   void end_group(std::string_view group, GroupRecord& record);
+  // False: nobody gets it, and the reference is not used.
+  bool give_to_others(std::string_view group, Qos qos, BodyId body);
   uint32_t take(Queue& queue, const TakeOp& op, const MemberRecord& member, uint32_t count);
   GroupRecord begin_group(std::string_view group);
   void put_group(std::string_view group, const GroupRecord& record);

@@ -187,9 +187,10 @@ void Core::on_peer_down(NodeSlot node) {
     Expected expected = lane.expected.pop_front();
     const bool was_sent = lane.first++ < unsent;
     if (expected.workers == 0) continue;
-    // At QoS 2 the member there may have it, and nobody else may get it then [MQTT5-4.8.2-5].
+    // The member there may have it: at QoS 2 nobody else may get it then [MQTT5-4.8.2-5], and what is
+    // large waits at QoS 0 too, where it comes at most once.
     const bool is_taken =
-        was_sent && expected.ticket->qos == Qos::k2 && !SHOAL_MUTATED("taken-is-picked-again");
+        was_sent && expected.ticket->qos != Qos::k1 && !SHOAL_MUTATED("taken-is-picked-again");
     if (expected.shared && !is_taken) {
       repicks_.push_back({expected.ticket, std::move(expected.shared)});
     } else {

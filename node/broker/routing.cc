@@ -96,6 +96,17 @@ bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view f
   if (!member) member = group.pick_member_in_rows(must_wait);
   if (!member) member = group.pick_member_in_rows([](SessionIndex) { return false; });
   if (!member) return false;
+  // Of the busy ones, one at QoS 0 whose output is full would lose it; another may keep it.
+  const auto loses = [&](const SharedMember& each) {
+    const Connection* const c = session_at(each.session).connection;
+    return std::min(p.view.qos, each.options.qos) == Qos::k0 && c &&
+           c->output.bytes() >= config_.limits.output_bytes_max;
+  };
+  const auto online = group.members().first(group.online_members());
+  if (loses(*member)) {
+    const auto keeper = std::find_if_not(online.begin(), online.end(), loses);
+    if (keeper != online.end()) member = &*keeper;
+  }
   Session& s = session_at(member->session);
   if (s.access && !s.access->may_receive(p.view.topic)) {
     drop(DropReason::kNotAllowed);

@@ -53,6 +53,32 @@ TEST(Shared, TheMembersQosHolds) {  // [MQTT5-4.8.2-3]
   EXPECT_NE(second[0].find(" q2"), std::string::npos);
 }
 
+TEST(Shared, WhereAllAreBusyNoneIsPickedThatWouldLoseIt) {
+  TestCluster::Options options{.nodes = 1, .workers = 1, .config = {}};
+  options.config.limits.output_bytes_max = 1000;
+  options.config.limits.output_bytes_low = 500;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& slow = cluster.connect(0, "slow");
+  TestClient& keeper = cluster.connect(
+      0, {.client_id = "keeper", .edit = [](Connect& c) { c.receive_maximum = 1; }});
+  cluster.subscribe(slow, "fill", Qos::k0);
+  cluster.subscribe(slow, kShared, Qos::k0);
+  cluster.subscribe(keeper, kShared, Qos::k1);
+  keeper.take();
+  slow.reads = false;
+  for (int i = 0; i < 20; ++i) cluster.publish(publisher, "fill", payload_of(100), Qos::k0);
+  const size_t output_full = static_cast<size_t>(DropReason::kOutputFull);
+  const uint64_t before = cluster.counters(0).dropped[output_full];
+  for (uint16_t i = 1; i <= 20; ++i) cluster.publish(publisher, "t", "x", Qos::k1, i);
+  for (uint16_t i = 1; i <= 20; ++i) {
+    EXPECT_EQ(keeper.take().size(), 1u);
+    cluster.ack(keeper, PacketType::kPubAck, i);
+  }
+  EXPECT_EQ(publisher.take().size(), 20u);
+  EXPECT_EQ(cluster.counters(0).dropped[output_full], before);
+}
+
 TEST(Shared, AnAcknowledgementWaitsForTheMembers) {
   for (const size_t where : {0u, 1u}) {
     TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
@@ -154,6 +180,26 @@ TEST(Shared, WhatALostPeersMemberMayHaveAtQos2GoesToNobodyElse) {  // [MQTT5-4.8
   cluster.peer_down(0, 1);
   EXPECT_THAT(here.take(), IsEmpty());
   EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+}
+
+// Its publisher waits for it, so it is known whose it was.
+TEST(Shared, ALargeMessageThatALostPeersMemberMayHaveComesOnceAtQos0) {
+  TestCluster::Options options{.nodes = 2, .workers = 1, .config = {}};
+  options.config.limits.large_payload = 1000;
+  TestCluster cluster(options);
+  TestClient& publisher = cluster.connect(0, "publisher");
+  TestClient& there = cluster.connect(1, "there");
+  cluster.subscribe(there, kShared, Qos::k0);
+  there.take();
+  cluster.hold_acceptances = true;
+  cluster.publish(publisher, "t", std::string(2000, 'x'), Qos::k0);
+  EXPECT_EQ(there.take().size(), 1u);
+  TestClient& here = cluster.connect(0, "here");
+  cluster.subscribe(here, kShared, Qos::k0);
+  here.take();
+  cluster.peer_down(0, 1);
+  cluster.publish(publisher, "t", "after", Qos::k0);
+  EXPECT_THAT(here.take(), ElementsAre("PUBLISH t after"));
 }
 
 TEST(Shared, WhatNeverLeftForALostPeerGoesToAnotherAlsoAtQos2) {

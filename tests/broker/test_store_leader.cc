@@ -115,9 +115,11 @@ void TestStore::publish_item(size_t from, const OutboxMessage& item) {
     }
   }
   const Match& match = routes_.match(message->topic());
+  const std::string& only = item.record.group;  // who shares that alone
   std::map<NodeSlot, uint64_t> masks;
   std::vector<std::pair<Place, std::string>> picks;
   for (const RemoteTarget& target : match.remotes()) {
+    if (!only.empty()) break;
     if (target.node != kShards) {
       masks[target.node] |= target.worker_mask;
       continue;
@@ -128,6 +130,7 @@ void TestStore::publish_item(size_t from, const OutboxMessage& item) {
     }
   }
   for (const SharedGroup* const group : match.groups()) {
+    if (!only.empty() && group->filter() != only) continue;
     const auto place = group->pick(random_);
     if (place && place->node != kShards) picks.emplace_back(*place, group->filter());
   }

@@ -205,8 +205,8 @@ void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   for (StoreEffects::Frame& each : effects.frames) send(at, std::move(each));
   for (ClientEffects::Mail& each : effects.mails) on_mail(at, each.worker, std::move(each.mail));
   for (const StoreEffects::Publish& each : effects.publishes) {
-    std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[each.shard];
-    unmatched.push_back(each.number);
+    auto& unmatched = nodes_[at]->process->unmatched[each.shard];
+    unmatched.push_back({each.number, !each.group.empty()});
     if (unmatched.size() == 1) match_outbox(at, each.shard);
   }
   for (StoreEffects::RetainedQuery& each : effects.retained_queries) {
@@ -224,13 +224,14 @@ void StoreCluster::match_outbox(int at, uint32_t shard) {
   world_.after(world_.long_tailed(micros(50)), [this, at, shard, life = nodes_[at]->life] {
     if (nodes_[at]->life != life || !is_up(at)) return;
     post(at, [this, at, shard] {
-      std::deque<uint64_t>& unmatched = nodes_[at]->process->unmatched[shard];
+      auto& unmatched = nodes_[at]->process->unmatched[shard];
       if (may_publish(at)) {
-        Targets targets{unmatched.front(), shards_of(at, kTopic), {}};
+        const auto [number, is_for_group] = unmatched.front();
+        Targets targets{number, is_for_group ? 0 : shards_of(at, kTopic), {}};
         const uint64_t sharing = shards_of(at, kGroup);
         if (sharing != 0) targets.groups.emplace_back(std::countr_zero(sharing), kGroup);
         store(at).on_targets(shard, std::move(targets));
-        store(at).on_published(shard, unmatched.front());
+        store(at).on_published(shard, number);
         unmatched.pop_front();
       }
       if (!unmatched.empty()) match_outbox(at, shard);

@@ -106,11 +106,12 @@ class StoreCluster {
   struct Process {
     std::unique_ptr<Store> store;
     RouteTables routes;
-    std::map<int, Instant> leases;                       // from peers: until when
-    std::set<int> gone;                                  // given up
-    bool knows_shards = false;                           // since it holds them
-    std::map<uint32_t, std::deque<uint64_t>> unmatched;  // of outboxes, by shard
-    std::map<int, uint64_t> sessions;                    // peer: number
+    std::map<int, Instant> leases;  // from peers: until when
+    std::set<int> gone;             // given up
+    bool knows_shards = false;      // since it holds them
+    // Of outboxes, by shard: number, and whether it is for who shares alone.
+    std::map<uint32_t, std::deque<std::pair<uint64_t, bool>>> unmatched;
+    std::map<int, uint64_t> sessions;  // peer: number
     std::deque<Task> inbox;
     bool is_due = false;
   };

@@ -136,6 +136,16 @@ struct TwoShards {
   Effects publish(std::string_view payload, Qos qos = Qos::k1) {
     return publish(message("jobs/x", payload, qos));
   }
+  // What is in the group's shard for members that are no shard's.
+  std::vector<std::string> for_others() {
+    std::vector<std::string> payloads;
+    for (const OutboxMessage& item : s.state->outbox(0, {})) {
+      const bool is_for_group =
+          item.record.kind == OutboxKind::kMessage && item.record.group == kGroup;
+      if (is_for_group) payloads.push_back(item.message->payload);
+    }
+    return payloads;
+  }
   uint64_t waiting() {
     const GroupRecord group = *s.state->group(kGroup);
     return group.returned.queued + group.fresh.queued;
@@ -249,14 +259,34 @@ TEST_F(SharedTest, ADeliveryForASessionThatIsNoMemberComesBack) {
   EXPECT_EQ(waiting(), 1u);
 }
 
-TEST_F(SharedTest, TheGroupEndsWithItsLastMember) {
+TEST_F(SharedTest, WhatIsLeftByTheLastDurableMemberIsForOthers) {
   join("m");
   publish("1");
+  publish("nobody waits", Qos::k0);
+  publish("2", Qos::k2);
   p.apply(UnsubscribeOp{"m", p.epoch("m"), {kGroup}});
-  settle();
+  carry(p, kShardP, s);
   EXPECT_THAT(s.state->groups(), IsEmpty());
   EXPECT_THAT(s.state->routes(), IsEmpty());
+  EXPECT_THAT(for_others(), ElementsAre("1", "2"));
   EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
+  settle();
+  EXPECT_EQ(s.state->meta().bodies, 0u);
+}
+
+TEST_F(SharedTest, WhatComesToAGroupThatEndedIsForOthers) {
+  join("m");
+  publish("1", Qos::k2);
+  take("m", 1);
+  p.apply(UnsubscribeOp{"m", p.epoch("m"), {kGroup}});
+  carry(s, kShardS, p);
+  carry(p, kShardP, s);  // the member went before the message came back
+  EXPECT_THAT(for_others(), ElementsAre("1"));
+  publish("2");
+  publish("nobody waits", Qos::k0);
+  EXPECT_THAT(for_others(), ElementsAre("1", "2"));
+  EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
+  settle();
   EXPECT_EQ(s.state->meta().bodies, 0u);
 }
 
@@ -265,7 +295,7 @@ TEST_F(SharedTest, AMessageThatDidNotPickTheGroupIsNotQueuedForIt) {
   s.publish("jobs/x", "1");
   EXPECT_EQ(waiting(), 0u);
   s.apply(PublishOp{.message = message("jobs/x", "2"), .groups = {"$share/no/jobs/#"}});
-  EXPECT_EQ(s.drops(DropReason::kGroupEnded), 1u);
+  EXPECT_EQ(waiting(), 0u);
 }
 
 TEST_F(SharedTest, WhatIsForAGroupAloneIsNotMatched) {
