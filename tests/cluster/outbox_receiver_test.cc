@@ -82,6 +82,19 @@ TEST_F(OutboxReceiverTest, WhatAnEarlierLeaderSentComesTooLate) {
   EXPECT_EQ(given(), 0);
 }
 
+// A leader that was frozen sends again what it has open before it knows of its successor, which is the one
+// that waits for the answer.
+TEST_F(OutboxReceiverTest, TheLastLeaderIsAnsweredWhoeverSentLast) {
+  for (const uint32_t part : {0u, 1u}) {
+    const uint64_t term = 5 + 2 * part;
+    parcel(kFirst, term, 9, 9, part);
+    parcel(kSecond, term + 1, 9, 9, part);
+    parcel(kFirst, term, 9, 9, part);
+    EXPECT_EQ(given(), 1);
+    EXPECT_THAT(std::exchange(answers_, {}), ElementsAre(std::pair{kSecond, true}));
+  }
+}
+
 // Its successor has given it to a member elsewhere, since there was none here.
 TEST_F(OutboxReceiverTest, WhatAnEarlierLeaderPickedIsPickedAnew) {
   parcel(kSecond, 6, 9, 9);
