@@ -8,8 +8,10 @@
 namespace shoal::raft {
 namespace {
 
-// Enough for followers that are in step; a lagging one is served from the store.
+// Enough for followers that are in step; a lagging one is served from the store. An entry may hold one
+// op or a thousand, so entries alone bound nothing.
 constexpr size_t kTailEntriesMax = 4096;
+constexpr size_t kTailBytesMax = size_t{4} * 1024 * 1024;
 
 Configuration configuration_of(const Entry& change) {
   std::optional<Configuration> configuration = decode_configuration(bytes_of(change.payload));
@@ -38,13 +40,14 @@ void GroupLog::start(const Recovered& recovered) {
 
 void GroupLog::replace(Index first, std::span<const Entry> entries, uint64_t number) {
   SHOAL_ASSERT(first >= this->first() && first <= last() + 1);
-  while (!tail_.empty() && tail_.back().entry.index >= first) tail_.pop_back();
+  while (!tail_.empty() && tail_.back().entry.index >= first) drop_last();
   while (!changes_.empty() && changes_.back().index >= first) changes_.pop_back();
   terms_.truncate(first);
   for (const Entry& entry : entries) {
     SHOAL_ASSERT(entry.index == last() + 1);
     terms_.append(entry.term);
     tail_.push_back({entry, number});
+    tail_bytes_ += entry.size();
     if (entry.kind == EntryKind::kChange)
       changes_.push_back({entry.index, configuration_of(entry)});
   }
@@ -63,6 +66,7 @@ Index GroupLog::written_to(Index from, uint64_t number) const {
 void GroupLog::install(const SnapshotMeta& meta) {
   terms_.reset(meta.index, meta.term);
   tail_.clear();
+  tail_bytes_ = 0;
   changes_.clear();
   changes_.push_back({meta.configuration_index, meta.configuration});
 }
@@ -72,7 +76,7 @@ void GroupLog::snapshot(const SnapshotMeta& meta, unsigned trailing) {
   while (changes_.size() > 1 && changes_[1].index <= meta.index) changes_.pop_front();
   if (meta.index <= trailing || meta.index - trailing < first()) return;
   terms_.cut(meta.index - trailing + 1);
-  while (!tail_.empty() && tail_.front().entry.index < first()) tail_.pop_front();
+  while (!tail_.empty() && tail_.front().entry.index < first()) drop_first();
 }
 
 void GroupLog::read(GroupId group, Index first, Index last, size_t bytes_max, LogReader& store,
@@ -90,7 +94,20 @@ void GroupLog::read(GroupId group, Index first, Index last, size_t bytes_max, Lo
 }
 
 void GroupLog::forget(Index durable) {
-  while (tail_.size() > kTailEntriesMax && tail_.front().entry.index <= durable) tail_.pop_front();
+  while (!tail_.empty() && tail_.front().entry.index <= durable &&
+         (tail_.size() > kTailEntriesMax || tail_bytes_ > kTailBytesMax)) {
+    drop_first();
+  }
+}
+
+void GroupLog::drop_first() {
+  tail_bytes_ -= tail_.front().entry.size();
+  tail_.pop_front();
+}
+
+void GroupLog::drop_last() {
+  tail_bytes_ -= tail_.back().entry.size();
+  tail_.pop_back();
 }
 
 const GroupLog::Change* GroupLog::configuration_at(Index index) const {

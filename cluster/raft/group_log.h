@@ -64,9 +64,12 @@ class GroupLog {
   };
 
   Index tail_first() const { return last() + 1 - tail_.size(); }
+  void drop_first();
+  void drop_last();
 
   LogTerms terms_;
   std::deque<Slot> tail_;
+  size_t tail_bytes_ = 0;
   std::deque<Change> changes_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "cluster/raft/wire.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 #include "shoal/mutation.h"
 #include "shoal/random.h"
 
@@ -109,8 +110,9 @@ void Groups::on_entries(uint32_t shard, raft::Term term, std::vector<std::string
   if (group->waiting_term != term) group->waiting.clear();
   group->waiting_term = term;
   for (const std::string& each : entries) {
+    const ByteView bytes = bytes_of(each);  // copied in one go, which characters are not
     group->waiting.push_back(
-        std::make_shared<const std::vector<uint8_t>>(each.begin(), each.end()));
+        std::make_shared<const std::vector<uint8_t>>(bytes.begin(), bytes.end()));
   }
   submit(*group, now);
 }

@@ -81,6 +81,7 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
     if (item.is_sent) continue;
     item.is_sent = true;
     for (const auto& [shard, groups] : item.targets) {
+      if (!item.waiting.contains(shard)) continue;  // it answered what an earlier leader had sent
       Target& target = targets_[shard];
       const uint64_t previous = target.unanswered.empty() ? 0 : *target.unanswered.rbegin();
       send(state, shard, number, previous, out);

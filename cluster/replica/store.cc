@@ -4,6 +4,7 @@
 
 #include "cluster/replica/message_spec.h"
 #include "shoal/assert.h"
+#include "shoal/byte_view.h"
 
 namespace shoal::replica {
 namespace {
@@ -402,8 +403,7 @@ StoreEffects& Store::end_turn() {
   for (const raft::Effects::RoleChange& each : groups.raft.roles) on_role(each);
   for (Groups::Send& each : groups.sends) {
     if (!peers_.contains(each.to)) continue;
-    effects_.frames.push_back(
-        {each.to, StoreFrame::kRaft, std::string(each.bytes.begin(), each.bytes.end())});
+    effects_.frames.push_back({each.to, StoreFrame::kRaft, std::string(text_of(each.bytes))});
   }
   for (raft::Effects::Persist& each : groups.raft.persists) write(std::move(each));
   for (const raft::Effects::SendSnapshot& each : groups.raft.snapshots) {

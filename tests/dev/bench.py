@@ -152,7 +152,7 @@ def parse():
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND",
                         help="compare: one more broker; {port}, {dir} and {conf} are filled in")
     parser.add_argument("--minutes", type=float, default=10, metavar="N", help="soak: how long (10)")
-    parser.add_argument("--scale", type=float, default=1, metavar="N", help="durable: so many times a million messages in queues")
+    parser.add_argument("--scale", type=float, default=1, metavar="N", help="durable: so many times two million messages in queues")
     parser.add_argument("--no-micro", dest="micro", action="store_false", help="rows: leave the micro-benchmarks out")
     options = parser.parse_args()
     options.rounds = options.rounds or {"compare": 3, "durable": 5}.get(options.what, 1)

@@ -163,7 +163,7 @@ def million(count, scale=1):
     with Nodes(count) as nodes, contextlib.ExitStack() as stack:
         result = {"nodes": count, "MiB": {0: nodes.status("VmRSS")}}
         loads, queued = [], 0
-        for each in (2500, 7500):
+        for each in (2500, 7500, 10000):
             each = max(1, int(each * scale))
             load = Queueing(nodes, each)
             stack.callback(load.end)
