@@ -19,6 +19,7 @@ class Kind:
     needs: str = "processes"
     hits: str = "those"       # whose clients may notice: of those, of all, of none
     loses_replicas: bool = False
+    holds_clients: bool = False  # packets of clients, too, are held up
     is_in_short: bool = True  # not if another kind has it in itself
 
     def hit(self, nodes, everyone):
@@ -174,8 +175,8 @@ KINDS = (
     Kind("wipe, then loss", 2, wipe_and_lose, loses_replicas=True),
     Kind("power cut", 1, cut_power, "disks"), Kind("power cut of all", 3, cut_power, "disks"),
     Kind("cut", 1, cut, "network"), Kind("cut, reset", 1, cut_with_resets, "network"), Kind("cut of two", 2, cut_two, "network"),
-    Kind("cut one way", 2, cut_one_way, "network"), Kind("cut of clients", 1, cut_devices, "network"),
-    Kind("loss", 3, lose, "network", "all"), Kind("delay", 3, delay, "wires", "all"),
+    Kind("cut one way", 2, cut_one_way, "network"), Kind("cut of clients", 1, cut_devices, "network", holds_clients=True),
+    Kind("loss", 3, lose, "network", "all", holds_clients=True), Kind("delay", 3, delay, "wires", "all"),
     Kind("clock jump", 3, jump, "clocks", "none"))
 
 
