@@ -18,7 +18,7 @@ from judge import Judge
 from world import World
 
 LOAD_S = 6  # long enough for lost connections, wills and some retained values
-DRAIN_S = 5
+DRAIN_S = 10
 
 LOST, LOST_LIVE = "P1: what was acknowledged came to every durable subscriber", "P1: what was acknowledged came to live subscribers"
 TWICE, LATE = "P2: QoS 2 came once", "P5: first deliveries in order"
@@ -40,7 +40,7 @@ CHEATS = {
 class SmallWorld(World):
     RATE, PUBLISHERS, DURABLE, ABSENT, MORTALS = 12, 2, 2, 0, 3
     ONLINE_S, MORTAL_S = (1, 3), (0.5, 2)
-    FINISH_S = 3
+    FINISH_S = 8
 
 
 async def judged(node, kind, ports):
