@@ -291,7 +291,7 @@ class Mortal(Device):
 
     def __init__(self, world, name, qos):
         super().__init__(world, name)
-        self.qos, self.number, self.wills = qos, 0, {}
+        self.qos, self.number, self.wills, self.stopping = qos, 0, {}, False
 
     def on_packet(self, link, first, body):
         pass
@@ -305,6 +305,8 @@ class Mortal(Device):
                 continue
             self.link, _ = got
             self.wills[payload] = ("due", now(), self.link.node)
+            if self.stopping:  # wait_for() loses a cancellation that comes with its result
+                return self.link.drop()
             try:
                 await asyncio.wait_for(self.link.lost.wait(), self.random.uniform(*self.world.MORTAL_S))
             except asyncio.TimeoutError:

@@ -20,6 +20,7 @@ class Fault:
     begin: float
     healed: float = 0   # when the processes ran and the network was whole again
     ready: float = 0    # when all nodes said so
+    holds_clients: bool = False  # packets of clients, too, were held up
     silences_s: tuple = ()  # the longest without an acknowledgement: of anyone, of anyone at QoS 1, of one publisher
 
     def names(self):
@@ -83,7 +84,7 @@ class Faults:
     async def one(self):
         kind = self.next_kind()
         nodes = self.random.sample(self.nodes, kind.count)
-        fault = Fault(kind.name, nodes, kind.hit(nodes, self.nodes), now(), float("inf"), float("inf"))
+        fault = Fault(kind.name, nodes, kind.hit(nodes, self.nodes), now(), float("inf"), float("inf"), kind.holds_clients)
         self.done.append(fault)
         self.history.record("-", fault.names(), "!", kind.name, "")
         is_late = self.wires and kind.needs != "wires" and self.random.random() < LATE

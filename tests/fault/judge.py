@@ -94,6 +94,15 @@ class Judge:
     def was_hit(self, node, begin, end):
         return bool(self.hits(node, begin, end))
 
+    def arrived_by(self, node, time):
+        """What this node acknowledged until then had reached its clients at `time`. TCP sends again what was held up, up to as
+        long after the network is whole again as it was not; till then it is lost with the node."""
+        until = time - MARGIN_S
+        for fault in self.faults:
+            if fault.holds_clients and node in fault.hit and fault.begin <= time <= 2 * fault.healed - fault.begin + MARGIN_S:
+                until = min(until, fault.begin - MARGIN_S)
+        return until
+
     def live(self):
         """A connection is judged up to the fault of its node in which it ended, and through those that it outlived."""
         lost, twice, late, self.live_judged, self.live_broken = [], [], [], 0, 0
@@ -112,7 +121,7 @@ class Judge:
             if life.end is not None:
                 hits = self.hits(life.node, life.end, life.end)
                 self.live_broken += not hits
-                until = min([life.end] + [fault.begin for fault in hits]) - MARGIN_S
+                until = self.arrived_by(life.node, min([life.end] + [fault.begin for fault in hits]))
             for _, message in acked[bisect.bisect(times, life.begin):bisect.bisect(times, until)]:
                 if self.history.sent[message] < life.begin:
                     continue

@@ -1,5 +1,6 @@
 """The fault test's judge notices each broken promise, under its name and no other, and accuses no honest broker."""
 import asyncio
+import collections
 import pathlib
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from judge import Judge
 from world import World
 
 LOAD_S = 6  # long enough for lost connections, wills and some retained values
-DRAIN_S = 5
+DRAIN_S = 10
 
 LOST, LOST_LIVE = "P1: what was acknowledged came to every durable subscriber", "P1: what was acknowledged came to live subscribers"
 TWICE, LATE = "P2: QoS 2 came once", "P5: first deliveries in order"
@@ -39,7 +40,7 @@ CHEATS = {
 class SmallWorld(World):
     RATE, PUBLISHERS, DURABLE, ABSENT, MORTALS = 12, 2, 2, 0, 3
     ONLINE_S, MORTAL_S = (1, 3), (0.5, 2)
-    FINISH_S = 3
+    FINISH_S = 8
 
 
 async def judged(node, kind, ports):
@@ -116,6 +117,19 @@ class Times(unittest.TestCase):
                     seen={"pub0 1": 1, "pub0 4": 1})])]
                 return []
             with self.subTest(subscribed):
+                self.assertEqual(self.failed(make), expected)
+
+
+    def test_a_message_that_was_held_up_and_lost_with_its_node(self):
+        """Clients were cut off from 10 to 14; the node was killed a while after."""
+        for killed, expected in ((16, set()), (25, {LOST_LIVE})):
+            def make(world, node):
+                world.history.sent, world.history.acked = {("pub0", 1): 11}, {("pub0", 1): 11.5}
+                world.lives = [types.SimpleNamespace(lives=[types.SimpleNamespace(
+                    name="live-n1", node=node, begin=5, end=killed, reason=None, twice=[], late=[], seen=collections.Counter())])]
+                return [Fault("cut of clients", [node], [node], 10, 14, 14, True),
+                        Fault("kill", [node], [node], killed, killed + 1, killed + 2)]
+            with self.subTest(killed):
                 self.assertEqual(self.failed(make), expected)
 
 

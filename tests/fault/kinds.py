@@ -19,6 +19,8 @@ class Kind:
     needs: str = "processes"
     hits: str = "those"       # whose clients may notice: of those, of all, of none
     loses_replicas: bool = False
+    holds_clients: bool = False  # packets of clients, too, are held up
+    is_in_short: bool = True  # not if another kind has it in itself
 
     def hit(self, nodes, everyone):
         return {"those": nodes, "all": everyone, "none": []}[self.hits]
@@ -169,12 +171,12 @@ async def jump(faults, nodes):
 
 KINDS = (
     Kind("kill", 1, kill), Kind("kill two", 2, kill_two), Kind("kill all", 3, kill_all), Kind("terminate", 1, terminate),
-    Kind("freeze", 1, freeze), Kind("wipe", 1, wipe, loses_replicas=True),
+    Kind("freeze", 1, freeze), Kind("wipe", 1, wipe, loses_replicas=True, is_in_short=False),
     Kind("wipe, then loss", 2, wipe_and_lose, loses_replicas=True),
     Kind("power cut", 1, cut_power, "disks"), Kind("power cut of all", 3, cut_power, "disks"),
     Kind("cut", 1, cut, "network"), Kind("cut, reset", 1, cut_with_resets, "network"), Kind("cut of two", 2, cut_two, "network"),
-    Kind("cut one way", 2, cut_one_way, "network"), Kind("cut of clients", 1, cut_devices, "network"),
-    Kind("loss", 3, lose, "network", "all"), Kind("delay", 3, delay, "wires", "all"),
+    Kind("cut one way", 2, cut_one_way, "network"), Kind("cut of clients", 1, cut_devices, "network", holds_clients=True),
+    Kind("loss", 3, lose, "network", "all", holds_clients=True), Kind("delay", 3, delay, "wires", "all"),
     Kind("clock jump", 3, jump, "clocks", "none"))
 
 

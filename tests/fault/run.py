@@ -32,6 +32,8 @@ async def load_and_faults(world, wires, options):
     faults = Faults(world, wires, random.Random(options.seed), SHORT_PACE if options.short else 1)
     if options.kinds:
         faults.kinds = [kind for kind in faults.kinds if kind.name in options.kinds]
+    elif options.short:
+        faults.kinds = [kind for kind in faults.kinds if kind.is_in_short]
     await world.start_subscribers()
     world.start_others()
     watch = asyncio.ensure_future(faults.watch())

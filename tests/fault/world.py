@@ -37,6 +37,7 @@ class World:
         await asyncio.wait([each.task for each in self.publishers], timeout=self.FINISH_S)
         unfinished = [f"{each.name} has {len(each.open)} open" for each in self.publishers if not each.task.done()]
         for each in self.mortals:
+            each.stopping = True
             each.task.cancel()
             if each.link:
                 each.link.drop()
