@@ -160,6 +160,7 @@ class HubCore {
 
   // ---- hub_stopping.cc
   bool gives_leaderships() const { return is_draining_ || is_handing_over_; }
+  bool has_stepped_down() const;
   LeadershipView leadership_view() const;
   void give_leaderships();
   void hand_over(std::function<void()> then);
@@ -208,6 +209,7 @@ class HubCore {
   std::vector<std::function<void()>> handed_over_;  // what waits for that
   Instant hand_over_deadline_{};
   Instant last_balancing_{};
+  Instant last_promise_{};  // when it last held all leases
   std::optional<uint64_t> goodbye_token_;  // of the command
   bool is_gone_ = false;
   Instant goodbye_at_{};

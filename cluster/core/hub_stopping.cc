@@ -13,15 +13,22 @@ constexpr Duration kGoodbyeMax = Duration::millis(300);
 constexpr Duration kBalancingInterval = Duration::seconds(1);
 // One that comes and goes is no place for a leader.
 constexpr Duration kSteady = Duration::seconds(5);
+// So long without a lease: another is gone on with instead (leases.h).
+constexpr Duration kSteppedDown = Duration::millis(500);
 constexpr uint64_t kNearly = 1000;  // entries that a voter may lack: it gets them before it leads
 
 }  // namespace
 
 // ---- leaderships --------------------------------------------------------------------------------
 
+// Whoever is cut off from some, and may promise nothing, leads on as long as a majority of the replicas
+// follows it; but those that it does not reach have no leader then.
+bool HubCore::has_stepped_down() const { return context_.now.mono - last_promise_ >= kSteppedDown; }
+
 LeadershipView HubCore::leadership_view() const {
   const replica::Store& store = *store_->store();
-  LeadershipView view{.gives_all = gives_leaderships(),
+  const bool has_stepped_down = this->has_stepped_down();
+  LeadershipView view{.gives_all = gives_leaderships() || has_stepped_down,
                       .self = {context_.self, context_.config.weight}};
   const auto leads = [&](NodeId id) {
     uint32_t count = 0;
@@ -32,7 +39,7 @@ LeadershipView HubCore::leadership_view() const {
   };
   for (const auto& [id, pair] : pairs_) {
     const bool is_here = members_.is_member(id) && leases_.is_in_sync(id) && !leases_.is_silent(id);
-    if (!is_here || pair->said.draining()) continue;
+    if (!is_here || pair->said.draining() || (has_stepped_down && !pair->said.ready())) continue;
     const bool is_steady = context_.now.mono - leases_.in_sync_since(id) >= kSteady;
     if (view.gives_all || is_steady) view.others.push_back({id, pair->hello.weight(), leads(id)});
   }
@@ -52,11 +59,12 @@ LeadershipView HubCore::leadership_view() const {
 
 void HubCore::give_leaderships() {
   if (!store_ || !store_->is_open()) return;
+  if (published_until_ > context_.now.mono) last_promise_ = context_.now.mono;
   if (!gives_leaderships()) {
     if (context_.now.mono - last_balancing_ < kBalancingInterval) return;
     last_balancing_ = context_.now.mono;
     // As long as a shard has no leader nobody knows who leads how many.
-    if (published_until_ <= context_.now.mono || !store_->is_ready()) return;
+    if (!has_stepped_down() && !store_->is_ready()) return;
   }
   for (const Handover& each : next_handovers(leadership_view())) {
     store_->transfer(each.shard, each.to);

@@ -106,7 +106,9 @@ int run_seeds(const Seeds& seeds, const SeedProgram& program) {
     const std::string text = std::to_string(seed);
     std::vector<uint64_t> figures(all.size());
     const Run run{"seed " + text, program.name + " --seed " + text + " " + program.options};
-    if (!run_in_child(run, [&] { return program.judge(seed, figures); }, figures)) ++failed;
+    if (!run_in_child(
+            run, [&] { return program.judge(seed, figures); }, figures))
+      ++failed;
     for (size_t n = 0; n < all.size(); ++n) {
       all[n] = program.figures[n].is_maximum ? std::max(all[n], figures[n]) : all[n] + figures[n];
     }

@@ -236,6 +236,7 @@ void SimCluster::heal_everything() {
   network_.heal();
   for (const auto& node : nodes_) {
     node->unfreeze();
+    if (node->is_ending()) node->crash();
     if (!node->is_up()) node->boot();
   }
 }

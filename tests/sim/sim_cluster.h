@@ -39,8 +39,8 @@ struct FaultKinds {
   bool operator==(const FaultKinds&) const = default;
 };
 
-constexpr FaultKinds kNoFaults{false, false, false, false, false, false,
-                               false, false, false, false, false, false, false};
+constexpr FaultKinds kNoFaults{false, false, false, false, false, false, false,
+                               false, false, false, false, false, false};
 
 struct SimOptions {
   uint64_t seed = 1;

@@ -45,7 +45,7 @@ void SimNode::note(const std::string& line) {
 void SimNode::boot() {
   SHOAL_ASSERT(!is_up());
   ++life_;
-  frozen_ = false;
+  frozen_ = ending_ = false;
   if (!disk_) {
     disk_.emplace();
     disk_->id = NodeId{world_.random().next() | 1};

@@ -57,6 +57,7 @@ class SimNode final : public NetworkEnd {
 
   bool is_up() const { return process_ != nullptr; }
   bool is_frozen() const { return frozen_; }
+  bool is_ending() const { return is_up() && ending_; }
   NodeNumber number() const { return config_.number; }
   const std::string& address() const { return config_.address; }
 
@@ -136,6 +137,7 @@ class SimNode final : public NetworkEnd {
   std::unique_ptr<Process> process_;
   uint64_t life_ = 0;
   bool frozen_ = false;
+  bool ending_ = false;
 };
 
 }  // namespace shoal::sim

@@ -13,6 +13,8 @@ constexpr Duration kPatience = Duration::seconds(5);
 }  // namespace
 
 void SimNode::terminate() {
+  if (ending_) return;
+  ending_ = true;
   note("is told to end");
   post(kHubThread, [this](Now now) { hub().on_command(kHandOver, HandOverCommand{}, now); });
 }
