@@ -143,10 +143,8 @@ void ShardState::Core::fire_timers() {
 void ShardState::Core::fire_timer(std::string_view key) {
   tables.remove(std::string(key));
   KeyParts parts(key);
-  const uint64_t due = parts.number();
-  const TimerKind kind = static_cast<TimerKind>(parts.byte());
-  if (kind == TimerKind::kSession) on_session_timer(parts.rest());
-  if (kind == TimerKind::kRetained) on_retained_timer(parts.rest(), due);
+  parts.number();  // when it was due
+  if (static_cast<TimerKind>(parts.byte()) == TimerKind::kSession) on_session_timer(parts.rest());
 }
 
 }  // namespace shoal::shard

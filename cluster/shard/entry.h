@@ -101,7 +101,6 @@ struct UnsubscribeOp {
 struct PublishOp {
   static constexpr uint32_t kKind = 5;
   MessageSpec message;
-  bool store_retained = false;  // this shard is the topic's, and RETAIN is set
   // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
   std::vector<std::string_view> groups = {};
   bool only_groups = false;  // nothing else here wants it
@@ -109,7 +108,6 @@ struct PublishOp {
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(2, self.message);
-    f(3, self.store_retained);
     f(4, self.groups);
     f(5, self.only_groups);
   }
@@ -172,7 +170,6 @@ struct OutboxInOp {
   uint32_t source_shard = 0;
   uint64_t number = 0;
   uint64_t previous = 0;  // the item before it that went here and is not answered; 0: none
-  bool store_retained = false;
   OutboxItem item;
   std::vector<std::string_view> groups = {};  // of a message, as PublishOp has them
   bool only_groups = false;
@@ -182,7 +179,6 @@ struct OutboxInOp {
     f(2, self.source_shard);
     f(3, self.number);
     f(4, self.previous);
-    f(5, self.store_retained);
     f(6, self.item);
     f(7, self.groups);
     f(8, self.only_groups);

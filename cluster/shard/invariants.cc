@@ -12,7 +12,6 @@ struct Census {
   std::vector<BodyId> sole;  // of which a queue says that it has only one
   uint64_t queued = 0;
   uint64_t sessions = 0;
-  uint64_t retained = 0;
   uint64_t outbox = 0;
   uint64_t bodies = 0;
   uint64_t segments = 0;         // in the store
@@ -87,11 +86,6 @@ struct ShardState::Inspection {
     switch (parts.kind()) {
       case KeyKind::kSession: return on_session(parts.name(), value);
       case KeyKind::kGroup: return on_group(parts.name(), value);
-      case KeyKind::kRetained:
-        ++census.retained;
-        ++census.references[read_value<RetainedRecord>(value).body];
-        SHOAL_ASSERT(core.retained_topics.contains(parts.name()));
-        return;
       case KeyKind::kOutbox:
         ++census.outbox;
         if (const BodyId body = read_value<OutboxRecord>(value).body; body != 0) {
@@ -124,8 +118,7 @@ void ShardState::check_invariants() const {
   const Census& census = inspection.census;
   const MetaRecord& meta = core_->meta;
   SHOAL_ASSERT(census.sessions == meta.sessions && census.queued == meta.queued);
-  SHOAL_ASSERT(census.retained == meta.retained && census.outbox == meta.outbox);
-  SHOAL_ASSERT(census.retained == core_->retained_topics.size());
+  SHOAL_ASSERT(census.outbox == meta.outbox);
   SHOAL_ASSERT(census.bodies == meta.bodies && census.bodies == census.references.size());
   SHOAL_ASSERT(census.segments == census.segments_walked);
   inspection.check_references();

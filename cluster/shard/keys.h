@@ -25,7 +25,6 @@ enum class KeyKind : char {
   kOutbox = 'O',
   kReplay = 'P',
   kQueue = 'Q',
-  kRetained = 'R',
   kSession = 'S',
   kTimer = 'T',
   kSeenLive = 'V',

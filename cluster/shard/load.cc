@@ -55,10 +55,6 @@ void ShardState::Core::load_slot(Slot slot) {
     open_replays.emplace(client_id, parts.rest());
     return true;
   });
-  tables.scan_prefix(Key(slot, KeyKind::kRetained), [&](std::string_view key, std::string_view) {
-    retained_topics.emplace(KeyParts(key).name());
-    return true;
-  });
 }
 
 }  // namespace shoal::shard

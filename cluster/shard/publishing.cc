@@ -17,13 +17,13 @@ void ShardState::Core::publish(const PublishOp& op) {
   const BodyId id = ++meta.last_body;
   uint32_t references = 0;
   if (!is_expired(body.expires_at)) {
-    const size_t others = op.groups.size() + (op.store_retained ? 1 : 0);
-    if (body.qos != Qos::k0 && !op.only_groups) references += queue_for_all(id, body, others);
+    if (body.qos != Qos::k0 && !op.only_groups) {
+      references += queue_for_all(id, body, op.groups.size());
+    }
     for (const std::string_view group : op.groups) {
       references += queue_for_group(group, entry_of(id, body, body.qos, body.retain)) ? 1 : 0;
     }
   }
-  if (op.store_retained) references += store_retained(id, body);
   if (references != 0) store_body(id, body, references);
 }
 

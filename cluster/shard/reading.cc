@@ -106,36 +106,6 @@ uint64_t ShardState::source_mark(NodeId node, WorkerIndex worker, uint64_t incar
   return mark && mark->incarnation == incarnation ? mark->number : 0;
 }
 
-RetainedPortion ShardState::retained(std::string_view filter, std::string_view after,
-                                     const PortionLimits& limits) const {
-  RetainedPortion portion;
-  PortionBudget budget(limits);
-  TopicScan scan(filter);
-  portion.after = after;
-  const auto& topics = core_->retained_topics;
-  auto at = after.empty() ? topics.lower_bound(scan.first()) : topics.upper_bound(after);
-  for (size_t steps = 0; at != topics.end(); ++steps) {
-    if (steps == limits.steps) return portion;
-    const TopicScan::Step step = scan.look_at(*at);
-    if (step == TopicScan::Step::kEnd) break;
-    if (step == TopicScan::Step::kGoOn) {
-      portion.after = *at;
-      at = topics.lower_bound(scan.seek_to());
-      continue;
-    }
-    const RetainedRecord record =
-        core_->tables.need<RetainedRecord>(core_->key(KeyKind::kRetained, *at));
-    if (!core_->is_expired(record.expires_at)) {
-      Body body = core_->read_body(record.body);
-      if (!budget.take(body.size())) return portion;
-      portion.messages.push_back(std::move(body));
-    }
-    portion.after = *at++;
-  }
-  portion.done = true;
-  return portion;
-}
-
 std::vector<AttachedSession> ShardState::attached(NodeId node, uint64_t before) const {
   std::vector<AttachedSession> out;
   const Key prefix = core_->shard_key(KeyKind::kAttached).number(node.value);

@@ -196,17 +196,6 @@ struct ReplayRecord {
   }
 };
 
-struct RetainedRecord {
-  BodyId body = 0;
-  uint64_t expires_at = 0;
-
-  template <class Self, class Fields>
-  static void visit(Self& self, Fields& f) {
-    f(1, self.body);
-    f(2, self.expires_at);
-  }
-};
-
 struct GroupRecord {
   QueueState returned;  // taken first
   QueueState fresh;
@@ -302,7 +291,6 @@ struct MetaRecord {
   uint64_t last_outbox = 0;
   uint32_t outbox = 0;  // items in it
   uint64_t sessions = 0;
-  uint64_t retained = 0;
   uint64_t queued = 0;  // messages in all queues
   uint64_t bodies = 0;
   uint64_t bodies_bytes = 0;
@@ -320,7 +308,6 @@ struct MetaRecord {
     f(6, self.last_outbox);
     f(7, self.outbox);
     f(8, self.sessions);
-    f(9, self.retained);
     f(10, self.queued);
     f(11, self.bodies);
     f(12, self.bodies_bytes);

@@ -18,7 +18,6 @@
 #include "cluster/shard/shard_state.h"
 #include "cluster/shard/tables.h"
 #include "node/rules/router.h"
-#include "node/rules/topic_scan.h"
 
 namespace shoal::shard {
 
@@ -29,12 +28,7 @@ struct QueueOwner {
   uint32_t subscriptions = 0;
 };
 
-enum class TimerKind : uint8_t { kSession = 1, kRetained = 2 };
-
-struct LevelOrder {
-  using is_transparent = void;
-  bool operator()(std::string_view a, std::string_view b) const { return compare_topics(a, b) < 0; }
-};
+enum class TimerKind : uint8_t { kSession = 1 };
 
 // A session while an op works on it.
 struct OpenSession {
@@ -161,12 +155,6 @@ struct ShardState::Core {
   void put_group(std::string_view group, const GroupRecord& record);
   Queue group_queue(std::string_view group, GroupRecord& record, bool returned);
 
-  // ---- retained.cc
-  // Returns the references that this took.
-  uint32_t store_retained(BodyId id, const Body& body);
-  void remove_retained(std::string_view topic);
-  void on_retained_timer(std::string_view topic, uint64_t due);
-
   // ---- timers.cc, and where things stand
   Slot slot(std::string_view name) const { return slot_of(name, options.cluster_seed); }
   Key key(KeyKind kind, std::string_view name) const { return Key(slot(name), kind).name(name); }
@@ -193,7 +181,6 @@ struct ShardState::Core {
   absl::btree_map<std::string, SessionIndex, std::less<>> sessions_routed;
   absl::btree_set<std::string> groups;                         // shared subscriptions
   absl::btree_map<std::string, uint32_t, std::less<>> wanted;  // filter: subscriptions at QoS > 0
-  absl::btree_set<std::string, LevelOrder> retained_topics;
   std::set<std::pair<std::string, std::string>> open_replays;  // client id, filter
   uint64_t next_due = UINT64_MAX;
   bool next_due_known = true;

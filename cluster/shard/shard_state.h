@@ -1,10 +1,10 @@
 // The state machine of one shard: durable sessions with their queues, shared subscriptions with
-// durable members, retained messages, the outbox. A pure function of its state and the entries of
+// durable members, the outbox. A pure function of its state and the entries of
 // the shard's log: replicas that applied the same entries hold the same keys, whatever they were
 // restarted or copied from in between. docs/decisions/0001-durable-sessions.md tells the whole.
 //
 // The state is in a KeyValues. Beside it stand in memory, made from the keys when this is made: the
-// router, the retained topics in order, open replays.
+// router and open replays.
 //
 // One thread.
 #pragma once
@@ -48,12 +48,6 @@ struct OutboxMessage {
   std::optional<Body> message;
 };
 
-struct RetainedPortion {
-  std::vector<Body> messages;  // in level order
-  std::string after;           // where the next portion begins
-  bool done = false;
-};
-
 struct AttachedSession {
   std::string client_id;
   OpPlace epoch = 0;
@@ -74,7 +68,6 @@ class ShardState {
   struct PortionLimits {
     size_t items = 100;
     size_t bytes = 256 * 1024;  // one item at least
-    size_t steps = 2'000;       // retained topics looked at
   };
 
   // Limits of a shard until its log says others.
@@ -109,10 +102,6 @@ class ShardState {
   std::vector<OutboxMessage> outbox(uint64_t after, const PortionLimits& limits) const;
   bool is_in_outbox(uint64_t number) const;
   uint64_t source_mark(NodeId node, WorkerIndex worker, uint64_t incarnation) const;
-  // Retained messages that a plain filter matches, behind `after`; of those that are expired at the
-  // state's stamp, none.
-  RetainedPortion retained(std::string_view filter, std::string_view after,
-                           const PortionLimits& limits) const;
   // Attached to this node in an incarnation of it before this one.
   std::vector<AttachedSession> attached(NodeId node, uint64_t before) const;
   std::vector<OpenReplay> replays() const;

@@ -53,7 +53,7 @@ std::string entry_at(uint64_t index) {
     default: {
       shard::MessageSpec message{.topic = topic, .payload = payload, .qos = Qos::k1};
       message.retain = random.one_in(3);
-      entry.add(shard::PublishOp{message, message.retain});
+      entry.add(shard::PublishOp{message});
       break;
     }
   }

@@ -1,4 +1,4 @@
-// Retained messages, their replays, and the copying of a state.
+// Replays of retained messages, and the copying of a state.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,79 +11,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-PublishOp retained(std::string_view topic, std::string_view payload, Qos qos = Qos::k1) {
-  MessageSpec spec = message(topic, payload, qos);
-  spec.retain = true;
-  return {spec, true};
-}
-
-std::vector<std::string> topics(const TestShard& shard, std::string_view filter) {
-  std::vector<std::string> out;
-  for (const Body& body : shard.state->retained(filter, "", {}).messages) out.push_back(body.topic);
-  return out;
-}
-
-TEST(Retained, TheNewestStaysAndAnEmptyOneRemoves) {  // [MQTT5-3.3.1-6] [MQTT311-3.3.1-10]
-  TestShard shard;
-  shard.apply(retained("a", "1"));
-  shard.apply(retained("a", "2", Qos::k0));
-  EXPECT_EQ(shard.state->meta().bodies, 1u);
-  EXPECT_EQ(shard.state->retained("a", "", {}).messages.at(0).payload, "2");
-  shard.apply(retained("a", ""));
-  EXPECT_THAT(topics(shard, "#"), IsEmpty());
-  EXPECT_EQ(shard.values.size(), 1u);
-}
-
-TEST(Retained, IsStoredOnlyByTheShardOfItsTopic) {
-  TestShard shard;
-  PublishOp op = retained("a", "1");
-  op.store_retained = false;
-  shard.apply(op);
-  EXPECT_THAT(topics(shard, "a"), IsEmpty());
-}
-
-TEST(Retained, ExpiresByStamp) {
-  TestShard shard;
-  PublishOp op = retained("a", "1");
-  op.message.expiry_s = 10;
-  shard.apply(op);
-  shard.stamp += 5'000;
-  shard.apply(op);  // its date is a later one
-  shard.stamp += 5'000;
-  shard.apply(TickOp{});
-  EXPECT_THAT(topics(shard, "a"), ElementsAre("a"));
-  shard.stamp += 5'000;
-  shard.restart();
-  EXPECT_EQ(shard.state->next_due(), shard.stamp);
-  shard.apply(TickOp{});
-  EXPECT_EQ(shard.values.size(), 1u);
-}
-
-TEST(Retained, WildcardsAreAnsweredInPortionsInLevelOrder) {
-  TestShard shard;
-  for (const char* topic : {"b/x", "a/2", "a/1/z", "$SYS/a", "a"})
-    shard.apply(retained(topic, "x"));
-  shard.restart();
-  EXPECT_THAT(topics(shard, "#"), ElementsAre("a", "a/1/z", "a/2", "b/x"));
-  EXPECT_THAT(topics(shard, "a/#"), ElementsAre("a", "a/1/z", "a/2"));
-  EXPECT_THAT(topics(shard, "+/+"), ElementsAre("a/2", "b/x"));
-  for (const ShardState::PortionLimits& limits :
-       {ShardState::PortionLimits{.items = 1}, {.bytes = 1}, {.steps = 1}}) {
-    std::vector<std::string> all;
-    RetainedPortion portion;
-    int portions = 0;
-    do {
-      portion = shard.state->retained("+/+", portion.after, limits);
-      for (const Body& body : portion.messages) all.push_back(body.topic);
-      ASSERT_LT(++portions, 10);
-    } while (!portion.done);
-    EXPECT_THAT(all, ElementsAre("a/2", "b/x"));
-    EXPECT_GT(portions, 1);
-  }
-}
-
-// ---- replays
 
 class ReplayTest : public testing::Test {
  protected:
@@ -120,9 +47,9 @@ TEST_F(ReplayTest, QueuesEachPortionOnceWhoeverAsks) {
 }
 
 TEST_F(ReplayTest, AnOlderAnswerThanWhatCameLiveIsDropped) {
-  PublishOp live = retained("a", "new");
-  live.store_retained = false;
-  shard.apply(live);
+  MessageSpec live = message("a", "new");
+  live.retain = true;
+  shard.apply(PublishOp{live});
   portion("", "x", {message("a", "old"), message("b", "1")});
   EXPECT_THAT(shard.payloads("c"), ElementsAre("new", "1"));
   portion("x", "", {}, true);
@@ -173,7 +100,7 @@ TEST(Copy, InPortionsIsTheSameState) {
     shard.connect(id);
     shard.subscribe(id, {.filter = "#", .qos = Qos::k1, .replay = true});
     shard.subscribe(id, "$share/g/x");
-    shard.apply(retained("t/" + id, "x"));
+    shard.publish("t/" + id, "x");
   }
   for (const size_t bytes : {size_t{1}, size_t{500}, size_t{1} << 20}) {
     TestShard copy(99);
