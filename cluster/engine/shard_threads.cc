@@ -1,8 +1,10 @@
 #include "cluster/engine/shard_threads.h"
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <utility>
+#include <variant>
 
 namespace shoal::engine {
 namespace {
@@ -16,6 +18,13 @@ constexpr auto kTick = std::chrono::milliseconds(50);
 
 class ShardThreads::Worker {
  public:
+  struct Looking {
+    Look look;
+    std::shared_ptr<std::function<void()>> done;  // with the last of the threads
+    std::shared_ptr<std::atomic<size_t>> left;
+  };
+  using Mail = std::variant<StoreEffects::ToShard, Looking>;
+
   Worker(Clock clock, const Make& make, StateFlusher& flusher, StoreSink& sink)
       : clock_(clock), make_(make), flusher_(flusher), sink_(sink) {}
 
@@ -29,7 +38,7 @@ class ShardThreads::Worker {
   }
 
   // The posting thread's.
-  std::vector<StoreEffects::ToShard> posted;
+  std::vector<Mail> posted;
   void post() { inbox_.post_all(posted); }
 
  private:
@@ -41,9 +50,9 @@ class ShardThreads::Worker {
 
   void run() {
     auto next_tick = SteadyClock::now() + kTick;
-    std::vector<StoreEffects::ToShard> mails;
+    std::vector<Mail> mails;
     while (inbox_.take(mails, next_tick)) {
-      for (StoreEffects::ToShard& each : mails) give(each);
+      for (Mail& mail : mails) std::visit([this](auto& each) { give(each); }, mail);
       mails.clear();
       if (const auto now = SteadyClock::now(); now >= next_tick) {
         next_tick = now + kTick;
@@ -62,6 +71,11 @@ class ShardThreads::Worker {
       for (const raft::Entry& entry : committed->entries) place.progress.bytes += entry.size();
     }
     place.replica.host->on(std::move(mail.mail), clock_());
+  }
+
+  void give(Looking& looking) {
+    for (const auto& [shard, place] : places_) looking.look(shard, place.replica.host->server());
+    if (--*looking.left == 0) (*looking.done)();
   }
 
   void tick() {
@@ -109,7 +123,7 @@ class ShardThreads::Worker {
   const Make make_;
   StateFlusher& flusher_;
   StoreSink& sink_;
-  Inbox<StoreEffects::ToShard> inbox_;
+  Inbox<Mail> inbox_;
   std::map<uint32_t, Place> places_;
   std::thread thread_;
 };
@@ -129,10 +143,19 @@ ShardThreads::~ShardThreads() { stop(); }
 
 void ShardThreads::post(std::vector<StoreEffects::ToShard>& mails) {
   for (StoreEffects::ToShard& each : mails) {
-    workers_[each.shard % workers_.size()]->posted.push_back(std::move(each));
+    workers_[each.shard % workers_.size()]->posted.emplace_back(std::move(each));
   }
   mails.clear();
   for (const auto& worker : workers_) worker->post();
+}
+
+void ShardThreads::look(const Look& look, std::function<void()> done) {
+  const Worker::Looking looking{look, std::make_shared<std::function<void()>>(std::move(done)),
+                                std::make_shared<std::atomic<size_t>>(workers_.size())};
+  for (const auto& worker : workers_) {
+    worker->posted.emplace_back(looking);
+    worker->post();
+  }
 }
 
 void ShardThreads::stop() {

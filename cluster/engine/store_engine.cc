@@ -81,6 +81,12 @@ void StoreEngine::write(std::vector<HubEffects::RetainedWrite>& retained) {
   retained.clear();
 }
 
+void StoreEngine::look(const ShardThreads::Look& look, std::function<void()> done) {
+  const std::lock_guard lock(mutex_);
+  if (!shards_ || is_stopping_) return done();
+  shards_->look(look, std::move(done));
+}
+
 void StoreEngine::stop() {
   {
     const std::lock_guard lock(mutex_);

@@ -12,6 +12,7 @@
 // acknowledged that the disks may not have.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -47,6 +48,8 @@ class StoreEngine {
   // Carries out `servers`, `raft.persists` and `raft.cuts`, and clears them; after on_store_open().
   void carry_out(replica::StoreEffects& effects);
   void write(std::vector<HubEffects::RetainedWrite>& retained);
+  // Before the stores are open there is nothing to look at. After stop() `done` may not be called.
+  void look(const ShardThreads::Look& look, std::function<void()> done);
   // The threads end, and the sink hears nothing more. What is under way is left as at a crash.
   void stop();
 
@@ -64,7 +67,7 @@ class StoreEngine {
   std::unique_ptr<StateFlusher> flusher_;
   std::unique_ptr<ShardThreads> shards_;
   std::unique_ptr<RetainedWriter> retained_;
-  std::mutex mutex_;  // of what follows, and of `writer_` until open() is answered
+  std::mutex mutex_;  // of what follows, and of what is made by open() until that is answered
   bool is_stopping_ = false;
   std::thread log_thread_;
   std::thread flush_thread_;

@@ -15,7 +15,16 @@ void ShardState::Core::load() {
     meta.limits = default_limits();
   }
   tables.set_hash(meta.hash);
-  // From one slot that holds something to the next.
+  for_each_slot([this](Slot slot) {
+    load_slot(slot);
+    return true;
+  });
+  router.take_route_changes();
+  find_next_due();
+}
+
+// From one slot that holds something to the next, as long as `each` says so.
+void ShardState::Core::for_each_slot(const std::function<bool(Slot)>& each) const {
   std::string at(1, shard_key(KeyKind::kMeta).bytes()[0]);
   const std::string end = Key(kShardSlot, KeyKind{}).bytes().substr(0, 3);
   for (bool found = true; found;) {
@@ -26,12 +35,9 @@ void ShardState::Core::load() {
       found = true;
       return false;
     });
-    if (!found) break;
-    load_slot(slot);
+    if (!found || !each(slot)) break;
     at = Key(static_cast<Slot>(slot + 1), KeyKind{}).bytes().substr(0, 3);
   }
-  router.take_route_changes();
-  find_next_due();
 }
 
 void ShardState::Core::load_slot(Slot slot) {

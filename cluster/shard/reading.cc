@@ -106,6 +106,20 @@ uint64_t ShardState::source_mark(NodeId node, WorkerIndex worker, uint64_t incar
   return mark && mark->incarnation == incarnation ? mark->number : 0;
 }
 
+void ShardState::for_each_session(const EachSession& each) const {
+  core_->for_each_slot([&](Slot slot) {
+    bool goes_on = true;
+    core_->tables.scan_prefix(Key(slot, KeyKind::kSession),
+                              [&](std::string_view key, std::string_view value) {
+                                SessionRecord record;
+                                if (!read_record(value, record)) return true;
+                                goes_on = each(KeyParts(key).name(), record);
+                                return goes_on;
+                              });
+    return goes_on;
+  });
+}
+
 std::vector<AttachedSession> ShardState::attached(NodeId node, uint64_t before) const {
   std::vector<AttachedSession> out;
   const Key prefix = core_->shard_key(KeyKind::kAttached).number(node.value);

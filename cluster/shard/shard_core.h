@@ -72,6 +72,7 @@ struct ShardState::Core {
   // ---- load.cc
   void load();
   void load_slot(Slot slot);
+  void for_each_slot(const std::function<bool(Slot)>& each) const;
 
   // ---- sessions.cc
   std::optional<OpenSession> open(std::string_view client_id) const;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,6 +103,9 @@ class ShardState {
   std::vector<OutboxMessage> outbox(uint64_t after, const PortionLimits& limits) const;
   bool is_in_outbox(uint64_t number) const;
   uint64_t source_mark(NodeId node, WorkerIndex worker, uint64_t incarnation) const;
+  // All sessions, as long as `each` says so. Reads the disk.
+  using EachSession = std::function<bool(std::string_view client_id, const SessionRecord&)>;
+  void for_each_session(const EachSession& each) const;
   // Attached to this node in an incarnation of it before this one.
   std::vector<AttachedSession> attached(NodeId node, uint64_t before) const;
   std::vector<OpenReplay> replays() const;

@@ -51,6 +51,7 @@ class HubThread final : public HubInbox, public LinkSink {
   // ---- its own thread, from a Task
   Hub& hub() { return hub_; }
   PeerTransport& transport() { return *transport_; }
+  engine::StoreEngine& store() { return *store_; }
 
  private:
   struct FromWorker {

@@ -188,6 +188,14 @@ class AcrossNodes(unittest.TestCase):
         for wrong in ("listed/#/x", "$share/g/listed"):
             self.assertIn("filter", self.nodes[0].ctl_text("retained", wrong, check=False))
 
+    def test_an_absent_session_is_in_one_nodes_list(self):
+        Client(self.nodes[0].mqtt_port, "away", expiry_s=600).close()
+
+        def rows():
+            return [row for node in self.nodes for row in node.ctl("sessions")["sessions"] if row["client"] == "away"]
+        wait_until(lambda: [row["connected"] for row in rows()] == [False], 10, "one absent session")
+        self.assertTrue(500 < rows()[0]["expires_s"] <= 600, rows())
+
     def test_kick_and_sessions(self):
         client = harness.raw_connect(self.nodes[0].mqtt_port, "kicked")
         listed = self.nodes[0].ctl_text("sessions")
