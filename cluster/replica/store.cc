@@ -204,9 +204,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       return with(proto::CopyPortion(),
                   [&](proto::CopyPortion& m) { on_portion(from, std::move(m)); });
     case StoreFrame::kCopyAck:
-      return with(proto::CopyAck(), [&](proto::CopyAck& m) {
-        to_server(m.shard(), CopyAcked{from, m.stream(), m.number()});
-      });
+      return with(proto::CopyAck(), [&](proto::CopyAck& m) { on_copy_ack(from, m); });
   }
   return true;
 }
@@ -219,6 +217,7 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   on_server(shard, effects.term, std::move(effects.server));
   for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
   for (const HostEffects::Portion& each : effects.portions) {
+    if (!is_copying(shard, each.to, each.message.stream())) continue;
     send(each.to, StoreFrame::kCopyPortion, each.message);
   }
   if (effects.staged && *effects.staged == coming_[shard]) {
@@ -364,7 +363,7 @@ StoreEffects& Store::end_turn() {
   }
   for (raft::Effects::Persist& each : groups.raft.persists) write(std::move(each));
   for (const raft::Effects::SendSnapshot& each : groups.raft.snapshots) {
-    to_server(each.group.shard, CopyWanted{each.to, each.stream, each.least});
+    want_copy(each);
   }
   std::move(groups.raft.cuts.begin(), groups.raft.cuts.end(),
             std::back_inserter(effects_.raft.cuts));
