@@ -117,6 +117,10 @@ void ShardHost::on_copy(CopyAcked& mail) {
       it->second.number != mail.number) {
     return;
   }
+  if (mail.refused) {
+    outgoing_.erase(it);
+    return;
+  }
   if (!it->second.is_last) return send_portion(mail.from, it->second);
   effects_.done.push_back({mail.from, mail.stream});
   outgoing_.erase(it);
@@ -138,26 +142,37 @@ void ShardHost::on_copy(CopyCame& mail) {
                                .index = portion.index(),
                                .install = disk_.install()});
   }
-  if (!incoming_ || incoming_->from != mail.from || incoming_->stream != portion.stream() ||
+  const bool taken = take(mail.from, portion);
+  if (status_.ok()) answer(mail.from, portion, !taken);
+}
+
+// False: it does not go on what is here, since another copy took its place.
+bool ShardHost::take(NodeId from, const proto::CopyPortion& portion) {
+  if (!incoming_ || incoming_->from != from || incoming_->stream != portion.stream() ||
       incoming_->number + 1 != portion.number() || incoming_->is_whole ||
       portion.keys_size() != portion.values_size()) {
-    return;
+    return false;
   }
   incoming_->number = portion.number();
   shard::StatePortion items;
   for (int i = 0; i < portion.keys_size(); ++i) {
     items.items.emplace_back(portion.keys(i), portion.values(i));
   }
-  if (!check(incoming_->install->add(items))) return;
+  if (!check(incoming_->install->add(items))) return false;
   if (portion.done()) {
     incoming_->is_whole = true;
     effects_.staged = {incoming_->from, incoming_->stream, incoming_->index};
   }
+  return true;
+}
+
+void ShardHost::answer(NodeId to, const proto::CopyPortion& portion, bool refused) {
   proto::CopyAck ack;
   ack.set_shard(options_.shard);
   ack.set_stream(portion.stream());
   ack.set_number(portion.number());
-  effects_.acks.push_back({mail.from, std::move(ack)});
+  ack.set_refused(refused);
+  effects_.acks.push_back({to, std::move(ack)});
 }
 
 void ShardHost::on_copy(InstallCopy& mail) {

@@ -111,6 +111,8 @@ class ShardHost {
   void on_copy(CopyWanted& mail);
   void on_copy(CopyAcked& mail);
   void on_copy(CopyCame& mail);
+  bool take(NodeId from, const proto::CopyPortion& portion);
+  void answer(NodeId to, const proto::CopyPortion& portion, bool refused);
   void on_copy(InstallCopy& mail);
   void on_copy(PeerLost& mail);
   void send_portion(NodeId to, Outgoing& outgoing);

@@ -204,9 +204,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       return with(proto::CopyPortion(),
                   [&](proto::CopyPortion& m) { on_portion(from, std::move(m)); });
     case StoreFrame::kCopyAck:
-      return with(proto::CopyAck(), [&](proto::CopyAck& m) {
-        to_server(m.shard(), CopyAcked{from, m.stream(), m.number()});
-      });
+      return with(proto::CopyAck(), [&](proto::CopyAck& m) { on_copy_ack(from, m); });
   }
   return true;
 }
@@ -219,6 +217,7 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   on_server(shard, effects.term, std::move(effects.server));
   for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
   for (const HostEffects::Portion& each : effects.portions) {
+    if (!is_copying(shard, each.to, each.message.stream())) continue;
     send(each.to, StoreFrame::kCopyPortion, each.message);
   }
   if (effects.staged && *effects.staged == coming_[shard]) {
@@ -235,49 +234,6 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   effects_.raft.persists.push_back(std::move(waiting.front()));
   waiting.pop_front();
   for (raft::Effects::Persist& each : waiting) write(std::move(each));
-}
-
-// ---- copies of states
-
-// One that begins takes the place of what came before, also of what is there whole; but not of one that
-// the group has taken already.
-void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
-  const uint32_t shard = portion.shard();
-  const raft::RaftGroup* const group = groups_.find(shard);
-  if (group == nullptr || group->is_installing() || installing_.contains(shard)) return;
-  if (portion.number() == 1) {
-    coming_[shard] = {from, portion.stream(), portion.index()};
-    groups_.on_staged(shard, 0);
-  }
-  to_server(shard, CopyCame{from, std::move(portion)});
-}
-
-void Store::on_begun(uint32_t shard, const HostEffects::Begun& begun) {
-  const raft::RaftGroup* const group = groups_.find(shard);
-  const auto meta = begun.index == 0 ? std::nullopt : group->meta_at(begun.index);
-  if (meta && meta->index == begun.index && peers_.contains(begun.to)) {
-    copies_[{shard, begun.to}] = {begun.stream, *meta};
-    return;
-  }
-  to_server(shard, PeerLost{begun.to});
-  groups_.on_copy_sent(shard, begun.to, begun.stream, std::nullopt, now_.mono);
-}
-
-void Store::on_copied(uint32_t shard, const HostEffects::Done& done) {
-  const auto it = copies_.find({shard, done.to});
-  if (it == copies_.end() || it->second.stream != done.stream) return;
-  groups_.on_copy_sent(shard, done.to, done.stream, it->second.meta, now_.mono);
-  copies_.erase(it);
-}
-
-// The state goes first: a log that is empty behind it must find it there.
-void Store::write(raft::Effects::Persist&& persist) {
-  const uint32_t shard = persist.group.shard;
-  const auto waiting = installing_.find(shard);
-  if (waiting != installing_.end()) return waiting->second.push_back(std::move(persist));
-  if (!persist.install) return effects_.raft.persists.push_back(std::move(persist));
-  to_server(shard, InstallCopy{persist.install->index});
-  installing_[shard].push_back(std::move(persist));
 }
 
 void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
@@ -407,7 +363,7 @@ StoreEffects& Store::end_turn() {
   }
   for (raft::Effects::Persist& each : groups.raft.persists) write(std::move(each));
   for (const raft::Effects::SendSnapshot& each : groups.raft.snapshots) {
-    to_server(each.group.shard, CopyWanted{each.to, each.stream, each.least});
+    want_copy(each);
   }
   std::move(groups.raft.cuts.begin(), groups.raft.cuts.end(),
             std::back_inserter(effects_.raft.cuts));

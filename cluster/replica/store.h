@@ -165,7 +165,11 @@ class Store {
                  ToServer own);
   void on_server(uint32_t shard, uint64_t term, ServerEffects&& effects);
   void on_role(const raft::Effects::RoleChange& role);
+  void want_copy(const raft::Effects::SendSnapshot& wanted);
   void on_portion(NodeId from, proto::CopyPortion&& portion);
+  void on_copy_ack(NodeId from, const proto::CopyAck& ack);
+  void end_copy(uint32_t shard, NodeId to, uint64_t stream);
+  bool is_copying(uint32_t shard, NodeId to, uint64_t stream) const;
   void on_begun(uint32_t shard, const HostEffects::Begun& begun);
   void on_copied(uint32_t shard, const HostEffects::Done& done);
   void write(raft::Effects::Persist&& persist);
@@ -191,9 +195,9 @@ class Store {
   std::map<uint32_t, std::deque<raft::Effects::Persist>> installing_;
   struct Copy {
     uint64_t stream = 0;
-    raft::SnapshotMeta meta;
+    raft::SnapshotMeta meta;  // of what is sent, once it has begun
   };
-  std::map<std::pair<uint32_t, NodeId>, Copy> copies_;  // that this node sends
+  std::map<std::pair<uint32_t, NodeId>, Copy> copies_;  // that this node is to send
   std::map<uint32_t, HostEffects::Staged> coming_;      // the last that began to come, of a shard
 };
 

@@ -80,6 +80,7 @@ struct CopyAcked {
   NodeId from;
   uint64_t stream = 0;
   uint64_t number = 0;
+  bool refused = false;  // the copy is over
 };
 struct CopyCame {
   NodeId from;
