@@ -209,7 +209,7 @@ class HubCore {
   std::vector<std::function<void()>> handed_over_;  // what waits for that
   Instant hand_over_deadline_{};
   Instant last_balancing_{};
-  Instant last_promise_{};  // when it last held all leases
+  Instant last_promise_{};                 // when it last held all leases
   std::optional<uint64_t> goodbye_token_;  // of the command
   bool is_gone_ = false;
   Instant goodbye_at_{};

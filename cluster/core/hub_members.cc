@@ -168,8 +168,8 @@ void HubCore::give_up_silent() {
     const Pair* const known = find_pair(id);
     const bool has_gone = known != nullptr && known->said.gone();
     context_.log(has_gone ? HubEffects::Log::Level::kInfo : HubEffects::Log::Level::kWarn,
-                 "node " + members_.find(id)->name + (has_gone ? " has stopped"
-                                : " is given up: nothing was heard from it"));
+                 "node " + members_.find(id)->name +
+                     (has_gone ? " has stopped" : " is given up: nothing was heard from it"));
     if (store_) store_->on_gone(id, members_.find(id)->given_up);
     Pair* const pair = find_pair(id);
     if (pair == nullptr) continue;

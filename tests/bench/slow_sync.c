@@ -8,7 +8,7 @@
 int fdatasync(int fd) {
   static int (*real)(int);
   if (!real) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-  const char *more = getenv("SLOW_SYNC_US");
+  const char* more = getenv("SLOW_SYNC_US");
   if (more) usleep((useconds_t)atoi(more));
   return real(fd);
 }

@@ -44,12 +44,11 @@ Violations judge(uint64_t seed, int nodes, std::span<uint64_t> figures) {
 int main(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  return shoal::sim::run_seeds(
-      arguments.seeds,
-      {.name = "store_sim",
-       .options = "--nodes " + std::to_string(arguments.nodes),
-       .figures = {{"faults"}, {"promised"}, {"received"}, {"copies"}},
-       .judge = [&arguments](uint64_t seed, std::span<uint64_t> figures) {
-         return judge(seed, arguments.nodes, figures);
-       }});
+  return shoal::sim::run_seeds(arguments.seeds,
+                               {.name = "store_sim",
+                                .options = "--nodes " + std::to_string(arguments.nodes),
+                                .figures = {{"faults"}, {"promised"}, {"received"}, {"copies"}},
+                                .judge = [&arguments](uint64_t seed, std::span<uint64_t> figures) {
+                                  return judge(seed, arguments.nodes, figures);
+                                }});
 }

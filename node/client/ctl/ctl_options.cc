@@ -35,7 +35,9 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   verb("members", "the nodes of the cluster, as this one sees them", Verb::kMembers);
   verb("shards", "the durable state, by shard; figures of those with a replica here",
        Verb::kShards);
-  verb("sessions", "the sessions of this node's clients, and the absent ones of the shards that it leads", Verb::kSessions);
+  verb("sessions",
+       "the sessions of this node's clients, and the absent ones of the shards that it leads",
+       Verb::kSessions);
   verb("subscriptions", "the subscriptions of this node's sessions", Verb::kSubscriptions)
       ->add_option("client", options.subject, "only those of this client id");
   verb("retained", "retained messages, without their payloads", Verb::kRetained)
