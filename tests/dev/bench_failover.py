@@ -8,12 +8,12 @@ import sys
 import tempfile
 
 import pieces
+import relay
 from loopback import Failure
 
 sys.path[:0] = [str(pieces.ROOT / "tests/e2e"), str(pieces.ROOT / "tests/fault")]
 import harness  # noqa: E402 pylint: disable=wrong-import-position
 import mqtt     # noqa: E402 pylint: disable=wrong-import-position
-import relay    # noqa: E402 pylint: disable=wrong-import-position
 
 SESSIONS = 64        # so that each of the shards has one
 PATIENCE_S = 30
@@ -26,11 +26,19 @@ def now():
     return asyncio.get_running_loop().time()
 
 
+class NoHistory:
+    """What devices of the fault test record: of no use here."""
+
+    def record(self, *_):
+        pass
+
+
 class Publisher:
     """Publishes one message after the other at one node: each when the one before it was acknowledged."""
 
     def __init__(self, node, number=1):
         self.node, self.link, self.packet_id, self.acked = node, None, 0, asyncio.Event()
+        self.history, self.name = NoHistory(), "publisher"
         self.client_id = f"probe{number}"
         self.is_subscribed = asyncio.Event()
 
@@ -39,7 +47,7 @@ class Publisher:
         end = now() + PATIENCE_S
         while now() < end:
             packet = mqtt.connect_packet(self.client_id, expiry_s == 0, expiry_s)
-            self.link, code, _ = await mqtt.connect(self, self.node.mqtt_port, packet)
+            self.link, code, _ = await mqtt.connect(self, self.node, packet)
             if code == 0:
                 return
             await asyncio.sleep(0.02)
