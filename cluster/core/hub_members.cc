@@ -165,13 +165,12 @@ void HubCore::give_up_silent() {
   const std::vector<NodeId> out = leases_.take_out();
   if (!out.empty()) tell_members();
   for (const NodeId id : out) {
-    const Pair* const known = find_pair(id);
-    const bool has_gone = known != nullptr && known->said.gone();
+    Pair* const pair = find_pair(id);
+    const bool has_gone = pair != nullptr && pair->said.gone();
     context_.log(has_gone ? HubEffects::Log::Level::kInfo : HubEffects::Log::Level::kWarn,
                  "node " + members_.find(id)->name +
                      (has_gone ? " has stopped" : " is given up: nothing was heard from it"));
     if (store_) store_->on_gone(id, members_.find(id)->given_up);
-    Pair* const pair = find_pair(id);
     if (pair == nullptr) continue;
     if (pair->is_open()) end_session(*pair, true);
     const LinkId link = pair->link();

@@ -143,7 +143,7 @@ void ShardHost::on_copy(CopyCame& mail) {
                                .install = disk_.install()});
   }
   const bool taken = take(mail.from, portion);
-  if (status_.ok()) answer(mail.from, portion, !taken);
+  if (status_.ok()) effects_.acks.push_back({mail.from, answer_to(portion, !taken)});
 }
 
 // False: it does not go on what is here, since another copy took its place.
@@ -166,13 +166,13 @@ bool ShardHost::take(NodeId from, const proto::CopyPortion& portion) {
   return true;
 }
 
-void ShardHost::answer(NodeId to, const proto::CopyPortion& portion, bool refused) {
+proto::CopyAck answer_to(const proto::CopyPortion& portion, bool refused) {
   proto::CopyAck ack;
-  ack.set_shard(options_.shard);
+  ack.set_shard(portion.shard());
   ack.set_stream(portion.stream());
   ack.set_number(portion.number());
   ack.set_refused(refused);
-  effects_.acks.push_back({to, std::move(ack)});
+  return ack;
 }
 
 void ShardHost::on_copy(InstallCopy& mail) {

@@ -72,6 +72,8 @@ struct HostEffects {
   }
 };
 
+proto::CopyAck answer_to(const proto::CopyPortion& portion, bool refused);
+
 class ShardHost {
  public:
   ShardHost(const ShardServer::Options& options, shard::ShardDisk& disk);
@@ -112,7 +114,6 @@ class ShardHost {
   void on_copy(CopyAcked& mail);
   void on_copy(CopyCame& mail);
   bool take(NodeId from, const proto::CopyPortion& portion);
-  void answer(NodeId to, const proto::CopyPortion& portion, bool refused);
   void on_copy(InstallCopy& mail);
   void on_copy(PeerLost& mail);
   void send_portion(NodeId to, Outgoing& outgoing);

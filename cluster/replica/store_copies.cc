@@ -36,12 +36,7 @@ void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
   const raft::RaftGroup* const group = groups_.find(shard);
   if (group == nullptr || group->is_installing() || installing_.contains(shard)) {
     if (SHOAL_MUTATED("store-portion-unanswered")) return;
-    proto::CopyAck refusal;
-    refusal.set_shard(shard);
-    refusal.set_stream(portion.stream());
-    refusal.set_number(portion.number());
-    refusal.set_refused(true);
-    return send(from, StoreFrame::kCopyAck, refusal);
+    return send(from, StoreFrame::kCopyAck, answer_to(portion, true));
   }
   if (portion.number() == 1) {
     coming_[shard] = {from, portion.stream(), portion.index()};
