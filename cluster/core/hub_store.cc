@@ -37,14 +37,19 @@ HubStore::HubStore(Context& context, Routes& routes, Forwarding& forwarding, Ret
            .deliver_here =
                [this](OutboxParcel&& parcel) { receiver_.on_parcel(kSelf, std::move(parcel)); },
            .targets =
-               [this](uint32_t shard, uint64_t number, OutboxPublisher::Targets&& targets) {
-                 store_->on_targets(shard, {number, targets.shards, std::move(targets.groups)});
+               [this](uint32_t shard, uint64_t number, uint64_t shards) {
+                 store_->on_targets(shard, {number, shards});
                },
            .published = [this](uint32_t shard,
                                uint64_t number) { store_->on_published(shard, number); },
            .to_group =
-               [this](uint32_t shard, const std::string& group, const MessageRef& message) {
-                 return publish_to_group(shard, group, message);
+               [this](uint32_t shard, const std::string& group, const MessageRef& message,
+                      const PickedItem& item) {
+                 const uint64_t number = ++last_number_;
+                 store_->on_worker(hub_worker(),
+                                   ShardPublish{number, uint64_t{1} << shard, group, message, item},
+                                   context_.now);
+                 return number;
                },
            .retain =
                [this](const MessageRef& message) {
@@ -102,7 +107,9 @@ void HubStore::on_worker(WorkerIndex from, ToStore&& mail) {
 }
 
 void HubStore::begin_life() {
-  if (store_) store_->begin_life(store_life(context_.life), context_.now);
+  if (!store_) return;
+  store_->begin_life(store_life(context_.life), context_.now);
+  publisher_.on_own_life();
 }
 
 void HubStore::check_routes() {
@@ -247,14 +254,6 @@ void HubStore::publish_waiting() {
     publishes_.pop_front();
     publisher_.publish(std::move(next));
   }
-}
-
-uint64_t HubStore::publish_to_group(uint32_t shard, const std::string& group,
-                                    const MessageRef& message) {
-  const uint64_t number = ++last_number_;
-  store_->on_worker(hub_worker(), ShardPublish{number, uint64_t{1} << shard, group, message},
-                    context_.now);
-  return number;
 }
 
 void HubStore::on_answered(NodeSlot to, const OutboxReceiver::Answer& answer) {

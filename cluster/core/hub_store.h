@@ -85,7 +85,6 @@ class HubStore {
   void note_drop(std::string owner, shard::DropReason reason);
   void log_drops();
   void on_answered(NodeSlot to, const OutboxReceiver::Answer& answer);
-  uint64_t publish_to_group(uint32_t shard, const std::string& group, const MessageRef& message);
   WorkerIndex hub_worker() const { return static_cast<WorkerIndex>(context_.config.workers); }
 
   Context& context_;

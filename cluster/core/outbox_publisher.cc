@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
 
 #include "node/rules/forward_batch.h"
 #include "shoal/assert.h"
@@ -68,6 +67,12 @@ void OutboxPublisher::on_node_gone(NodeSlot node) {
   }
 }
 
+void OutboxPublisher::on_own_life() {
+  for (const auto& [number, what] : std::exchange(at_shards_, {})) {
+    give_shard(what.first, what.second);
+  }
+}
+
 // ---- out ----------------------------------------------------------------------------------------
 
 void OutboxPublisher::publish(replica::StoreEffects::Publish&& item) {
@@ -80,23 +85,23 @@ void OutboxPublisher::publish(replica::StoreEffects::Publish&& item) {
     ++open.waits;
     retaining_[around_.retain(open.message)] = key;
   }
-  open.targets = Targets();
+  uint64_t shards = 0;
   if (open.message->expires_at() > context_.now.mono) {
     if (item.group.empty()) {
-      match(key, open);
+      shards = match(key, open);
     } else {
       open.picks.push_back({.filter = std::move(item.group)});
     }
   }
+  around_.targets(key.first, key.second, shards);
   pick_all(key, open, item.picks);
   progress(key);
 }
 
 void OutboxPublisher::forget(Key key) {
   if (open_.erase(key) == 0) return;
-  const auto is_it = [&key](const auto& each) { return each.second == key; };
-  std::erase_if(retaining_, is_it);
-  std::erase_if(at_shards_, is_it);
+  std::erase_if(retaining_, [&key](const auto& each) { return each.second == key; });
+  std::erase_if(at_shards_, [&key](const auto& each) { return each.second.first == key; });
 }
 
 void OutboxPublisher::on_lead(uint32_t shard, uint64_t term) {
@@ -106,14 +111,16 @@ void OutboxPublisher::on_lead(uint32_t shard, uint64_t term) {
   }
 }
 
-void OutboxPublisher::match(const Key& key, Open& open) {
+// The shards whose plain subscriptions match.
+uint64_t OutboxPublisher::match(const Key& key, Open& open) {
   const Match& match = router_.match(open.message->topic());
   std::map<NodeSlot, uint64_t> nodes;
+  uint64_t shards = 0;
   for (const RemoteTarget& target : match.remotes()) {
     if (target.node != kShards) {
       nodes[target.node] |= target.worker_mask;
     } else if (open.message->qos() != Qos::k0) {  // which the live path alone carries
-      open.targets->shards |= target.worker_mask;
+      shards |= target.worker_mask;
     }
   }
   for (const SharedGroup* const group : match.groups()) {
@@ -124,6 +131,7 @@ void OutboxPublisher::match(const Key& key, Open& open) {
     ++open.waits;
   }
   for (const auto& [node, workers] : nodes) send(slot_of(node), key, open, 0, workers, {});
+  return shards;
 }
 
 // ---- shared subscriptions -----------------------------------------------------------------------
@@ -211,27 +219,27 @@ void OutboxPublisher::on_picked(uint32_t shard, uint64_t number) {
   progress(key);
 }
 
-// Shards are told with the targets; of those that are told, one that is picked later gets a publish of
-// its own.
 void OutboxPublisher::use(const Key& key, Open& open, const std::vector<uint32_t>& parts) {
   for (const uint32_t part : parts) {
     Pick& pick = open.picks[part - 1];
     if (pick.is_done) continue;  // its node went meanwhile
-    if (pick.place.node != kShards) {
+    if (pick.place.node == kShards) {
+      pick.is_done = true;
+      give_shard(key, part);
+    } else {
       pick.is_sent = true;
       send(slot_of(pick.place.node), key, open, part, bit_of(pick.place.worker), pick.filter);
-      continue;
-    }
-    pick.is_done = true;
-    if (open.targets) {
-      open.targets->groups.emplace_back(pick.place.worker, pick.filter);
-      --open.waits;
-    } else {
-      at_shards_[around_.to_group(pick.place.worker, pick.filter, open.message)] = key;
     }
   }
-  if (!open.targets) return;
-  around_.targets(key.first, key.second, *std::exchange(open.targets, std::nullopt));
+}
+
+// Not with what the shard gets for its plain subscriptions: that one is told from a repeat by its number
+// alone, and a pick may come later, or anew from another leader.
+void OutboxPublisher::give_shard(const Key& key, uint32_t part) {
+  const Open& open = open_.at(key);
+  const Pick& pick = open.picks[part - 1];
+  const PickedItem item{key.first, key.second, least_[key.first]};
+  at_shards_[around_.to_group(pick.place.worker, pick.filter, open.message, item)] = {key, part};
 }
 
 void OutboxPublisher::send(NodeSlot to, const Key& key, const Open& open, uint32_t part,
@@ -295,7 +303,7 @@ void OutboxPublisher::on_retained(uint64_t number) {
 void OutboxPublisher::on_shard_has(uint64_t number) {
   const auto it = at_shards_.find(number);
   if (it == at_shards_.end()) return;
-  const Key key = it->second;
+  const Key key = it->second.first;
   at_shards_.erase(it);
   progress(key);
 }

@@ -12,7 +12,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -26,25 +25,24 @@
 #include "node/rules/router.h"
 #include "shoal/message.h"
 #include "shoal/peers.h"
+#include "shoal/session_store.h"
 
 namespace shoal {
 
 class OutboxPublisher {
  public:
-  struct Targets {
-    uint64_t shards = 0;                                   // whose plain subscriptions match
-    std::vector<std::pair<uint32_t, std::string>> groups;  // shard, "$share/NAME/FILTER"
-  };
   struct Surroundings {
     std::function<Pair*(NodeSlot)> pair_at;
     std::function<Pair*(NodeId)> pair_of;
     std::function<void(OutboxParcel&&)> deliver_here;
-    // For each shard in the order of the numbers.
-    std::function<void(uint32_t shard, uint64_t number, Targets&&)> targets;
+    // The shards whose plain subscriptions match; for each outbox in the order of its numbers.
+    std::function<void(uint32_t shard, uint64_t number, uint64_t shards)> targets;
     std::function<void(uint32_t shard, uint64_t number)> published;
-    // To the members of a shared subscription that are the shard's; then on_shard_has(). Returns its
-    // number.
-    std::function<uint64_t(uint32_t shard, const std::string& group, const MessageRef&)> to_group;
+    // To the members of a shared subscription that are the shard's, `item` once whoever sends it; then
+    // on_shard_has(). Returns its number.
+    std::function<uint64_t(uint32_t shard, const std::string& group, const MessageRef&,
+                           const PickedItem& item)>
+        to_group;
     // Writes the retained message; then on_retained(). Returns its number.
     std::function<uint64_t(const MessageRef&)> retain;
     // Makes picks durable; then on_picked(), once for each call.
@@ -62,6 +60,8 @@ class OutboxPublisher {
   void on_session(NodeSlot node, uint64_t life);
   // Its clients are gone.
   void on_node_gone(NodeSlot node);
+  // Of this node, too, and on_shard_has() does not come for what was told before.
+  void on_own_life();
 
   // This node leads it anew since this term, or no more (0): another may have done what is open here.
   void on_lead(uint32_t shard, uint64_t term);
@@ -91,17 +91,17 @@ class OutboxPublisher {
     // Nodes whose plain subscriptions are not answered for, with their workers.
     std::map<NodeSlot, uint64_t> plain;
     std::vector<Pick> picks;
-    std::optional<Targets> targets;                // not told yet
     std::deque<std::vector<uint32_t>> unrecorded;  // parts, as they were asked for
     size_t waits = 1;                              // for these and others; 1 is the sending itself
   };
 
   void forget(Key key);
-  void match(const Key& key, Open& open);
+  uint64_t match(const Key& key, Open& open);
   void pick_all(const Key& key, Open& open, const std::vector<shard::OutboxPick>& made);
   bool pick_again(Pick& pick);
   void record(const Key& key, Open& open, std::vector<uint32_t> parts);
   void use(const Key& key, Open& open, const std::vector<uint32_t>& parts);
+  void give_shard(const Key& key, uint32_t part);
   Place place_of(const shard::OutboxPick& pick) const;
   void send(NodeSlot to, const Key& key, const Open& open, uint32_t part, uint64_t workers,
             const std::string& filter);
@@ -116,7 +116,7 @@ class OutboxPublisher {
   std::map<uint32_t, uint64_t> least_;  // by shard
   std::map<uint32_t, uint64_t> terms_;  // by shard
   std::map<uint64_t, Key> retaining_;
-  std::map<uint64_t, Key> at_shards_;
+  std::map<uint64_t, std::pair<Key, uint32_t>> at_shards_;  // with the part
 };
 
 }  // namespace shoal

@@ -67,8 +67,7 @@ struct engine_message {
   bool granted;
   bool pre_vote;
   bool disrupt_leader;
-  bool
-      asks_non_voter; /* a request for a vote, which this server is to answer although it is no voter */
+  bool asks_non_voter; /* a request for a vote, to be answered although this server is no voter */
 };
 
 /* What a step changed. Valid until the next step of the same engine. */

@@ -21,18 +21,15 @@ void OutboxSender::clear() {
   targets_.clear();
 }
 
-void OutboxSender::on_targets(uint64_t number, uint64_t shards, const Groups& groups) {
+void OutboxSender::on_targets(uint64_t number, uint64_t shards) {
   const auto it = items_.find(number);
   if (it == items_.end() || it->second.is_known) return;
   Item& item = it->second;
   item.is_known = true;
   for (uint32_t shard = 0; shard < shards_; ++shard) {
-    if (shards >> shard & 1) item.targets[shard].plain = true;
+    if (shards >> shard & 1) item.targets.insert(shard);
   }
-  for (const auto& [shard, group] : groups) {
-    if (shard < shards_) item.targets[shard].groups.push_back(group);
-  }
-  for (const auto& [shard, picked] : item.targets) item.waiting.insert(shard);
+  item.waiting = item.targets;
 }
 
 void OutboxSender::on_published(uint64_t number) {
@@ -80,7 +77,7 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
     if (!item.is_known) break;
     if (item.is_sent) continue;
     item.is_sent = true;
-    for (const auto& [shard, groups] : item.targets) {
+    for (const uint32_t shard : item.targets) {
       if (!item.waiting.contains(shard)) continue;  // it answered what an earlier leader had sent
       Target& target = targets_[shard];
       const uint64_t previous = target.unanswered.empty() ? 0 : *target.unanswered.rbegin();
@@ -129,8 +126,7 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
     const std::string& name = is_for_member ? each.record.client_id : each.record.group;
     const uint32_t target = shard::shard_of(name, cluster_seed_, shards_);
     item.is_known = item.is_published = true;
-    item.targets[target];
-    item.waiting.insert(target);
+    item.targets = item.waiting = {target};
   }
 }
 
@@ -140,12 +136,8 @@ void OutboxSender::send(const shard::ShardState& state, uint32_t shard, uint64_t
   const std::vector<shard::OutboxMessage> found = state.outbox(number - 1, {.items = 1});
   if (found.empty() || found[0].number != number) return;
   if (SHOAL_MUTATED("store-no-previous")) previous = 0;
-  shard::OutboxInOp op = shard::forwarded(found[0], shard_, previous);
-  const Item::Picked& picked = items_.at(number).targets.at(shard);
-  op.groups.assign(picked.groups.begin(), picked.groups.end());
-  op.only_groups = !picked.plain && op.item.kind == shard::OutboxKind::kMessage;
   ServerEffects::ToShard to{shard, {}, 1};
-  shard::append_op(op, std::nullopt, to.ops);
+  shard::append_op(shard::forwarded(found[0], shard_, previous), std::nullopt, to.ops);
   out.to_shards.push_back(std::move(to));
 }
 

@@ -25,8 +25,7 @@ class OutboxSender {
 
   void clear();
 
-  using Groups = std::vector<std::pair<uint32_t, std::string>>;  // shard, "$share/NAME/FILTER"
-  void on_targets(uint64_t number, uint64_t shards, const Groups& groups);
+  void on_targets(uint64_t number, uint64_t shards);
   void on_published(uint64_t number);
   void on_answer(uint32_t from, uint64_t number, bool accepted);
   void on_shard_leader(uint32_t shard);
@@ -44,15 +43,12 @@ class OutboxSender {
  private:
   struct Item {
     bool is_membership = false;
-    bool is_known = false;      // who is to have it
-    bool is_sent = false;       // to shards
-    bool is_published = false;  // to live sessions, or it is none of theirs
-    struct Picked {
-      bool plain = false;               // of its sessions some want it
-      std::vector<std::string> groups;  // that were picked there
-    };
-    std::map<uint32_t, Picked> targets;  // shards
-    std::set<uint32_t> waiting;          // for these
+    bool is_known = false;  // who is to have it
+    bool is_sent = false;   // to shards
+    bool is_published =
+        false;  // to live sessions and shared subscriptions, or it is none of theirs
+    std::set<uint32_t> targets;  // shards
+    std::set<uint32_t> waiting;  // for these
   };
   struct Target {
     std::set<uint64_t> unanswered;

@@ -275,8 +275,8 @@ proto::StoreReply* ShardServer::reply_to(NodeId id, uint64_t incarnation) {
 
 // ---- answers
 
-void ShardServer::on_targets(uint64_t number, uint64_t shards, const OutboxSender::Groups& groups) {
-  outbox_.on_targets(number, shards, groups);
+void ShardServer::on_targets(uint64_t number, uint64_t shards) {
+  outbox_.on_targets(number, shards);
 }
 
 void ShardServer::on_picks(uint64_t number, std::vector<shard::OutboxPick> picks) {

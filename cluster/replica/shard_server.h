@@ -57,7 +57,7 @@ class ShardServer {
   void on_node_gone(NodeId node, uint64_t incarnation);
 
   // ---- answers to ServerEffects
-  void on_targets(uint64_t number, uint64_t shards, const OutboxSender::Groups& groups);
+  void on_targets(uint64_t number, uint64_t shards);
   void on_published(uint64_t number);
   void on_picks(uint64_t number, std::vector<shard::OutboxPick> picks);
   void on_outbox_answer(uint32_t from_shard, uint64_t number, bool accepted);

@@ -204,10 +204,8 @@ void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
 
 void StoreClient::on(WorkerIndex from, ShardPublish&& mail) {
   shard::PublishOp op{.message = spec_of(*mail.message, now_)};
-  if (!mail.shared.empty()) {
-    op.groups.push_back(mail.shared);
-    op.only_groups = true;
-  }
+  op.group = mail.shared;
+  if (mail.item) op.item = {mail.item->shard, mail.item->number, mail.item->least};
   std::vector<Op*> ops;
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
     if ((mail.shards >> shard & 1) == 0) continue;

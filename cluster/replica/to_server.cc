@@ -25,7 +25,7 @@ void give(ShardServer& server, ToServer&& mail, Now now) {
           [&](NodeRequest& m) { server.on_request(m.from, m.request, now.wall_ms); },
           [&](NodeHere& m) { server.on_node(m.node, m.incarnation); },
           [&](NodeGone& m) { server.on_node_gone(m.node, m.incarnation); },
-          [&](Targets& m) { server.on_targets(m.number, m.shards, m.groups); },
+          [&](Targets& m) { server.on_targets(m.number, m.shards); },
           [&](Published& m) { server.on_published(m.number); },
           [&](Picks& m) { server.on_picks(m.number, std::move(m.picks)); },
           [&](OutboxAnswered& m) { server.on_outbox_answer(m.from_shard, m.number, m.accepted); },

@@ -37,7 +37,6 @@ struct NodeGone {
 struct Targets {
   uint64_t number = 0;
   uint64_t shards = 0;
-  OutboxSender::Groups groups;
 };
 struct Published {
   uint64_t number = 0;

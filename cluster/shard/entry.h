@@ -101,15 +101,16 @@ struct UnsubscribeOp {
 struct PublishOp {
   static constexpr uint32_t kKind = 5;
   MessageSpec message;
-  // Shared subscriptions of this shard that the publisher's node picked it for; at any QoS.
-  std::vector<std::string_view> groups = {};
-  bool only_groups = false;  // nothing else here wants it
+  // The shared subscription that it was picked for, of this shard's; at any QoS. Empty: it is for all
+  // plain ones.
+  std::string_view group = {};
+  std::optional<PickedItem> item = {};  // what it is picked for is told once
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
     f(2, self.message);
-    f(4, self.groups);
-    f(5, self.only_groups);
+    f(6, self.group);
+    f(7, self.item);
   }
 };
 
@@ -171,8 +172,6 @@ struct OutboxInOp {
   uint64_t number = 0;
   uint64_t previous = 0;  // the item before it that went here and is not answered; 0: none
   OutboxItem item;
-  std::vector<std::string_view> groups = {};  // of a message, as PublishOp has them
-  bool only_groups = false;
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -180,8 +179,6 @@ struct OutboxInOp {
     f(3, self.number);
     f(4, self.previous);
     f(6, self.item);
-    f(7, self.groups);
-    f(8, self.only_groups);
   }
 };
 

@@ -30,6 +30,8 @@ enum class KeyKind : char {
   kSeenLive = 'V',
   kGroupMember = 'g',
   kMeta = 'm',
+  kPickedItem = 'p',
+  kPickMark = 'q',
 };
 
 class Key {

@@ -143,6 +143,21 @@ struct OutboxPick {
   }
 };
 
+// The item of an outbox that a shared subscription's pick was made for. Whoever leads that outbox sends
+// it until it is answered; below `least` nothing is sent again but by leaders that are none any more.
+struct PickedItem {
+  uint32_t source_shard = 0;
+  uint64_t number = 0;
+  uint64_t least = 0;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.source_shard);
+    f(2, self.number);
+    f(3, self.least);
+  }
+};
+
 // Of a shard; 0: none.
 struct ShardLimits {
   uint32_t queued_max = 0;        // messages waiting for one session, or one shared subscription

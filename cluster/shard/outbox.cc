@@ -94,7 +94,7 @@ bool ShardState::Core::on_item(const OutboxInOp& op) {
   const bool has_group = !item.group.empty();
   switch (item.kind) {
     case OutboxKind::kMessage:
-      if (has_message) publish({*item.message, op.groups, op.only_groups});
+      if (has_message) publish(*item.message);
       return has_message;
     case OutboxKind::kMembership:
       if (has_group) on_membership(item);

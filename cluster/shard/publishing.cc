@@ -3,31 +3,55 @@
 
 #include "cluster/shard/shard_core.h"
 #include "node/rules/match.h"
+#include "shoal/mutation.h"
 
 namespace shoal::shard {
 
 Effects::Outcome ShardState::Core::on(const PublishOp& op) {
   if (op.message.topic.empty()) return skip(SkipReason::kMalformed);
-  publish(op);
+  if (op.item && !take_pick(*op.item, op.group)) return skip(SkipReason::kRepeat);
+  if (op.group.empty()) {
+    publish(op.message);
+  } else {
+    publish(op.message, op.group);
+  }
   return Effects::Outcome::kApplied;
 }
 
-void ShardState::Core::publish(const PublishOp& op) {
-  const Body body = body_of(op.message);
-  const BodyId id = ++meta.last_body;
-  uint32_t references = 0;
-  if (!is_expired(body.expires_at)) {
-    if (body.qos != Qos::k0 && !op.only_groups) {
-      references += queue_for_all(id, body, op.groups.size());
-    }
-    for (const std::string_view group : op.groups) {
-      references += queue_for_group(group, entry_of(id, body, body.qos, body.retain)) ? 1 : 0;
-    }
+// Leaders of the outbox send it, one after another and one beside another, and each of them what the
+// one before had open.
+bool ShardState::Core::take_pick(const PickedItem& item, std::string_view group) {
+  const std::string where = shard_key(KeyKind::kPickMark).number(item.source_shard);
+  PickMark mark;
+  tables.get(where, mark);
+  if (item.number < mark.least) return false;
+  const Key items = shard_key(KeyKind::kPickedItem).number(item.source_shard);
+  if (item.least > mark.least) {
+    tables.put(where, PickMark{item.least});
+    tables.remove_range(items, Key(items).number(item.least));
   }
+  const std::string key = Key(items).number(item.number).text(group);
+  if (tables.has(key) && !SHOAL_MUTATED("store-pick-taken-again")) return false;
+  tables.put_bytes(key, "");
+  return true;
+}
+
+void ShardState::Core::publish(const MessageSpec& message) {
+  const Body body = body_of(message);
+  if (is_expired(body.expires_at) || body.qos == Qos::k0) return;
+  const BodyId id = ++meta.last_body;
+  const uint32_t references = queue_for_all(id, body);
   if (references != 0) store_body(id, body, references);
 }
 
-uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body, size_t others) {
+void ShardState::Core::publish(const MessageSpec& message, std::string_view group) {
+  const Body body = body_of(message);
+  if (is_expired(body.expires_at)) return;
+  const BodyId id = ++meta.last_body;
+  if (queue_for_group(group, entry_of(id, body, body.qos, body.retain))) store_body(id, body, 1);
+}
+
+uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
   uint32_t references = 0;
   const Match& match = router.match(body.topic);
   // The router's orders are those of its own history, which is another on each replica: neither the
@@ -47,7 +71,7 @@ uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body, size_t oth
     const Qos qos = std::min(target->qos, body.qos);
     if (qos == Qos::k0) continue;
     QueueEntry entry = entry_of(id, body, qos, body.retain && target->retain_as_published);
-    entry.is_sole = targets.size() + others == 1;
+    entry.is_sole = targets.size() == 1;
     const std::span<const uint32_t> identifiers = match.identifiers(*target);
     entry.identifiers.assign(identifiers.begin(), identifiers.end());
     std::sort(entry.identifiers.begin(), entry.identifiers.end());

@@ -281,6 +281,16 @@ struct OutboxMark {
   }
 };
 
+// Of another shard's outbox: picks for items below it are not taken any more.
+struct PickMark {
+  uint64_t least = 0;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.least);
+  }
+};
+
 // Of the shard.
 struct MetaRecord {
   uint64_t applied = 0;  // index of the last entry

@@ -108,9 +108,10 @@ struct ShardState::Core {
   void want(std::string_view filter, bool wanted);
 
   // ---- publishing.cc
-  // Queues it for all who want it, and gives the references that this took. `others`: what else may
-  // come to refer to the body.
-  uint32_t queue_for_all(BodyId id, const Body& body, size_t others);
+  void publish(const MessageSpec& message);  // for plain subscriptions
+  void publish(const MessageSpec& message, std::string_view group);
+  // Queues it for all who want it, and gives the references that this took.
+  uint32_t queue_for_all(BodyId id, const Body& body);
   bool queue_live(std::string_view client_id, QueueEntry entry, const Body& body);
   void append(OpenSession& session, Queue& queue, QueueEntry entry);
   bool queue_for_group(std::string_view group, QueueEntry entry);
@@ -122,7 +123,8 @@ struct ShardState::Core {
   void drop_unsent(Queue& queue, std::string_view owner, std::vector<uint64_t>* drops,
                    DropReason reason);
   void note_drop(std::string_view owner, std::vector<uint64_t>* drops, DropReason reason);
-  void publish(const PublishOp& op);
+  // Remembers it; false: the group has it.
+  bool take_pick(const PickedItem& item, std::string_view group);
 
   // ---- window.cc
   Queue queue_of(OpenSession& session);

@@ -59,4 +59,13 @@ size_t Tables::remove_prefix(const std::string& prefix) {
   return keys.size();
 }
 
+void Tables::remove_range(const std::string& from, const std::string& to) {
+  std::vector<std::string> keys;
+  values_.scan(from, to, [&keys](std::string_view key, std::string_view) {
+    keys.emplace_back(key);
+    return true;
+  });
+  for (const std::string& key : keys) remove(key);
+}
+
 }  // namespace shoal::shard

@@ -63,6 +63,7 @@ class Tables {
   // Copies, so that they may be changed while they are worked on.
   std::vector<std::string> keys_with_prefix(const std::string& prefix) const;
   size_t remove_prefix(const std::string& prefix);
+  void remove_range(const std::string& from, const std::string& to);  // without `to`
 
   const KeyValues& values() const { return values_; }
   uint64_t hash() const { return hash_; }

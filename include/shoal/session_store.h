@@ -143,6 +143,14 @@ struct SessionRelease {
   uint16_t packet_id = 0;
 };
 
+// The item of a shard's outbox that a shared subscription's pick was made for: of all publishes with the
+// same one and the same filter the first is taken. Below `least` all are done.
+struct PickedItem {
+  uint32_t shard = 0;
+  uint64_t number = 0;
+  uint64_t least = 0;
+};
+
 // A message for all these shards, as routes of Place{kShards, shard} asked for it. Done when all have
 // it. Numbered.
 struct ShardPublish {
@@ -152,6 +160,7 @@ struct ShardPublish {
   // at QoS 0 too. Empty: for all plain subscriptions.
   std::string shared;
   MessageRef message;
+  std::optional<PickedItem> item = {};  // of the hub's own publishes
 };
 
 using ToStore = std::variant<SessionConnect, SessionWithdraw, SessionDetach, SessionSubscribe,

@@ -300,9 +300,7 @@ void TestStore::on(size_t from, ShardPublish& mail) {
 void TestStore::publish_shared(size_t from, ShardPublish& mail) {
   const size_t to = shard_of(mail.shared);
   EXPECT_EQ(mail.shards, uint64_t{1} << to);
-  submit(from, to,
-         shard::PublishOp{
-             .message = spec_of(*mail.message), .groups = {mail.shared}, .only_groups = true});
+  submit(from, to, shard::PublishOp{.message = spec_of(*mail.message), .group = mail.shared});
   work();
   world_.post(from, FromStore(SessionDone{mail.number}));
 }

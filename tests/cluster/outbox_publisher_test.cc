@@ -34,13 +34,14 @@ class OutboxPublisherTest : public testing::Test {
   void route(Place place, const std::string& filter, uint16_t online = 1) {
     publisher_.on_route({place, {filter, {.online = online}}});
   }
-  void publish(Qos qos) {
+  void publish(Qos qos, std::vector<shard::OutboxPick> picks = {}) {
     MessageView view{.qos = qos, .topic = "t/x"};
     publisher_.publish({.shard = kShard,
                         .number = kNumber,
                         .least = kNumber,
                         .message = Message::create(view),
-                        .group = kGroup});
+                        .group = kGroup,
+                        .picks = std::move(picks)});
   }
   void answer(bool placed) { publisher_.on_answer(kSelf, kShard, kNumber, 1, placed); }
 
@@ -49,18 +50,17 @@ class OutboxPublisherTest : public testing::Test {
             .pair_of = [](NodeId) { return nullptr; },
             .deliver_here =
                 [this](OutboxParcel&& parcel) { seen_.push_back("part " + worker_of(parcel)); },
-            .targets =
-                [this](uint32_t, uint64_t, OutboxPublisher::Targets&& targets) {
-                  EXPECT_EQ(targets.shards, 0u);
-                  for (const auto& [shard, group] : targets.groups) {
-                    seen_.push_back("shard " + std::to_string(shard));
-                  }
-                },
+            .targets = [](uint32_t, uint64_t, uint64_t shards) { EXPECT_EQ(shards, 0u); },
             .published = [this](uint32_t, uint64_t) { seen_.push_back("published"); },
             .to_group =
-                [this](uint32_t, const std::string&, const MessageRef&) {
-                  seen_.push_back("to group");
-                  return uint64_t{1};
+                [this](uint32_t shard, const std::string& group, const MessageRef&,
+                       const PickedItem& item) {
+                  EXPECT_EQ(group, kGroup);
+                  EXPECT_EQ(item.shard, kShard);
+                  EXPECT_EQ(item.number, kNumber);
+                  EXPECT_EQ(item.least, kNumber);
+                  seen_.push_back("shard " + std::to_string(shard));
+                  return ++asks_;
                 },
             .retain =
                 [this](const MessageRef&) {
@@ -89,6 +89,7 @@ class OutboxPublisherTest : public testing::Test {
                  [] { return std::vector<NodeId>(); }};
   Forwarding forwarding_{context_, routes_, leases_};
   std::vector<std::string> seen_;
+  uint64_t asks_ = 0;
   OutboxPublisher publisher_;
 };
 
@@ -111,7 +112,38 @@ TEST_F(OutboxPublisherTest, AtQos2ThePickIsRecordedFirst) {
 TEST_F(OutboxPublisherTest, ADurableMemberThatCameSinceGetsIt) {
   route({kShards, 6}, kGroup);
   publish(Qos::k1);
-  EXPECT_THAT(seen(), ElementsAre("shard 6", "published"));
+  EXPECT_THAT(seen(), ElementsAre("shard 6"));
+  publisher_.on_shard_has(1);
+  EXPECT_THAT(seen(), ElementsAre("published"));
+}
+
+TEST_F(OutboxPublisherTest, APickThatMovedToAShardGoesThereAgainFromAnotherLeader) {
+  route({kSelf, 1}, kGroup);
+  publish(Qos::k2);
+  publisher_.on_picked(kShard, kNumber);
+  route({kSelf, 1}, kGroup, 0);
+  route({kShards, 6}, kGroup);
+  answer(false);
+  EXPECT_THAT(seen(), ElementsAre("picks", "part 1 for worker 1", "picks"));
+  publisher_.on_picked(kShard, kNumber);
+  EXPECT_THAT(seen(), ElementsAre("shard 6"));
+
+  publisher_.on_lead(kShard, 5);
+  publish(Qos::k2, {{.group = kGroup, .worker = 6}});
+  EXPECT_THAT(seen(), ElementsAre("shard 6"));
+  publisher_.on_shard_has(1);  // what the leadership before had asked for
+  EXPECT_THAT(seen(), ElementsAre());
+  publisher_.on_shard_has(2);
+  EXPECT_THAT(seen(), ElementsAre("published"));
+}
+
+TEST_F(OutboxPublisherTest, WhatAShardWasToldInAnEarlierLifeIsToldAgain) {
+  route({kShards, 6}, kGroup);
+  publish(Qos::k1);
+  publisher_.on_own_life();
+  EXPECT_THAT(seen(), ElementsAre("shard 6", "shard 6"));
+  publisher_.on_shard_has(2);
+  EXPECT_THAT(seen(), ElementsAre("published"));
 }
 
 TEST_F(OutboxPublisherTest, WhereNobodySharesItIsDropped) {

@@ -122,7 +122,7 @@ void EngineNode::carry_out() {
     for (auto& each : taken.frames) on_frame(std::move(each));
     for (auto& each : taken.mails) on_mail(std::move(each.mail));
     for (const StoreEffects::Publish& each : taken.publishes) {
-      store_->on_targets(each.shard, {each.number, (uint64_t{1} << options_.shards) - 1, {}});
+      store_->on_targets(each.shard, {each.number, (uint64_t{1} << options_.shards) - 1});
       store_->on_published(each.shard, each.number);
     }
     for (StoreEffects::RetainedQuery& each : taken.retained_queries) {

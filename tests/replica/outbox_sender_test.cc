@@ -35,7 +35,7 @@ TEST(OutboxSender, WhatWasAnsweredBeforeItWasSentIsNotSentAgain) {
   OutboxSender sender(0, 4, 0);
   ServerEffects out;
   EXPECT_THAT(sender.pump(state, out).done, IsEmpty());
-  sender.on_targets(1, 1 << 2, {});
+  sender.on_targets(1, 1 << 2);
   sender.on_published(1);
   sender.on_answer(2, 1, true);
   EXPECT_THAT(sender.pump(state, out).done, ElementsAre(1));

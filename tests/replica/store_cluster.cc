@@ -1,7 +1,6 @@
 #include "tests/replica/store_cluster.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace shoal::replica::test {
@@ -64,7 +63,7 @@ void StoreCluster::open_store(int at) {
   options.seed = world_.random().next();
   options.shards = options_.shards;
   options.cluster_seed = kClusterSeed;
-  options.workers = options_.workers;
+  options.workers = options_.workers + 1;  // the hub itself
   options.trailing = options_.trailing;
   options.uncommitted_entries_max = options_.uncommitted_entries_max;
   process.store = std::make_unique<Store>(
@@ -203,11 +202,18 @@ void StoreCluster::ask(int at, WorkerIndex worker, ToStore mail) {
 void StoreCluster::carry_out(int at, StoreEffects&& effects) {
   nodes_[at]->disks.carry_out(effects);
   for (StoreEffects::Frame& each : effects.frames) send(at, std::move(each));
-  for (ClientEffects::Mail& each : effects.mails) on_mail(at, each.worker, std::move(each.mail));
-  for (const StoreEffects::Publish& each : effects.publishes) {
-    auto& unmatched = nodes_[at]->process->unmatched[each.shard];
-    unmatched.push_back({each.number, !each.group.empty()});
-    if (unmatched.size() == 1) match_outbox(at, each.shard);
+  for (ClientEffects::Mail& each : effects.mails) {
+    if (each.worker == hub_worker()) {
+      on_group_has(at, std::get<SessionDone>(each.mail).number);
+    } else {
+      on_mail(at, each.worker, std::move(each.mail));
+    }
+  }
+  for (StoreEffects::Publish& each : effects.publishes) {
+    const uint32_t shard = each.shard;
+    auto& unmatched = nodes_[at]->process->unmatched[shard];
+    unmatched.push_back(std::move(each));
+    if (unmatched.size() == 1) match_outbox(at, shard);
   }
   for (StoreEffects::RetainedQuery& each : effects.retained_queries) {
     RetainedFound found;
@@ -226,17 +232,32 @@ void StoreCluster::match_outbox(int at, uint32_t shard) {
     post(at, [this, at, shard] {
       auto& unmatched = nodes_[at]->process->unmatched[shard];
       if (may_publish(at)) {
-        const auto [number, is_for_group] = unmatched.front();
-        Targets targets{number, is_for_group ? 0 : shards_of(at, kTopic), {}};
-        const uint64_t sharing = shards_of(at, kGroup);
-        if (sharing != 0) targets.groups.emplace_back(std::countr_zero(sharing), kGroup);
-        store(at).on_targets(shard, std::move(targets));
-        store(at).on_published(shard, number);
+        publish_item(at, unmatched.front());
         unmatched.pop_front();
       }
       if (!unmatched.empty()) match_outbox(at, shard);
     });
   });
+}
+
+void StoreCluster::publish_item(int at, const StoreEffects::Publish& item) {
+  store(at).on_targets(item.shard, {item.number, item.group.empty() ? shards_of(at, kTopic) : 0});
+  const uint64_t sharing = shards_of(at, kGroup);
+  if (sharing == 0) return store(at).on_published(item.shard, item.number);
+  Process& process = *nodes_[at]->process;
+  process.at_group[++process.last_ask] = {item.shard, item.number};
+  store(at).on_worker(hub_worker(),
+                      ShardPublish{process.last_ask, sharing & ~(sharing - 1), kGroup, item.message,
+                                   PickedItem{item.shard, item.number, item.least}},
+                      now());
+}
+
+void StoreCluster::on_group_has(int at, uint64_t ask) {
+  auto& asked = nodes_[at]->process->at_group;
+  const auto it = asked.find(ask);
+  const auto [shard, number] = it->second;
+  asked.erase(it);
+  post(at, [this, at, shard, number] { store(at).on_published(shard, number); });
 }
 
 // ---- routes -------------------------------------------------------------------------------------

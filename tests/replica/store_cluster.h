@@ -106,11 +106,13 @@ class StoreCluster {
   struct Process {
     std::unique_ptr<Store> store;
     RouteTables routes;
-    std::map<int, Instant> leases;  // from peers: until when
-    std::set<int> gone;             // given up
-    bool knows_shards = false;      // since it holds them
-    // Of outboxes, by shard: number, and whether it is for who shares alone.
-    std::map<uint32_t, std::deque<std::pair<uint64_t, bool>>> unmatched;
+    std::map<int, Instant> leases;                                    // from peers: until when
+    std::set<int> gone;                                               // given up
+    bool knows_shards = false;                                        // since it holds them
+    std::map<uint32_t, std::deque<StoreEffects::Publish>> unmatched;  // of outboxes, by shard
+    // Given to the group's shard, and not answered: shard and number of the outbox, by the ask's number.
+    std::map<uint64_t, std::pair<uint32_t, uint64_t>> at_group;
+    uint64_t last_ask = 0;
     std::map<int, uint64_t> sessions;  // peer: number
     std::deque<Task> inbox;
     bool is_due = false;
@@ -138,6 +140,9 @@ class StoreCluster {
   void carry_out(int node, StoreEffects&& effects);
   uint64_t tell_workers(int node, std::vector<PlacedRoute>&& changes);
   void match_outbox(int node, uint32_t shard);
+  void publish_item(int node, const StoreEffects::Publish& item);
+  void on_group_has(int node, uint64_t ask);
+  WorkerIndex hub_worker() const { return static_cast<WorkerIndex>(options_.workers); }
   void check_hash(uint32_t shard, raft::Index index, uint64_t hash);
   void check_leader(int node, uint32_t shard);
   void check_left_over(int node, uint32_t shard);

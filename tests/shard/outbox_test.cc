@@ -131,7 +131,7 @@ struct TwoShards {
   }
   // As a publisher's node does that picked the shard for the group.
   Effects publish(const MessageSpec& spec) {
-    return s.apply(PublishOp{.message = spec, .groups = {kGroup}});
+    return s.apply(PublishOp{.message = spec, .group = kGroup});
   }
   Effects publish(std::string_view payload, Qos qos = Qos::k1) {
     return publish(message("jobs/x", payload, qos));
@@ -294,7 +294,7 @@ TEST_F(SharedTest, AMessageThatDidNotPickTheGroupIsNotQueuedForIt) {
   join("m");
   s.publish("jobs/x", "1");
   EXPECT_EQ(waiting(), 0u);
-  s.apply(PublishOp{.message = message("jobs/x", "2"), .groups = {"$share/no/jobs/#"}});
+  s.apply(PublishOp{.message = message("jobs/x", "2"), .group = "$share/no/jobs/#"});
   EXPECT_EQ(waiting(), 0u);
 }
 
@@ -302,9 +302,40 @@ TEST_F(SharedTest, WhatIsForAGroupAloneIsNotMatched) {
   join("m");
   s.connect("plain");
   s.subscribe("plain", "jobs/#");
-  s.apply(PublishOp{.message = message("jobs/x", "1"), .groups = {kGroup}, .only_groups = true});
+  s.apply(PublishOp{.message = message("jobs/x", "1"), .group = kGroup});
   EXPECT_EQ(waiting(), 1u);
   EXPECT_THAT(s.payloads("plain"), IsEmpty());
+}
+
+TEST_F(SharedTest, OfTheSameItemOnePickIsTaken) {
+  join("m");
+  const std::string_view other = "$share/h/jobs/#";
+  p.subscribe("m", other);
+  settle();
+  const struct {
+    std::string_view group;
+    PickedItem item;
+    bool taken;
+  } kRows[] = {
+      {kGroup, {1, 5, 5}, true},  {kGroup, {1, 5, 5}, false}, {other, {1, 5, 5}, true},
+      {kGroup, {2, 5, 5}, true},  {kGroup, {1, 7, 5}, true},  {kGroup, {1, 5, 5}, false},
+      {kGroup, {1, 8, 7}, true},  // 5 is done, and what is told of it came too late
+      {kGroup, {1, 5, 5}, false}, {other, {1, 6, 5}, false},  {kGroup, {1, 7, 7}, false},
+      {kGroup, {1, 7, 5}, false}, {other, {1, 7, 7}, true},
+  };
+  uint64_t queued = 0;
+  for (const auto& row : kRows) {
+    s.apply(PublishOp{.message = message("jobs/x", "1"), .group = row.group, .item = row.item});
+    queued += row.taken ? 1 : 0;
+    EXPECT_EQ(s.state->meta().queued, queued) << row.item.number;
+    s.restart();
+  }
+  size_t kept = 0;
+  s.values.scan("", "", [&kept](std::string_view key, std::string_view) {
+    kept += KeyParts(key).kind() == KeyKind::kPickedItem ? 1 : 0;
+    return true;
+  });
+  EXPECT_EQ(kept, 4u);  // of source 1 those at 7 and 8, and that of source 2
 }
 
 TEST_F(SharedTest, RoutesCountMembersByWhetherTheyAreAttached) {
