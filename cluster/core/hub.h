@@ -72,7 +72,8 @@ struct StoredReplica {
 
 // Commands of `shoal ctl`, and of a node that is to stop; each ends in one HubEffects::Answer.
 struct DrainCommand {
-  uint32_t per_second = 0;  // clients to close a second; 0 ends the draining
+  uint32_t per_second = 0;   // clients to close a second; 0 ends the draining
+  bool is_for_good = false;  // a LeaveCommand follows
 };
 struct LeaveCommand {};
 struct RemoveCommand {

@@ -22,7 +22,7 @@ void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
     is_draining_ = drain->per_second != 0;
     if (is_draining_) give_leaderships();
     const double share = static_cast<double>(drain->per_second) / context_.config.workers;
-    context_.mail(context_.all_workers(), Drain{share});
+    context_.mail(context_.all_workers(), Drain{share, drain->is_for_good});
     send_states();
     answer(token, true, is_draining_ ? "draining" : "no longer draining");
   } else if (const auto* const removed = std::get_if<RemoveCommand>(&command)) {

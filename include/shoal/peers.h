@@ -259,6 +259,7 @@ struct AllClose {};
 // draining.
 struct Drain {
   double per_second = 0;
+  bool is_for_good = false;  // the node leaves: 0x9D where it is known who serves instead
 };
 
 using ToWorker = std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown,

@@ -282,6 +282,7 @@ class Core {
   void dismiss(Connection& c);
   bool owes(const Session& s, Dismissal& dismissal) const;
   void end_dismissals();
+  ReasonCode reason_to_go() const;
 
   // writing.cc: PUBLISH packets
   bool write_publish(Connection& c, Publication& p, const Outgoing& how);
@@ -401,6 +402,7 @@ class Core {
   double drain_per_second_ = 0;
   double drain_credit_ = 0;  // connections that may be dismissed now
   bool draining_ = false;
+  bool drains_for_good_ = false;
   std::vector<Dismissal> dismissals_;
   bool shutting_down_ = false;
 

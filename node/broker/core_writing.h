@@ -30,7 +30,9 @@ bool Core::complete_refusal(const Connection& c, Packet& packet, ReasonCode reas
                             std::string_view detail) const {
   const auto fits = [&] { return encoded_size(packet, c.version) <= c.packet_size_max; };
   if (!detail.empty()) packet.reason_string = detail;
-  if (reason == ReasonCode::kUseAnotherServer && !config_.server_reference.empty()) {
+  const bool goes_elsewhere =
+      reason == ReasonCode::kUseAnotherServer || reason == ReasonCode::kServerMoved;
+  if (goes_elsewhere && !config_.server_reference.empty()) {
     packet.server_reference = config_.server_reference;
   }
   if (!fits()) packet.reason_string.reset();

@@ -12,6 +12,7 @@ namespace shoal {
 void Core::on_drain(const Drain& drain) {
   drain_per_second_ = drain.per_second;
   draining_ = drain.per_second > 0;
+  drains_for_good_ = drain.is_for_good;
   drain_credit_ = 0;
   if (!draining_) end_dismissals();
 }
@@ -30,9 +31,16 @@ void Core::drain_some() {
     Connection* const c = find(dismissal.conn);
     if (!c || c->phase != Phase::kConnected) return true;
     if (now_.mono < dismissal.deadline && owes(*c->session, dismissal)) return false;
-    close(*c, ReasonCode::kUseAnotherServer);
+    close(*c, reason_to_go());
     return true;
   });
+}
+
+// "Moved" makes a client forget this address, so it is said only with the one to remember instead: that
+// of a balancer stays good without this node.
+ReasonCode Core::reason_to_go() const {
+  const bool is_moved = drains_for_good_ && !config_.server_reference.empty();
+  return is_moved ? ReasonCode::kServerMoved : ReasonCode::kUseAnotherServer;
 }
 
 void Core::dismiss(Connection& c) {

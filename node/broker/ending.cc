@@ -221,10 +221,13 @@ void Core::on_evict(const Evict& evict) {
 }
 
 void Core::on_all_close() {
-  connections_.for_each([this](Connection& c) {
-    if (c.phase == Phase::kConnected) close(c, ReasonCode::kServerBusy, "this node was cut off");
+  const std::string_view why = draining_ ? "this node leaves" : "this node was cut off";
+  connections_.for_each([this, why](Connection& c) {
+    if (c.phase == Phase::kConnected) {
+      close(c, draining_ ? reason_to_go() : ReasonCode::kServerBusy, why);
+    }
     if (c.phase == Phase::kWaitStore || c.phase == Phase::kWaitRoutes) {
-      refuse_connect(c, ReasonCode::kServerUnavailable, "this node was cut off");
+      refuse_connect(c, draining_ ? reason_to_go() : ReasonCode::kServerUnavailable, why);
     }
   });
   sessions_.for_each([this](Session& s) {

@@ -77,7 +77,7 @@ Connect Core::connect_of(const Opening& opening) const {
 
 std::optional<ReasonCode> Core::check_connect(const Connection& c, const Connect& in) const {
   if (shutting_down_) return ReasonCode::kServerUnavailable;
-  if (draining_) return ReasonCode::kUseAnotherServer;
+  if (draining_) return reason_to_go();
   const bool nameless = in.client_id.empty();
   // Of names that are there, none is too long or too odd [MQTT5-3.1.3-5] [MQTT311-3.1.3-5].
   if (nameless && (in.version == ProtocolVersion::kMqtt31 || !config_.assign_client_ids)) {

@@ -253,7 +253,9 @@ Options operation_options() {
        "5.0 clients that ask where answers to them may go are told this",
        told_to_clients(SHOAL_FIELD(config.response_information)), "none"},
       {"server-reference", "SERVER,...", kGroup,
-       "5.0 clients are told to go there when the node drains; not behind a balancer",
+       "5.0 clients are told to go there when the node drains (0x9C), or leaves (then 0x9D: for "
+       "good); "
+       "not behind a balancer",
        told_to_clients(SHOAL_FIELD(config.server_reference)), "none"},
       {"sys-interval", "DURATION", kGroup, "between updates of the $SYS topics; 0 = none",
        bind::duration<Draft>(SHOAL_FIELD(config.sys_interval), Duration{}, kDay)},

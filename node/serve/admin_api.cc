@@ -173,6 +173,8 @@ void AdminApi::drain(const AdminRequest& request, AdminAnswer answer) {
   if (error != std::errc() || end != text.data() + text.size()) {
     return answer(error_response(400, "expected rate=CLIENTS-A-SECOND, 0 to end the draining"));
   }
+  const auto leaving = request.query.find("leaving");
+  drain.is_for_good = leaving != request.query.end() && leaving->second == "true";
   command(drain, std::move(answer));
 }
 

@@ -3,7 +3,7 @@
 //   GET  /livez /readyz /metrics                for anyone
 //   GET  /v1/members /v1/clients /v1/sessions   JSON; these and what follows for the trusted only
 //        /v1/subscriptions[?client=ID] /v1/retained[?filter=FILTER]
-//   POST /v1/drain?rate=N /v1/leave /v1/remove?node=NODE /v1/kick?client=ID
+//   POST /v1/drain?rate=N[&leaving=true] /v1/leave /v1/remove?node=NODE /v1/kick?client=ID
 #pragma once
 
 #include <map>

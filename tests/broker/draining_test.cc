@@ -43,6 +43,40 @@ TEST(Draining, NamesNoOtherServerWhereNoneIsConfigured) {
   EXPECT_THAT(here.take(), ElementsAre("DISCONNECT 0x9c"));
 }
 
+// "Moved" where another server is named: without one the client would remember nothing.
+TEST(Draining, SaysThatTheServerMovedWhenTheNodeLeaves) {
+  TestCluster::Options options;
+  options.config.server_reference = "other.example:1883";
+  TestCluster cluster(options);
+  TestClient& here = cluster.connect(0, "here");
+  TestClient& old = cluster.connect(0, {.client_id = "old", .version = k311});
+  cluster.mail(0, Drain{100, true});
+  EXPECT_THAT(cluster.open(0, {.client_id = "new", .version = k311}).take(),
+              ElementsAre("CONNACK 0x88"));
+  EXPECT_THAT(cluster.open(0, {.client_id = "new"}).take(),
+              ElementsAre("CONNACK 0x9d use=other.example:1883"));
+  cluster.advance(Duration::seconds(1));
+  EXPECT_THAT(here.take(), ElementsAre("DISCONNECT 0x9d use=other.example:1883"));
+  EXPECT_TRUE(old.closed);
+  EXPECT_THAT(old.take(), IsEmpty());
+
+  TestCluster nameless;
+  TestClient& other = nameless.connect(0, "other");
+  nameless.mail(0, Drain{100, true});
+  nameless.advance(Duration::seconds(1));
+  EXPECT_THAT(other.take(), ElementsAre("DISCONNECT 0x9c"));
+}
+
+TEST(Draining, TellsWhoIsLeftWhenTheNodeHasLeftWhereToGo) {
+  TestCluster::Options options;
+  options.config.server_reference = "other.example:1883";
+  TestCluster cluster(options);
+  TestClient& late = cluster.connect(0, "late");
+  cluster.mail(0, Drain{1e-6, true});
+  cluster.mail(0, AllClose{});
+  EXPECT_THAT(late.take(), ElementsAre("DISCONNECT 0x9d use=other.example:1883"));
+}
+
 // A subscriber on a node that is drained, with a window of one, and a publisher elsewhere.
 struct DrainedSubscriber {
   DrainedSubscriber() : cluster(two_nodes()) {

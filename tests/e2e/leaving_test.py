@@ -1,10 +1,12 @@
 """Nodes that are drained, leave, or are removed: no acknowledged message is lost, and the rest goes on."""
+import socket
 import subprocess
 import threading
 import time
 import unittest
 
 import harness
+import wire
 from harness import wait_until
 from paho_client import Client
 
@@ -228,6 +230,26 @@ class Leaving(unittest.TestCase):
             leaving.start()
             wait_until(lambda: "has left the cluster" in leaving.get("/readyz")[1], 15, "it says that it is out")
             self.assertEqual(names(nodes[0]), ["n1", "n2", "n3"])
+
+    def test_clients_are_told_who_serves_instead(self):
+        there = "other.example:1883"
+        reference = b"\x1c" + wire.string(there)
+        with harness.Cluster(3, options=["--server-reference", there]) as nodes:
+            drained, left = nodes[1:]
+            here = [wire.Wire(harness.raw_connect(node.mqtt_port, "here" + node.name)) for node in (drained, left)]
+            drained.ctl_text("drain", "--wait")
+            self.assertEqual(here[0].packet(), (0xE0, b"\x9c" + bytes([len(reference)]) + reference))
+            drained.ctl_text("drain", "--rate", "0")
+            drained.wait_ready()
+            left.ctl_text("leave")
+            self.assertEqual(here[1].packet(), (0xE0, b"\x9d" + bytes([len(reference)]) + reference))
+            late = wire.Wire(socket.create_connection(("127.0.0.1", left.mqtt_port), timeout=10))
+            self.assertEqual(late.connect("late"), 0x9D)
+            self.assertIn(reference, late.connack)
+            old = wire.Wire(socket.create_connection(("127.0.0.1", left.mqtt_port), timeout=10))
+            self.assertEqual(old.connect("old", version=4), 3)
+            for each in (*here, late, old):
+                each.sock.close()
 
     def test_a_killed_node_is_removed_and_the_rest_is_ready(self):
         with harness.Cluster(3) as nodes:

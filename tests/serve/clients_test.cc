@@ -244,6 +244,13 @@ TEST_F(ClientsTest, AreSentToTheServerThatIsNamedWhenTheNodeDrains) {
   const ConnAck refused = late.receive<ConnAck>();
   EXPECT_EQ(refused.reason, ReasonCode::kUseAnotherServer);
   EXPECT_EQ(refused.server_reference, "other.example:1883");
+  node_->hub().command(DrainCommand{100, true}, [](const HubEffects::Answer&) {});
+  for (ConnAck moved; moved.reason != ReasonCode::kServerMoved;) {
+    MqttPeer later(open_port());  // the command may reach a worker after this
+    later.send(connect);
+    moved = later.receive<ConnAck>();
+    EXPECT_EQ(moved.server_reference, "other.example:1883");
+  }
 }
 
 }  // namespace

@@ -111,7 +111,9 @@ Request request_of(const CtlOptions& options) {
       return {"GET", "/v1/subscriptions?client=" + ctl::percent_encoded(options.subject)};
     case Verb::kRetained:
       return {"GET", "/v1/retained?filter=" + ctl::percent_encoded(options.subject)};
-    case Verb::kDrain: return {"POST", "/v1/drain?rate=" + std::to_string(options.per_second)};
+    case Verb::kDrain:
+      return {"POST", "/v1/drain?rate=" + std::to_string(options.per_second) +
+                          (options.is_leaving ? "&leaving=true" : "")};
     case Verb::kLeave: return {"POST", "/v1/leave"};
     case Verb::kRemove: return {"POST", "/v1/remove?node=" + ctl::percent_encoded(options.subject)};
     case Verb::kKick: return {"POST", "/v1/kick?client=" + ctl::percent_encoded(options.subject)};
@@ -205,6 +207,7 @@ int drain(const AdminClient& client, const CtlOptions& options) {
 int leave(const AdminClient& client, const CtlOptions& options) {
   CtlOptions draining = options;
   draining.verb = Verb::kDrain;
+  draining.is_leaving = true;
   if (const int status = ask(client, draining); status != 0) return status;
   const Left left = wait_drained(client, options);
   const int status = left.failure.empty() ? ask(client, options) : fail(left.failure);

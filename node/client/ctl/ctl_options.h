@@ -29,6 +29,7 @@ struct CtlOptions {
   std::string token_file;                 // for `admin`
   bool json = false;
   uint32_t per_second = 100;  // drain, leave: clients to close a second; 0 ends the draining
+  bool is_leaving = false;    // drain: as a part of leave
   bool wait = false;          // drain: until no client is left
   Duration patience = Duration::seconds(60);  // drain --wait, leave: with the clients
   std::string subject;  // remove: a node; kick, subscriptions: a client id; retained: a filter
