@@ -18,7 +18,8 @@ struct Limits {
   uint32_t keepalive_max_s = 0;            // Server Keep Alive above this; 0 = client's own value
   uint32_t session_expiry_max_s = 7 * 24 * 3600;
   uint32_t subscriptions_max = 100'000;              // of one session
-  Duration connect_timeout = Duration::seconds(10);  // from accept until CONNECT is complete
+  Duration connect_timeout = Duration::seconds(10);  // from accept until CONNECT is complete, with
+                                                     // all that comes before it
   Duration retry_interval = Duration::seconds(20);   // 3.x redelivery while connected; 0 = never
 
   // Queues.

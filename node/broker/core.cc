@@ -55,7 +55,8 @@ ConnId Core::on_accept(Arrival arrival, Now now) {
   opening->credentials = std::move(arrival.credentials);
   opening->authentication_data = std::move(arrival.authentication_data);
   c.need_extra().opening = std::move(opening);
-  set_connection_timer(c, now.mono + config_.limits.connect_timeout);
+  set_connection_timer(
+      c, arrival.connect_by.value_or(now.mono + config_.limits.connect_timeout));
   ++counters_.accepts;
   return c.id;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ struct Arrival {
   uint16_t listener = 0;     // position in BrokerConfig::listeners
   std::string address;       // the device's, after PROXY protocol and the like; for logs and rules
   std::string tls_identity;  // of a verified client certificate; empty without one
+  // Until when its CONNECT has to be complete: what came before it (TLS and the like) took of that time.
+  // Nothing: connect_timeout from now.
+  std::optional<Instant> connect_by;
   // Another worker has checked the CONNECT, whose bytes follow: no check is asked for again.
   bool handed_over = false;
   CredentialAnswer credentials;              // only then

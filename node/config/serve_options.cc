@@ -197,7 +197,7 @@ Options client_limit_options() {
       {"retry-interval", "DURATION", kGroup,
        "3.x clients get what they do not acknowledge again; 0 = only when they reconnect",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.retry_interval), Duration{}, kDay)},
-      {"connect-timeout", "DURATION", kGroup, "a connection must have sent its CONNECT by then",
+      {"connect-timeout", "DURATION", kGroup, "from the beginning of a connection to the end of its CONNECT, TLS and the like included",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.connect_timeout), Duration::millis(100),
                              Duration::seconds(3600))},
       {"slow-timeout", "DURATION", kGroup,

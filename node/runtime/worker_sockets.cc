@@ -111,18 +111,20 @@ void Worker::adopt(FileDescriptor fd, uint16_t listener, std::string address) {
   socket.listener = listener;
   socket.interest = EPOLLIN;
   poller_.add(socket.fd.get(), EPOLLIN, EventTag::of_socket(sockets_.ref_of(index)).value);
+  socket.connect_by = mono_now() + limits_.connect_timeout;
   if (!socket.transport) {
     Arrival arrival;
-    arrival.listener = listener;
     arrival.address = std::move(address);
     return opened(socket, std::move(arrival));
   }
   socket.state = Socket::State::kOpening;
-  opening_deadlines_.add(sockets_.ref_of(index), mono_now() + limits_.connect_timeout);
+  opening_deadlines_.add(sockets_.ref_of(index), socket.connect_by);
 }
 
 void Worker::opened(Socket& socket, Arrival arrival) {
   socket.state = Socket::State::kOpen;
+  arrival.listener = socket.listener;
+  if (!arrival.handed_over) arrival.connect_by = socket.connect_by;
   sockets_.bind(broker_.on_accept(std::move(arrival), now_for_turn()), sockets_.index_of(socket));
 }
 
@@ -135,7 +137,6 @@ void Worker::continue_opening(Socket& socket) {
     if (opening.step != Step::kDone) return set_interest(socket);
 
     Arrival arrival;
-    arrival.listener = socket.listener;
     arrival.address = socket.transport->address();
     arrival.tls_identity = socket.transport->tls_identity();
     auto successor = socket.transport->successor();

@@ -229,6 +229,19 @@ TEST(Opening, ASilentConnectionIsClosed) {
   EXPECT_THAT(half.take(), IsEmpty());
 }
 
+// What came before the broker has used up some of the time for CONNECT.
+TEST(Opening, TheTimeForConnectBeganBeforeTheArrival) {
+  Broker broker({}, 1);
+  Instant at{1'000'000'000};
+  Arrival arrival;
+  arrival.connect_by = at + Duration::seconds(3);
+  broker.on_accept(std::move(arrival), {at, 0});
+  for (const auto& [seconds, closes] : {std::pair(2, 0u), std::pair(4, 1u)}) {
+    broker.on_tick({at + Duration::seconds(seconds), 0});
+    EXPECT_EQ(broker.end_turn({at + Duration::seconds(seconds), 0}).closes.size(), closes);
+  }
+}
+
 TEST(Opening, ASecondConnectIsAViolation) {  // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
   for (const auto version : {k311, k5}) {
     TestCluster cluster;

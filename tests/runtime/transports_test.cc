@@ -106,6 +106,20 @@ TEST(ProxyListener, ASlowHeaderIsGivenUpInTime) {
   EXPECT_EQ(node.ledger().total(), 0u);
 }
 
+TEST(ProxyListener, TheHeaderTakesOfTheTimeForConnect) {
+  ListenerConfig config = proxied();
+  ListenerTransports transports(config);
+  Limits limits;
+  limits.connect_timeout = Duration::seconds(2);
+  TestNode node({.limits = limits, .transports = {transports.make()}});
+  const Instant begin = mono_now();
+  TestClient client(node.port());
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  client.send("PROXY UNKNOWN\r\n");
+  EXPECT_TRUE(client.is_closed());
+  EXPECT_LT(mono_now() - begin, Duration::seconds(3));
+}
+
 // ---- TLS
 
 class TlsClient {
