@@ -51,6 +51,7 @@ struct Opening {
   bool assigned_client_id = false;
   std::string tls_identity;
   bool handed_over = false;
+  bool is_one_too_many = false;
   CredentialAnswer credentials;
   std::vector<uint8_t> authentication_data;  // for the CONNACK
   Stamp claim;

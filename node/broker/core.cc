@@ -52,11 +52,11 @@ ConnId Core::on_accept(Arrival arrival, Now now) {
   auto opening = std::make_unique<Opening>();
   opening->tls_identity = std::move(arrival.tls_identity);
   opening->handed_over = arrival.handed_over;
+  opening->is_one_too_many = arrival.is_one_too_many;
   opening->credentials = std::move(arrival.credentials);
   opening->authentication_data = std::move(arrival.authentication_data);
   c.need_extra().opening = std::move(opening);
-  set_connection_timer(
-      c, arrival.connect_by.value_or(now.mono + config_.limits.connect_timeout));
+  set_connection_timer(c, arrival.connect_by.value_or(now.mono + config_.limits.connect_timeout));
   ++counters_.accepts;
   return c.id;
 }

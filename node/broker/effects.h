@@ -22,6 +22,7 @@ struct Arrival {
   // Until when its CONNECT has to be complete: what came before it (TLS and the like) took of that time.
   // Nothing: connect_timeout from now.
   std::optional<Instant> connect_by;
+  bool is_one_too_many = false;  // to be refused (0x97) when its CONNECT is there
   // Another worker has checked the CONNECT, whose bytes follow: no check is asked for again.
   bool handed_over = false;
   CredentialAnswer credentials;              // only then

@@ -55,6 +55,9 @@ void Core::on_connect(Connection& c, const Frame& frame) {
   c.packet_size_max =
       std::min<uint32_t>(in.maximum_packet_size.value_or(kPacketSizeMax), kPacketSizeMax);
   if (const auto refused = check_connect(c, in)) return refuse_connect(c, *refused);
+  if (opening.is_one_too_many) {
+    return refuse_connect(c, ReasonCode::kQuotaExceeded, "too many connections");
+  }
   if (!opening.packet_share.take(budget_, frame.size)) {
     return refuse_connect(c, ReasonCode::kQuotaExceeded, "too much is arriving at this node");
   }

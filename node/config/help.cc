@@ -154,7 +154,8 @@ constexpr std::string_view kListenerNotes = R"(
 - WebSocket clients ask for the subprotocol `mqtt` (or `mqttv3.1`) and send binary frames.
 - A web page may connect only if its origin is listed, or is the host that it connects to. Clients that are no browsers send
   no origin, and are not affected.
-- A connection beyond `max-connections`, the listener's or the node's, is closed at once.
+- A client beyond `max-connections`, the listener's or the node's, is refused: CONNACK 0x97 (3.x: 3) if its CONNECT comes within
+  2 s. On listeners with TLS, and where 64 others are being refused just then, the connection is closed at once instead.
 - Who gets in, and to what: see [security](security.md).
 )";
 

@@ -33,6 +33,14 @@ void ConnectionLedger::move(WorkerIndex from, WorkerIndex to) {
   by_worker_[to].now.fetch_add(1);
 }
 
+bool ConnectionLedger::begin_turning_away() {
+  if (turned_away_.fetch_add(1) < kTurnedAwayMax) return true;
+  end_turning_away();
+  return false;
+}
+
+void ConnectionLedger::end_turning_away() { turned_away_.fetch_sub(1); }
+
 WorkerIndex ConnectionLedger::worker_for_next(WorkerIndex self) const {
   uint32_t fewest = by_worker_[self].now.load(std::memory_order_relaxed);
   WorkerIndex best = self;

@@ -22,6 +22,11 @@ class ConnectionLedger {
   void release(uint16_t listener, WorkerIndex worker);
   void move(WorkerIndex from, WorkerIndex to);
 
+  // One too many is to be told so: a few at once, beside those that are admitted.
+  static constexpr uint32_t kTurnedAwayMax = 64;
+  bool begin_turning_away();
+  void end_turning_away();
+
   // The worker with the fewest; `self` when it has no more than that and one.
   WorkerIndex worker_for_next(WorkerIndex self) const;
 
@@ -37,6 +42,7 @@ class ConnectionLedger {
   const int workers_;
   const uint32_t total_max_;
   std::atomic<uint32_t> total_{0};
+  std::atomic<uint32_t> turned_away_{0};
   std::array<Count, kWorkersMax> by_worker_;
   std::deque<Count> by_listener_;
 };

@@ -35,6 +35,7 @@ struct Socket {
   bool waits_to_write : 1 = false;       // the socket was full
   bool read_waits_to_write : 1 = false;  // TLS: a read goes on when something is written
   bool wrote_this_turn : 1 = false;
+  bool is_turned_away : 1 = false;       // one too many: here only to be told so
   uint32_t interest = 0;                 // as epoll knows it
   Instant connect_by;                    // kOpening: until then, and its CONNECT too
   std::unique_ptr<Transport> transport;  // null: plain TCP

@@ -127,8 +127,10 @@ void Worker::on_tick() {
   broker_.on_tick(now_for_turn());
   world_.board.show(index_, {broker_.counters(), figures_, lag_});
   listen_again();
-  while (const auto due = opening_deadlines_.take_due(now)) expire(*due);
-  while (const auto due = closing_deadlines_.take_due(now)) expire(*due);
+  for (DeadlineQueue* const queue :
+       {&opening_deadlines_, &turning_away_deadlines_, &closing_deadlines_}) {
+    while (const auto due = queue->take_due(now)) expire(*due);
+  }
 }
 
 std::optional<uint16_t> Worker::listener_of(ConnId conn) {

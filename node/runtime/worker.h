@@ -44,6 +44,7 @@ struct WorkerListener {
   std::function<std::unique_ptr<Transport>(int fd, const std::string& address)> make_transport;
   std::shared_ptr<ListenerGate> gate;  // null: it listens to the end
   bool is_behind_balancer = false;     // and so does not listen while the node drains
+  bool has_tls = false;                // whose handshake is too dear for who is one too many
 };
 
 // What a worker has in common with the others. Outlives them.
@@ -103,7 +104,10 @@ class Worker {
   void rest_from_accepting(uint16_t listener, int error);
   void listen_again();
   void close_listener(uint16_t listener);
+  void turn_away(FileDescriptor fd, uint16_t listener, std::string address);
   void adopt(FileDescriptor fd, uint16_t listener, std::string address);
+  void begin_opening(Socket& socket, std::string address, DeadlineQueue& deadlines);
+  uint32_t add_socket(FileDescriptor fd, uint16_t listener);
   void continue_opening(Socket& socket);
   void fail_opening(Socket& socket, const std::string& why);
   void opened(Socket& socket, Arrival arrival);
@@ -139,6 +143,7 @@ class Worker {
   std::vector<WorkerMail> mails_;
   SocketTable sockets_;
   DeadlineQueue opening_deadlines_;
+  DeadlineQueue turning_away_deadlines_;
   DeadlineQueue closing_deadlines_;
   std::vector<std::vector<WorkerMail>> outgoing_;  // by worker, empty between turns
   std::vector<uint8_t> buffer_;

@@ -78,14 +78,8 @@ void Worker::hand_over(Effects::Handover& handover) {
 }
 
 void Worker::on_mail(HandedSocket&& handed) {
-  const uint32_t index = sockets_.add();
-  Socket& socket = sockets_.at(index);
-  ++figures_.sockets_now;
-  socket.fd = std::move(handed.fd);
-  socket.listener = handed.listener;
+  Socket& socket = sockets_.at(add_socket(std::move(handed.fd), handed.listener));
   socket.transport = std::move(handed.transport);
-  socket.interest = EPOLLIN;
-  poller_.add(socket.fd.get(), EPOLLIN, EventTag::of_socket(sockets_.ref_of(index)).value);
   opened(socket, std::move(handed.arrival));
   broker_.on_bytes(socket.conn, handed.bytes, now_for_turn());
   if (socket.transport && socket.transport->has_more()) read_from(socket);

@@ -1,6 +1,7 @@
 // A worker's sockets: accepted, opened, read, written, closed.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -22,6 +23,8 @@ constexpr int kReadsPerTurn = 16;
 // A closed connection's last packets are on their way for so long, a client that does not read them
 // is not waited for.
 constexpr Duration kClosingTime = Duration::seconds(2);
+// Who is one too many has so long for the CONNECT that can be answered.
+constexpr Duration kTurningAwayTime = Duration::seconds(2);
 
 }  // namespace
 
@@ -60,9 +63,7 @@ bool Worker::accept_from(uint16_t listener) {
     }
     const WorkerIndex worker = world_.ledger.worker_for_next(index_);
     if (!world_.ledger.admit(listener, worker)) {
-      ++figures_.refused;
-      world_.log(LogLevel::kWarning, "too many connections",
-                 {{"listener", world_.listeners[listener].name}});
+      turn_away(std::move(fd), listener, address_of_peer(address));
       continue;
     }
     ++figures_.accepted;
@@ -101,29 +102,52 @@ void Worker::on_mail(AcceptedSocket&& accepted) {
   adopt(std::move(accepted.fd), accepted.listener, std::move(accepted.address));
 }
 
+// One too many. The broker tells it so, if its CONNECT comes soon; where that would cost too much, or
+// others are being told already, it is closed without a word.
+void Worker::turn_away(FileDescriptor fd, uint16_t listener, std::string address) {
+  ++figures_.refused;
+  world_.log(LogLevel::kWarning, "too many connections",
+             {{"listener", world_.listeners[listener].name}});
+  if (world_.listeners[listener].has_tls || !world_.ledger.begin_turning_away()) return;
+  Socket& socket = sockets_.at(add_socket(std::move(fd), listener));
+  socket.is_turned_away = true;
+  socket.connect_by = mono_now() + std::min(kTurningAwayTime, limits_.connect_timeout);
+  begin_opening(socket, std::move(address), turning_away_deadlines_);
+}
+
 void Worker::adopt(FileDescriptor fd, uint16_t listener, std::string address) {
+  Socket& socket = sockets_.at(add_socket(std::move(fd), listener));
+  socket.connect_by = mono_now() + limits_.connect_timeout;
+  begin_opening(socket, std::move(address), opening_deadlines_);
+}
+
+uint32_t Worker::add_socket(FileDescriptor fd, uint16_t listener) {
   const uint32_t index = sockets_.add();
   Socket& socket = sockets_.at(index);
   ++figures_.sockets_now;
-  const auto& make_transport = world_.listeners[listener].make_transport;
-  if (make_transport) socket.transport = make_transport(fd.get(), address);
   socket.fd = std::move(fd);
   socket.listener = listener;
   socket.interest = EPOLLIN;
   poller_.add(socket.fd.get(), EPOLLIN, EventTag::of_socket(sockets_.ref_of(index)).value);
-  socket.connect_by = mono_now() + limits_.connect_timeout;
-  if (!socket.transport) {
+  return index;
+}
+
+void Worker::begin_opening(Socket& socket, std::string address, DeadlineQueue& deadlines) {
+  const auto& make_transport = world_.listeners[socket.listener].make_transport;
+  if (!make_transport) {
     Arrival arrival;
     arrival.address = std::move(address);
     return opened(socket, std::move(arrival));
   }
+  socket.transport = make_transport(socket.fd.get(), address);
   socket.state = Socket::State::kOpening;
-  opening_deadlines_.add(sockets_.ref_of(index), socket.connect_by);
+  deadlines.add(sockets_.ref_of(sockets_.index_of(socket)), socket.connect_by);
 }
 
 void Worker::opened(Socket& socket, Arrival arrival) {
   socket.state = Socket::State::kOpen;
   arrival.listener = socket.listener;
+  arrival.is_one_too_many = socket.is_turned_away;
   if (!arrival.handed_over) arrival.connect_by = socket.connect_by;
   sockets_.bind(broker_.on_accept(std::move(arrival), now_for_turn()), sockets_.index_of(socket));
 }
@@ -269,7 +293,11 @@ void Worker::drain(Socket& socket) {
 }
 
 void Worker::drop(Socket& socket) {
-  world_.ledger.release(socket.listener, index_);
+  if (socket.is_turned_away) {
+    world_.ledger.end_turning_away();
+  } else {
+    world_.ledger.release(socket.listener, index_);
+  }
   --figures_.sockets_now;
   sockets_.remove(sockets_.index_of(socket));  // epoll forgets a descriptor that is closed
 }

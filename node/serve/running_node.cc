@@ -202,7 +202,7 @@ void RunningNode::start_workers() {
     const bool is_tcp = listener.type != ListenerType::kUnix;
     world_->listeners.push_back({fd, listener.name, transports_[i]->make(),
                                  is_tcp ? std::make_shared<ListenerGate>(fd) : nullptr,
-                                 listener.proxy_protocol});
+                                 listener.proxy_protocol, is_tls(listener.type)});
     log_(LogLevel::kInfo, "listening",
          {{"listener", listener.name}, {"address", listening_[i].address}});
   }

@@ -242,6 +242,26 @@ TEST(Opening, TheTimeForConnectBeganBeforeTheArrival) {
   }
 }
 
+TEST(Opening, OneTooManyIsToldSo) {
+  Broker broker({}, 1);
+  const Now now{Instant{1'000'000'000}, 0};
+  Arrival arrival;
+  arrival.is_one_too_many = true;
+  const ConnId conn = broker.on_accept(std::move(arrival), now);
+  Connect packet;
+  packet.client_id = "c";
+  std::vector<uint8_t> bytes;
+  encode_to(bytes, packet, k5);
+  broker.on_bytes(conn, bytes, now);
+  Effects& effects = broker.end_turn(now);
+  EXPECT_TRUE(effects.credential_checks.empty());
+  ASSERT_EQ(effects.closes.size(), 1u);
+  EXPECT_TRUE(effects.closes[0].after_flush);
+  std::span<const uint8_t> told;
+  ASSERT_EQ(broker.output(conn).gather({&told, 1}), 1u);
+  EXPECT_EQ(describe({told.begin(), told.end()}, k5), "CONNACK 0x97");
+}
+
 TEST(Opening, ASecondConnectIsAViolation) {  // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
   for (const auto version : {k311, k5}) {
     TestCluster cluster;

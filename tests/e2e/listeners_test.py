@@ -195,7 +195,10 @@ class EveryListener(Listeners):
         first.send(wire.subscribe_packet("q", qos=2))
         self.assertEqual(first.expect(0x90), b"\0\1\0\1")
         second = self.connected(self.tcp("limited"), "second")
-        self.assertTrue(self.is_refused(self.tcp("limited")), "a third connection")
+        for version, reason in ((5, 0x97), (4, 3)):
+            third = Wire(self.tcp("limited"))
+            self.assertEqual(third.connect("third", version=version), reason)
+            third.close()
         wait_until(lambda: "too many connections" in self.node.tail(1000), 10, "a line about it")
         self.connected(self.tcp("plain"), "third").ping()
         second.send(wire.DISCONNECT).rest()

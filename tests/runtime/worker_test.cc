@@ -130,12 +130,22 @@ TEST(Worker, ConnectionsEndAndLeaveNothingBehind) {
   }
 }
 
-TEST(Worker, OneConnectionTooManyIsClosed) {
+TEST(Worker, OneConnectionTooManyIsRefused) {
   TestNode node({.connections_max = 2});
   TestClient first = connected(node, "a");
   {
     TestClient second = connected(node, "b");
+    const Instant begin = mono_now();
     EXPECT_TRUE(TestClient(node.port()).is_closed());
+    EXPECT_LT(mono_now() - begin, Limits{}.connect_timeout);
+    TestClient is_3(node.port());
+    is_3.send(connect_packet("c"));
+    EXPECT_EQ(is_3.receive(kConnack.size() + 1), kUnavailable);
+    TestClient is_5(node.port());
+    is_5.send("\x10\x0F\0\4MQTT\5\2\0\0\0\0\2ab"s);
+    EXPECT_EQ(is_5.receive(100).substr(3, 1), "\x97");
+    first.send(kPing);
+    EXPECT_EQ(first.receive(2), kPong);
   }
   // The place is free again once the second's end was noticed.
   for (int i = 0; i < 1'000; ++i) {
@@ -145,6 +155,24 @@ TEST(Worker, OneConnectionTooManyIsClosed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   FAIL();
+}
+
+// Those who are told of it are few, and only where that is cheap.
+TEST(Worker, ManyTooManyAreClosedAtOnce) {
+  TestNode node({.connections_max = 1});
+  TestClient first = connected(node, "a");
+  std::vector<TestClient> silent;
+  for (uint32_t i = 0; i < ConnectionLedger::kTurnedAwayMax; ++i) silent.emplace_back(node.port());
+  const Instant begin = mono_now();
+  TestClient too_many(node.port());
+  too_many.send(connect_packet("c"));
+  EXPECT_EQ(too_many.receive(kConnack.size()), "");
+  for (TestClient& each : silent) EXPECT_TRUE(each.is_closed());
+  EXPECT_LT(mono_now() - begin, Limits{}.connect_timeout);
+  TestClient after(node.port());
+  after.send(connect_packet("c"));
+  EXPECT_EQ(after.receive(kConnack.size()), kUnavailable);
+  EXPECT_EQ(node.ledger().total(), 1u);
 }
 
 // Without descriptors: the worker does not spin meanwhile, and accepts once there are some.
