@@ -2,6 +2,7 @@
 // by one of these is a bug.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,6 +13,8 @@ namespace shoal {
 struct Limits {
   // A client's packets.
   uint32_t packet_size_max = 268'435'455;  // bytes of one control packet, all of it
+  uint32_t connect_size_max = 64 * 1024;   // of a CONNECT, and of AUTH before CONNACK: nobody is
+                                           // known before it who may make us hold more
   uint16_t receive_maximum = 100;          // QoS > 0 PUBLISH that a client may have open to us
   uint16_t inflight_max = 100;             // QoS > 0 PUBLISH that we have open to one client
   uint16_t topic_alias_max = 64;           // aliases a client may set, and we set to a client
@@ -54,6 +57,12 @@ struct Limits {
   size_t forward_queue_bytes = 16 * 1024 * 1024;  // waiting for that window; past it QoS 0 for the
                                                   // peer is dropped and its publishers wait
   size_t bulk_piece_bytes = 256 * 1024;
+
+  // All packets of clients that are not let in yet. Beside arriving_bytes_max, so that strangers take
+  // nothing of what others need.
+  size_t opening_bytes_max() const {
+    return std::max<size_t>(arriving_bytes_max / 8, size_t{2} * connect_size_max);
+  }
 };
 
 }  // namespace shoal

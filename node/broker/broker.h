@@ -51,6 +51,7 @@ struct BrokerConfig {
   bool has_store = false;
   AuthMethods* auth_methods = nullptr;  // null: no enhanced authentication
   ByteBudget* arriving = nullptr;       // for packets still arriving; null: one of its own
+  ByteBudget* opening = nullptr;        // the same of clients that are not let in yet
 };
 
 // One session, for `ctl` and tests.

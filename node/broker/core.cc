@@ -28,6 +28,8 @@ Core::Core(BrokerConfig config, uint64_t seed)
       packet_size_max_(packet_size_max_of(config_.limits)),
       own_budget_(config_.limits.arriving_bytes_max),
       budget_(config_.arriving ? *config_.arriving : own_budget_),
+      own_opening_budget_(config_.limits.opening_bytes_max()),
+      opening_budget_(config_.opening ? *config_.opening : own_opening_budget_),
       random_(seed),
       router_({.worker = config_.worker, .seed = random_.next()}) {
   SHOAL_ASSERT(!config_.listeners.empty());

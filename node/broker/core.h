@@ -91,7 +91,10 @@ class Core {
   void on_frame(Connection& c, const Frame& frame, SharedBytes owner);
   void on_connected_frame(Connection& c, const Frame& frame, SharedBytes owner);
   bool may_read(const Connection& c) const { return c.open() && c.paused == 0; }
-  void refuse_frame(Connection& c, FrameStatus status);
+  void refuse_frame(Connection& c, FrameStatus status, std::span<const uint8_t> beginning);
+  ByteBudget& budget_of(const Connection& c) {
+    return c.phase == Phase::kConnected ? budget_ : opening_budget_;
+  }
 
   // opening.cc: CONNECT to CONNACK
   void on_connect(Connection& c, const Frame& frame);
@@ -369,6 +372,8 @@ class Core {
   const size_t packet_size_max_;
   ByteBudget own_budget_;
   ByteBudget& budget_;
+  ByteBudget own_opening_budget_;
+  ByteBudget& opening_budget_;
   Random random_;
   Now now_;
 

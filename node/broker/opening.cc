@@ -12,6 +12,9 @@
 namespace shoal {
 namespace {
 
+// No more than a connection takes anyway: a flood of large ones does not keep these out.
+constexpr size_t kSmallConnect = 1024;
+
 ReasonCode reason_of(CredentialAnswer::Outcome outcome) {
   switch (outcome) {
     case CredentialAnswer::Outcome::kAccepted: return ReasonCode::kSuccess;
@@ -58,7 +61,8 @@ void Core::on_connect(Connection& c, const Frame& frame) {
   if (opening.is_one_too_many) {
     return refuse_connect(c, ReasonCode::kQuotaExceeded, "too many connections");
   }
-  if (!opening.packet_share.take(budget_, frame.size)) {
+  const bool is_small = frame.size <= kSmallConnect;
+  if (!is_small && !opening.packet_share.take(opening_budget_, frame.size)) {
     return refuse_connect(c, ReasonCode::kQuotaExceeded, "too much is arriving at this node");
   }
   const uint8_t* const end = frame.body.data() + frame.body.size();
@@ -244,6 +248,7 @@ void Core::attach(Connection& c, Session& s, bool session_present) {
   send_connack(c, in, session_present);
   if (!c.open()) return;
   c.extra->opening.reset();
+  c.extra->unread.move_to(budget_);
   router_.set_online(s.index, true);
   ++counters_.connects;
   ++counters_.connected_now;

@@ -8,10 +8,6 @@
 namespace shoal {
 namespace {
 
-// Large enough for any CONNECT whose fields are at their largest and whose properties are sane:
-// nobody is known before it, so nobody may make us hold more.
-constexpr size_t kConnectSizeMax = 512 * 1024;
-
 // So much that is still to come of a packet takes its time on a slow line.
 constexpr size_t kLongPacket = 1000;
 
@@ -53,7 +49,7 @@ bool Core::finish_unread(Connection& c, std::span<const uint8_t>& bytes) {
       if (!keep_unread(c, bytes.first(take), frame.size)) return false;
       bytes = bytes.subspan(take);
     } else if (status != FrameStatus::kComplete) {
-      refuse_frame(c, status);
+      refuse_frame(c, status, unread.bytes());
       return false;
     } else if (!handle_unread_frame(c, frame)) {
       if (c.open()) keep_unread(c, bytes, 0);
@@ -87,7 +83,7 @@ size_t Core::read_frames(Connection& c, std::span<const uint8_t> bytes) {
     const FrameStatus status = frame_of(c, bytes.subspan(used), frame);
     if (status == FrameStatus::kNeedMore) break;
     if (status != FrameStatus::kComplete) {
-      refuse_frame(c, status);
+      refuse_frame(c, status, bytes.subspan(used));
       break;
     }
     used += frame.size;
@@ -102,15 +98,21 @@ size_t Core::read_frames(Connection& c, std::span<const uint8_t> bytes) {
 
 FrameStatus Core::frame_of(const Connection& c, std::span<const uint8_t> bytes,
                            Frame& frame) const {
-  const bool known = c.phase == Phase::kConnected;
-  return next_frame(bytes, known ? packet_size_max_ : std::min(packet_size_max_, kConnectSizeMax),
-                    frame);
+  if (c.phase == Phase::kConnected) return next_frame(bytes, packet_size_max_, frame);
+  const size_t size_max = std::min<size_t>(packet_size_max_, config_.limits.connect_size_max);
+  const FrameStatus status = next_frame(bytes, size_max, frame);
+  const bool is_connect = c.phase == Phase::kWaitConnect && frame.type() == PacketType::kConnect;
+  if (status != FrameStatus::kTooLarge || !is_connect || bytes.size() >= kConnectBeginning) {
+    return status;
+  }
+  frame.size = kConnectBeginning;  // as much as tells how to answer
+  return FrameStatus::kNeedMore;
 }
 
 bool Core::keep_unread(Connection& c, std::span<const uint8_t> bytes, size_t whole) {
   if (bytes.empty()) return true;
   Unread& unread = c.need_extra().unread;
-  if (unread.append(bytes, whole, budget_)) {
+  if (unread.append(bytes, whole, budget_of(c))) {
     // Its client cannot send PINGREQ in the midst of a packet that takes long to arrive.
     if (c.phase == Phase::kConnected && whole > unread.size() + kLongPacket) c.last_in = now_.mono;
     return true;
@@ -120,8 +122,15 @@ bool Core::keep_unread(Connection& c, std::span<const uint8_t> bytes, size_t who
   return false;
 }
 
-void Core::refuse_frame(Connection& c, FrameStatus status) {
+void Core::refuse_frame(Connection& c, FrameStatus status, std::span<const uint8_t> beginning) {
   if (status == FrameStatus::kTooLarge) {
+    if (c.phase == Phase::kWaitConnect) {
+      const auto version = answer_to_beginning(beginning);
+      c.may_answer = version.has_value();
+      c.version = version.value_or(c.version);
+      // How large a packet the client takes was not read.
+      c.packet_size_max = static_cast<uint32_t>(encoded_size(ConnAck{}, c.version));
+    }
     protocol_error(c, ReasonCode::kPacketTooLarge,
                    "packet above Maximum Packet Size");  // [MQTT5-3.2.2-15]
   } else {

@@ -41,6 +41,13 @@ bool Unread::append(std::span<const uint8_t> bytes, size_t whole, ByteBudget& bu
   return true;
 }
 
+void Unread::move_to(ByteBudget& budget) {
+  if (!data_) return;
+  budget.charge(counted_);
+  budget_->give_back(counted_);
+  budget_ = &budget;
+}
+
 void Unread::drop_front(size_t bytes) {
   begin_ += bytes;
   if (begin_ == size_) clear();

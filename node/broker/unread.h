@@ -30,6 +30,8 @@ class Unread {
   // False when the budget has not so much left; nothing is kept then. `whole`: how large it will
   // get at the most, if that is known.
   bool append(std::span<const uint8_t> bytes, size_t whole, ByteBudget& budget);
+  // From now on it is this budget's, whether or not there is so much left in it.
+  void move_to(ByteBudget& budget);
   void drop_front(size_t bytes);
   void clear();
   // Its memory as an owner that a Message can refer to; this is empty then. bytes() stay valid as

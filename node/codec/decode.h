@@ -62,6 +62,10 @@ Decoded decode_packet(const Frame& frame, ProtocolVersion version, Sender sender
 // `answer_as`: see Malformed.
 DecodeStatus decode_connect(const Frame& frame, Connect& out,
                             std::optional<ProtocolVersion>& answer_as);
+// For a CONNECT that is not to be read whole: the same of its beginning, of kConnectBeginning bytes or
+// more; none for 3.x too.
+inline constexpr size_t kConnectBeginning = 12;  // the fixed header, "MQTT" and the level
+std::optional<ProtocolVersion> answer_to_beginning(ByteView beginning);
 DecodeStatus decode_connack(const Frame& frame, ProtocolVersion version, ConnAck& out);
 DecodeStatus decode_publish(const Frame& frame, ProtocolVersion version, Sender sender,
                             Publish& out);

@@ -203,6 +203,16 @@ DecodeStatus decode_connect(const Frame& frame, Connect& out,
   return in.status();
 }
 
+std::optional<ProtocolVersion> answer_to_beginning(ByteView beginning) {
+  ByteReader in(beginning);
+  const bool is_connect = in.byte() == static_cast<uint8_t>(PacketType::kConnect) << 4;
+  in.varint();
+  Connect out;
+  std::optional<ProtocolVersion> answer_as;
+  if (is_connect) read_version(in, out, answer_as);
+  return answer_as == ProtocolVersion::kMqtt5 ? answer_as : std::nullopt;
+}
+
 DecodeStatus decode_connack(const Frame& frame, ProtocolVersion version, ConnAck& out) {
   out = ConnAck{};
   ByteReader in(frame.body);

@@ -153,6 +153,8 @@ Options client_limit_options() {
   return {
       {"max-packet-size", "SIZE", kGroup, "largest packet taken from a client",
        bind::size<Draft>(SHOAL_FIELD(config.limits.packet_size_max), 64, kPacketSizeMax)},
+      {"max-connect-size", "SIZE", kGroup, "largest CONNECT, will and password included",
+       bind::size<Draft>(SHOAL_FIELD(config.limits.connect_size_max), 1024, 1024 * 1024)},
       {"receive-maximum", "N", kGroup, "QoS 1 and 2 publishes a client may have open to us",
        bind::number<Draft>(SHOAL_FIELD(config.limits.receive_maximum), 1, kU16)},
       {"max-inflight", "N", kGroup, "QoS 1 and 2 publishes open to one client",
@@ -197,7 +199,8 @@ Options client_limit_options() {
       {"retry-interval", "DURATION", kGroup,
        "3.x clients get what they do not acknowledge again; 0 = only when they reconnect",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.retry_interval), Duration{}, kDay)},
-      {"connect-timeout", "DURATION", kGroup, "from the beginning of a connection to the end of its CONNECT, TLS and the like included",
+      {"connect-timeout", "DURATION", kGroup,
+       "from the beginning of a connection to the end of its CONNECT, TLS and the like included",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.connect_timeout), Duration::millis(100),
                              Duration::seconds(3600))},
       {"slow-timeout", "DURATION", kGroup,
@@ -214,7 +217,8 @@ Options node_limit_options() {
   constexpr std::string_view kGroup = "Limits of the node";
   return {
       {"max-arriving-bytes", "SIZE", kGroup,
-       "packets that are still arriving, and large ones that not everyone has taken yet, together",
+       "packets that are still arriving, and large ones that not everyone has taken yet, together; "
+       "beside it an eighth as much for clients that are not let in yet",
        bind::size<Draft>(SHOAL_FIELD(config.limits.arriving_bytes_max), 1024 * 1024, kBytesMax)},
       {"max-retained-bytes", "SIZE", kGroup, "all retained messages together",
        bind::size<Draft>(SHOAL_FIELD(config.limits.retained_bytes_max), 0, kBytesMax)},

@@ -85,6 +85,7 @@ RunningNode::RunningNode(const ServeConfig& config, Log& log, DataDir data_dir,
       ledger_(static_cast<int>(config.workers), connection_limits(config), config.max_connections),
       board_(static_cast<int>(config.workers)),
       arriving_(config.limits.arriving_bytes_max),
+      opening_(config.limits.opening_bytes_max()),
       credentials_(
           std::make_unique<FileCredentialDesk>(std::move(files), credential_threads(config))) {}
 
@@ -181,6 +182,7 @@ BrokerConfig RunningNode::broker_config() {
   broker.node = state_.id;
   broker.has_store = true;
   broker.arriving = &arriving_;
+  broker.opening = &opening_;
   broker.auth_methods = &auth_methods_;
   broker.assign_client_ids = config_.allow_zero_length_client_id;
   broker.response_information = config_.response_information;

@@ -92,6 +92,7 @@ class RunningNode {
   ConnectionLedger ledger_;
   FiguresBoard board_;
   ByteBudget arriving_;
+  ByteBudget opening_;
   std::unique_ptr<FileCredentialDesk> credentials_;
   ScramMethods auth_methods_{*credentials_};
   SystemTopics system_topics_;  // the hub's thread alone

@@ -38,6 +38,7 @@ TEST(Memory, PacketsThatAreStillArrivingHaveABudget) {  // [MQTT311-4.8.0-2]
 TEST(Memory, AConnectCountsUntilItIsAnswered) {
   TestCluster::Options options;
   options.config.limits.arriving_bytes_max = 60'000;
+  options.config.limits.connect_size_max = 45'000;
   TestCluster cluster(options);
   const std::string will = payload_of(40'000);
   const auto large = [&](const std::string& client_id) {
@@ -47,19 +48,69 @@ TEST(Memory, AConnectCountsUntilItIsAnswered) {
                           }};
   };
   Broker& broker = cluster.broker(0);
-  const ConnId waiting = broker.on_accept({}, cluster.now());
-  Connect packet;
-  packet.client_id = "waiting";
-  packet.will.emplace().topic = "t";
-  packet.will->payload = bytes_of(will);
-  std::vector<uint8_t> bytes;
-  encode_to(bytes, packet, ProtocolVersion::kMqtt5);
-  broker.on_bytes(waiting, bytes, cluster.now());
-  EXPECT_EQ(broker.end_turn(cluster.now()).credential_checks.size(), 1u);  // not answered here
-  EXPECT_THAT(cluster.open(0, large("second")).take(), ElementsAre("CONNACK 0x97"));
-  broker.on_closed(waiting, cluster.now());
-  EXPECT_THAT(cluster.open(0, large("third")).take(), ElementsAre("CONNACK 0x00"));
+  std::vector<ConnId> waiting;
+  for (const char* client_id : {"first", "second"}) {
+    waiting.push_back(broker.on_accept({}, cluster.now()));
+    Connect packet;
+    packet.client_id = client_id;
+    packet.will.emplace().topic = "t";
+    packet.will->payload = bytes_of(will);
+    std::vector<uint8_t> bytes;
+    encode_to(bytes, packet, ProtocolVersion::kMqtt5);
+    broker.on_bytes(waiting.back(), bytes, cluster.now());
+    EXPECT_EQ(broker.end_turn(cluster.now()).credential_checks.size(), 1u);  // not answered here
+  }
+  EXPECT_THAT(cluster.open(0, large("third")).take(), ElementsAre("CONNACK 0x97"));
+  EXPECT_THAT(cluster.open(0, {.client_id = "small"}).take(), ElementsAre("CONNACK 0x00"));
+  broker.on_closed(waiting[0], cluster.now());
   EXPECT_THAT(cluster.open(0, large("fourth")).take(), ElementsAre("CONNACK 0x00"));
+  EXPECT_THAT(cluster.open(0, large("fifth")).take(), ElementsAre("CONNACK 0x00"));
+}
+
+// What clients may take that are not let in is not taken from the others, and the other way round.
+TEST(Memory, StrangersHaveABudgetOfTheirOwn) {
+  TestCluster::Options options;
+  options.config.limits.arriving_bytes_max = 10'000;
+  options.config.limits.connect_size_max = 6'000;
+  TestCluster cluster(options);
+  TestClient& known = cluster.connect(0, "known");
+  std::vector<uint8_t> half{0x10, 0x80, 0x2E, 0,   4,
+                            'M',  'Q',  'T',  'T', 5};  // a CONNECT of 5,891 bytes
+  half.resize(5'800);
+  std::vector<TestClient*> strangers;
+  for (int i = 0; i < 8; ++i) {
+    strangers.push_back(&cluster.accept(0));
+    cluster.send_bytes(*strangers.back(), half);
+  }
+  const auto closed = [](const TestClient* client) { return client->closed; };
+  EXPECT_EQ(std::ranges::count_if(strangers, closed), 6);
+  std::vector<uint8_t> part{0x30, 0xFF, 0xFF, 0xFF, 0x7F};
+  part.resize(9'000);
+  cluster.send_bytes(known, part);
+  EXPECT_FALSE(known.closed);
+  EXPECT_THAT(cluster.open(0, {.client_id = "small"}).take(), ElementsAre("CONNACK 0x00"));
+}
+
+// Who is let in takes along what was kept of what it sent.
+TEST(Memory, WhatFollowsConnectIsCountedForAStrangerUntilItIsNone) {
+  TestCluster::Options options;
+  options.config.limits.arriving_bytes_max = 20'000;  // and 2,500 for strangers
+  options.config.limits.connect_size_max = 1'100;
+  TestCluster cluster(options);
+  std::vector<uint8_t> bytes;
+  Connect packet;
+  packet.client_id = "c";
+  encode_to(bytes, packet, ProtocolVersion::kMqtt5);
+  const size_t connect_size = bytes.size();
+  bytes.insert(bytes.end(), {0x30, 0xFF, 0xFF, 0xFF, 0x7F});
+  bytes.resize(connect_size + 2'000);
+  for (int i = 0; i < 3; ++i) {
+    TestClient& client = cluster.accept(0);
+    cluster.send_bytes(client, bytes);
+    EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00"));
+    cluster.send_bytes(client, std::vector<uint8_t>(1'000));
+    EXPECT_FALSE(client.closed) << i;
+  }
 }
 
 // Two nodes, and room for one large payload; the far one's acceptances are held back.

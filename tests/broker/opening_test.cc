@@ -104,14 +104,48 @@ TEST(Opening, WhatIsNoConnect) {
       {"a reserved type", {0x00, 0}, {}},
       {"another protocol", {0x10, 7, 0, 4, 'H', 'T', 'T', 'P', 9}, {}},  // [MQTT311-3.1.2-1]
       {"a length that never ends", {0x10, 0xFF, 0xFF, 0xFF, 0xFF}, {}},
-      {"too large", {0x10, 0xFF, 0xFF, 0x7F}, {}},
+      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 4, 'M', 'Q', 'T', 'T', 5, 2}, {"CONNACK 0x95"}},
+      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 4, 'M', 'Q', 'T', 'T', 4, 2}, {}},
+      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 6, 'M', 'Q', 'I', 's', 'd', 'p'}, {}},
+      {"too large", {0x20, 0xFF, 0xFF, 0x7F}, {}},
   };
   for (const Row& row : rows) {
-    TestCluster cluster;
-    TestClient& client = cluster.accept(0);
-    cluster.send_bytes(client, row.bytes);
-    EXPECT_TRUE(client.closed) << row.what;
-    EXPECT_EQ(client.take(), row.told) << row.what;
+    for (const size_t piece : {row.bytes.size(), size_t{1}}) {
+      TestCluster cluster;
+      TestClient& client = cluster.accept(0);
+      for (size_t at = 0; at < row.bytes.size(); at += piece) {
+        cluster.send_bytes(client, {row.bytes.begin() + static_cast<ptrdiff_t>(at),
+                                    row.bytes.begin() + static_cast<ptrdiff_t>(at + piece)});
+      }
+      EXPECT_TRUE(client.closed) << row.what;
+      EXPECT_EQ(client.take(), row.told) << row.what;
+    }
+  }
+}
+
+TEST(Opening, AConnectMayBeAsLargeAsItsLimit) {
+  const std::string will(60'000, 'w');
+  for (const auto version : {k311, k5}) {
+    Connect packet;
+    packet.version = version;
+    packet.client_id = "c";
+    packet.clean_start = true;
+    packet.will.emplace().topic = "t";
+    packet.will->payload = bytes_of(will);
+    std::vector<uint8_t> bytes;
+    encode_to(bytes, packet, version);
+    for (const uint32_t above : {0u, 1u}) {
+      TestCluster::Options options;
+      options.config.limits.connect_size_max = static_cast<uint32_t>(bytes.size()) - above;
+      TestCluster cluster(options);
+      TestClient& client = cluster.accept(0);
+      client.version = version;
+      cluster.send_bytes(client, bytes);
+      std::vector<std::string> told = {above == 0 ? "CONNACK 0x00" : "CONNACK 0x95"};
+      if (above != 0 && version == k311) told.clear();  // which has no code for it
+      EXPECT_EQ(client.take(), told);
+      EXPECT_EQ(client.closed, above != 0);
+    }
   }
 }
 

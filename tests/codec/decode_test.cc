@@ -77,6 +77,26 @@ TEST(Decode, ConnectOf31IsLenient) {
   });
 }
 
+TEST(Decode, TheBeginningOfAConnectSaysHowToAnswer) {
+  const struct {
+    const char* beginning;
+    std::optional<ProtocolVersion> answer;
+  } rows[] = {
+      {"10 FF FF FF 7F 00 04 4D 51 54 54 05", k5},
+      {"10 80 80 40 00 04 4D 51 54 54 05 02", k5},
+      {"10 80 80 40 00 04 4D 51 54 54 06 02", k5},  // the refusal that a later version can read
+      {"10 80 80 40 00 04 4D 51 54 54 04 02", std::nullopt},
+      {"10 80 80 40 00 06 4D 51 49 73 64 70", std::nullopt},
+      {"10 80 80 40 00 04 48 54 54 50 05 02", std::nullopt},
+      {"10 80 80 40 00 04 4D 51 54 54", std::nullopt},
+      {"10 FF FF FF FF FF 04 4D 51 54 54 05", std::nullopt},
+      {"20 80 80 40 00 04 4D 51 54 54 05 02", std::nullopt},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(answer_to_beginning(bytes(row.beginning)), row.answer) << row.beginning;
+  }
+}
+
 TEST(Decode, Connack) {
   expect_rows({
       {k311, kServer, 0x20, "01 00", "CONNACK session_present:yes"},

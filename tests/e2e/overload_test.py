@@ -100,6 +100,32 @@ class Overload(unittest.TestCase):
                 self.assertEqual(node.metric("shoal_messages_dropped_total"), 0)
                 self.assertLess(rss_bytes(node) - before, 16 * MIB)
 
+    def test_half_a_connect_of_many_strangers_takes_nothing_from_the_others(self):
+        options = ["--max-arriving-bytes", "1MiB", "--max-packet-size", "1MiB", "--max-connect-size", "64KiB"]
+        with Cluster(1, options=options) as (node,), connect(node.mqtt_port, "known") as known:
+            half = packet(0x10, text("MQTT") + b"\x05\x02\x00\x3c\x00" + bytes(60_000))[:50_000]
+            strangers = [socket.create_connection(("127.0.0.1", node.mqtt_port), timeout=5) for _ in range(40)]
+            for each in strangers:
+                each.sendall(half)
+            wait_until(lambda: node.metric("shoal_connects_refused_total") >= 38, 5, "there is room for two")
+            large = packet(0x32, text("t") + b"\x00\x01" + bytes(900_000))
+            for at in range(0, len(large), 100_000):
+                known.sendall(large[at:at + 100_000])
+                time.sleep(0.05)
+            self.assertEqual(receive(known, 4), b"\x40\x02\x00\x01")
+            connect(node.mqtt_port, "newcomer").close()
+            for each in strangers:
+                each.close()
+
+    def test_a_connect_above_its_limit_is_refused(self):
+        with Cluster(1, options=["--max-connect-size", "2KiB"]) as (node,):
+            for size, answer in ((2000, 0), (2100, 0x95)):
+                body = text("MQTT") + b"\x05\x82\x00\x3c\x00" + text("c") + text("u" * (size - 20))
+                client = socket.create_connection(("127.0.0.1", node.mqtt_port), timeout=5)
+                client.sendall(packet(0x10, body))
+                self.assertEqual(receive(client, 4)[3], answer)
+                client.close()
+
     def test_a_storm_of_clients_does_not_hold_up_those_that_are_there(self):
         with Cluster(1) as (node,):
             steady = bench(node.mqtt_port, "pairs", "--publishers", "10", "--rate", "500", "--duration", "8s")
