@@ -32,8 +32,9 @@ struct Limits {
   size_t output_bytes_max = 4 * 1024 * 1024;      // encoded for one connection, not yet written:
                                                   // past it QoS 0 is dropped and counted
   size_t output_bytes_low = 64 * 1024;            // more is encoded from the queue below this
-  Duration slow_timeout = Duration::seconds(60);  // a live subscriber over its limit for so long
-                                                  // is disconnected (0x97)
+  Duration slow_timeout = Duration::seconds(15);  // a live subscriber over its limit for so long
+                                                  // is disconnected (0x97): well before its
+                                                  // publishers are, by publish_timeout
   Duration dismissal_timeout = Duration::seconds(5);  // a drained client may take so long over what
                                                       // it is still owed
   size_t arriving_bytes_max = 1024 * 1024 * 1024;     // all partial or large packets of the node

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "node/config/values.h"
+
 namespace shoal {
 namespace {
 
@@ -133,6 +135,15 @@ void check_limits(const ServeConfig& config, const ServeDraft& draft, Findings& 
   }
 }
 
+// Else a publisher is closed for a subscriber that is not given up yet.
+void check_timeouts(const ServeConfig& config, const ServeDraft& draft, Findings& findings) {
+  const Limits& limits = config.limits;
+  if (limits.slow_timeout < limits.publish_timeout) return;
+  findings.error(draft.origin_of("slow-timeout"),
+                 "must be below --publish-timeout (" + text_of(limits.publish_timeout) +
+                     "), or one slow subscriber costs its publishers their connections");
+}
+
 void check_unused(const ServeConfig& config, const ServeDraft& draft, Findings& findings) {
   const auto is_any = [&config](auto holds) {
     return std::any_of(config.listeners.begin(), config.listeners.end(), holds);
@@ -156,6 +167,10 @@ ServeConfig resolve(const ServeDraft& draft, const HostFacts& host, Findings& fi
   if (config.node_name.empty()) config.node_name = host.name;
   if (config.workers == 0) config.workers = std::clamp<uint32_t>(host.cores, 1, kWorkersMax);
   if (!draft.is_given("peer-advertise")) config.peer_advertise = config.peer;
+  Limits& limits = config.limits;
+  if (!draft.is_given("slow-timeout")) {
+    limits.slow_timeout = std::min(limits.slow_timeout, limits.publish_timeout / 2);
+  }
   config.listeners = listeners_of(draft, findings);
   check_consistency(config, draft, findings);
   return config;
@@ -167,6 +182,7 @@ void check_consistency(const ServeConfig& config, const ServeDraft& draft, Findi
   check_peer_tls(config, draft, findings);
   check_cluster(config, draft, findings);
   check_limits(config, draft, findings);
+  check_timeouts(config, draft, findings);
   check_unused(config, draft, findings);
 }
 

@@ -217,11 +217,11 @@ TEST(Session, ALiveOneOverItsLimitSlowsThePublisherAndIsNeverSkipped) {
               ElementsAre("PUBLISH t 2 q1 id2", "PUBLISH t 3 q1 id3", "PUBLISH t 4 q1 id4"));
 }
 
+// And before the publisher that waits for it is given up.
 TEST(Session, ALiveOneOverItsLimitForSlowTimeoutIsDisconnected) {
   TestCluster::Options options;
   options.config.limits.queued_max = 1;
   options.config.limits.inflight_max = 1;
-  options.config.limits.publish_timeout = Duration::seconds(100);
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& slow = cluster.connect(0, "slow");
@@ -229,11 +229,13 @@ TEST(Session, ALiveOneOverItsLimitForSlowTimeoutIsDisconnected) {
   slow.take();
   for (uint16_t i = 1; i <= 3; ++i) cluster.publish(publisher, "t", "m", Qos::k1, i);
   EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 2"));
-  cluster.advance(Duration::seconds(59));
+  cluster.advance(Duration::seconds(14));
   EXPECT_FALSE(slow.closed);
   cluster.advance(Duration::seconds(2));
   EXPECT_THAT(slow.take(), ElementsAre("PUBLISH t m q1 id1", "DISCONNECT 0x97"));
   EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 3"));
+  cluster.advance(Duration::seconds(20));
+  EXPECT_FALSE(publisher.closed);
 }
 
 TEST(Session, Qos0IsDroppedForAClientThatDoesNotRead) {

@@ -26,6 +26,15 @@ std::vector<std::string> all_of(const Loaded& loaded) {
   return texts;
 }
 
+TEST(Consistency, ASlowSubscriberIsGivenUpBeforeItsPublishersByDefault) {
+  const auto slow_of = [](std::vector<std::string> args) {
+    return load(std::move(args)).config.limits.slow_timeout;
+  };
+  EXPECT_EQ(slow_of({}), Duration::seconds(15));
+  EXPECT_EQ(slow_of({"--publish-timeout", "10s"}), Duration::seconds(5));
+  EXPECT_EQ(slow_of({"--publish-timeout", "10m"}), Duration::seconds(15));
+}
+
 TEST(Consistency, OptionsThatDoNotFitTogether) {
   struct Case {
     std::vector<std::string> args;
@@ -62,6 +71,10 @@ TEST(Consistency, OptionsThatDoNotFitTogether) {
       {{"--lease-duration", "500ms", "--heartbeat-interval", "100ms"}, {}},
       {{"--max-arriving-bytes", "1MiB"}, {"E --max-arriving-bytes: is below --max-packet-size"}},
       {{"--max-arriving-bytes", "1MiB", "--max-packet-size", "1MiB"}, {}},
+      {{"--slow-timeout", "30s"}, {"E --slow-timeout: must be below --publish-timeout (30s)"}},
+      {{"--slow-timeout", "29s"}, {}},
+      {{"--slow-timeout", "1m", "--publish-timeout", "2m"}, {}},
+      {{"--publish-timeout", "10s"}, {}},  // the other's default comes down with it
       // Ports.
       {{"--mqtt", "127.0.0.1:1,127.0.0.1:1"},
        {"E --mqtt: 127.0.0.1:1 is already taken by \"mqtt@127.0.0.1:1\" (127.0.0.1:1)"}},
