@@ -26,7 +26,7 @@ Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
 // ---- workers ------------------------------------------------------------------------------------
 
 void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
-  const Wanted wanted{worker, in.conn, in.clean_start};
+  const Wanted wanted{worker, in.conn, in.clean_start, in.user};
   if (!is_available) return answer(in.client_id, wanted, ClaimAnswer::Outcome::kUnavailable);
   std::vector<Wanted> earlier;
   if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
@@ -53,7 +53,7 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
                   .stamp = context_.next_stamp(),
                   .waits_for = asked_(),
                   .since = context_.now.mono};
-  if (is_elsewhere) evict(client_id, holder->second, wanted.clean_start);
+  if (is_elsewhere) evict(client_id, holder->second, wanted.clean_start, wanted.user);
   request.waits_for_holder = is_held && holder->second.is_evicting;
   tell(client_id, request);
   requests_[client_id] = std::move(request);
@@ -86,6 +86,7 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
   claim.set_counter(request.stamp.counter);
   claim.set_clean_start(request.wanted.clean_start);
   claim.set_answered(true);
+  claim.set_user(request.wanted.user);
   return claim;
 }
 
@@ -98,11 +99,12 @@ void Claims::refuse(const std::string& client_id, ClaimAnswer::Outcome outcome) 
   requests_.erase(it);
 }
 
-void Claims::evict(const std::string& client_id, Holder& holder, bool clean_start) {
+void Claims::evict(const std::string& client_id, Holder& holder, bool clean_start,
+                   const User& user) {
   if (holder.is_evicting) return;
   holder.is_evicting = true;
   context_.mail(bit_of(holder.worker),
-                Evict{client_id, {holder.counter, context_.self}, clean_start});
+                Evict{client_id, {holder.counter, context_.self}, clean_start, user});
 }
 
 void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
@@ -116,12 +118,23 @@ void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
     std::erase_if(earlier, is_it);
     return;
   }
-  std::vector<Wanted> left = std::move(earlier);
-  requests_.erase(it);
+  go_on_without(it);
+}
+
+void Claims::go_on_without(std::map<std::string, Request>::iterator request) {
+  const std::string client_id = request->first;
+  std::vector<Wanted> left = std::move(request->second.earlier);
+  requests_.erase(request);
   if (left.empty()) return;
   const Wanted next = left.back();
   left.pop_back();
-  ask(withdraw.client_id, next, std::move(left));
+  ask(client_id, next, std::move(left));
+}
+
+void Claims::refuse_user(const std::string& client_id) {
+  const auto it = requests_.find(client_id);
+  answer(client_id, it->second.wanted, ClaimAnswer::Outcome::kRefusedUser);
+  go_on_without(it);
 }
 
 void Claims::on_release(WorkerIndex worker, const ClaimRelease& release) {
@@ -134,6 +147,40 @@ void Claims::on_evict_done(WorkerIndex worker, const EvictDone& done) {
   if (done.stamp != Stamp{it->second.counter, context_.self}) return;
   holders_.erase(it);
   on_holder_gone(done.client_id);
+}
+
+// Those who asked as that user are refused; for who is left the connection is asked again.
+void Claims::on_evict_refused(WorkerIndex worker, const EvictRefused& refused) {
+  const std::string& id = refused.client_id;
+  const auto it = holders_.find(id);
+  if (it == holders_.end() || it->second.worker != worker) return;
+  Holder& holder = it->second;
+  if (refused.stamp != Stamp{holder.counter, context_.self} || !holder.is_evicting) return;
+  holder.is_evicting = false;
+  std::vector<Asking>& asking = asking_[id];
+  const auto is_refused = [&refused](const Asking& one) { return one.user == refused.user; };
+  for (Pair* const pair : open_pairs_()) {
+    for (const Asking& one : asking) {
+      if (one.peer == pair->id() && is_refused(one)) reply_refused(*pair, id, one.counter);
+    }
+  }
+  std::erase_if(asking, is_refused);
+  if (asking.empty()) {
+    asking_.erase(id);
+  } else {
+    evict(id, holder, asking.front().clean_start, asking.front().user);
+  }
+  const auto request = requests_.find(id);
+  if (request == requests_.end() || !request->second.waits_for_holder) return;
+  const Wanted& wanted = request->second.wanted;
+  if (wanted.worker == worker) {  // which decides by itself, with the claim
+    request->second.waits_for_holder = holder.is_evicting;
+    check(id);
+  } else if (wanted.user == refused.user) {
+    refuse_user(id);
+  } else {
+    evict(id, holder, wanted.clean_start, wanted.user);
+  }
 }
 
 void Claims::on_holder_gone(const std::string& client_id) {
@@ -237,6 +284,14 @@ void Claims::reply(Pair& pair, const std::string& client_id, uint64_t counter, u
   pair.send(FrameKind::kClaimReply, message);
 }
 
+void Claims::reply_refused(Pair& pair, const std::string& client_id, uint64_t counter) {
+  proto::ClaimReply message;
+  message.set_client_id(client_id);
+  message.set_counter(counter);
+  message.set_is_refused(true);
+  pair.send(FrameKind::kClaimReply, message);
+}
+
 bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
   const std::string& id = claim.client_id();
   if (id.empty() || id.size() > kClientIdMax || claim.counter() == 0) return false;
@@ -264,8 +319,11 @@ bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
     if (claim.answered()) reply(pair, id, stamp.counter, holder->second.counter);
     return true;
   }
-  if (claim.answered()) asking_[id].push_back({pair.id(), stamp.counter});
-  evict(id, holder->second, claim.clean_start());
+  const User user = claim.has_user() ? User(claim.user()) : std::nullopt;
+  if (claim.answered()) {
+    asking_[id].push_back({pair.id(), stamp.counter, claim.clean_start(), user});
+  }
+  evict(id, holder->second, claim.clean_start(), user);
   return true;
 }
 
@@ -282,6 +340,7 @@ void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
   const auto request = requests_.find(id);
   if (request != requests_.end() && request->second.stamp.counter == reply.counter()) {
     if (is_later) return refuse(id, ClaimAnswer::Outcome::kSuperseded);
+    if (reply.is_refused()) return refuse_user(id);
     request->second.waits_for.erase(pair.id());
     check(id);
     return;
@@ -290,7 +349,7 @@ void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
   const auto holder = holders_.find(id);
   if (!is_later || holder == holders_.end() || holder->second.counter != reply.counter()) return;
   if (Stamp{reply.counter(), context_.self} < Stamp{reply.later_counter(), pair.id()}) {
-    evict(id, holder->second, false);
+    evict(id, holder->second, false, std::nullopt);
   }
 }
 

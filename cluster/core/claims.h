@@ -2,12 +2,14 @@
 // peer, which evicts its own older one and answers when that is done, or answers that its own is
 // later. A claim is granted when all that are waited for have answered: so at that moment nobody
 // else has the id. Stamps decide between claims that know nothing of each other, after a partition
-// or in a race: the later wins wherever the two meet.
+// or in a race: the later wins wherever the two meet. Who is another user than the one whose stored
+// session is connected evicts nobody: the worker that has the connection refuses.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +32,7 @@ class Claims {
   void on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw);
   void on_release(WorkerIndex worker, const ClaimRelease& release);
   void on_evict_done(WorkerIndex worker, const EvictDone& done);
+  void on_evict_refused(WorkerIndex worker, const EvictRefused& refused);
   // Fewer peers may be waited for.
   void check_waits();
   // Who has waited long is told to go elsewhere.
@@ -58,6 +61,7 @@ class Claims {
     WorkerIndex worker = 0;
     ConnId conn;
     bool clean_start = false;
+    std::string user;
   };
   // The last of them waits for its claim; the others lose when it is granted, and come again when it
   // is withdrawn: workers are read in any order after the node stood still, and the last request may
@@ -75,6 +79,8 @@ class Claims {
   struct Asking {
     NodeId peer;
     uint64_t counter;
+    bool clean_start;
+    std::optional<std::string> user;
   };
 
   void ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier);
@@ -82,10 +88,15 @@ class Claims {
               const Stamp& stamp = {}, WorkerIndex worker = 0);
   // All connections here that want the id.
   void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
-  void evict(const std::string& client_id, Holder& holder, bool clean_start);
+  // Gives up the request at hand: who wanted the id before it asks again.
+  void go_on_without(std::map<std::string, Request>::iterator request);
+  void refuse_user(const std::string& client_id);
+  using User = std::optional<std::string>;
+  void evict(const std::string& client_id, Holder& holder, bool clean_start, const User& user);
   void on_holder_gone(const std::string& client_id);
   bool check(const std::string& client_id);
   void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later);
+  void reply_refused(Pair& pair, const std::string& client_id, uint64_t counter);
   void tell(const std::string& client_id, Request& request);
   proto::Claim message_of(const std::string& client_id, const Request& request) const;
 

@@ -145,6 +145,10 @@ void HubCore::on_mail(WorkerIndex from, ClaimRelease&& mail) { claims_.on_releas
 
 void HubCore::on_mail(WorkerIndex from, EvictDone&& mail) { claims_.on_evict_done(from, mail); }
 
+void HubCore::on_mail(WorkerIndex from, EvictRefused&& mail) {
+  claims_.on_evict_refused(from, mail);
+}
+
 void HubCore::on_mail(WorkerIndex from, RetainWrite&& mail) {
   retained_.on_write(from, std::move(mail));
 }

@@ -75,6 +75,7 @@ class HubCore {
   void on_mail(WorkerIndex from, ClaimWithdraw&& mail);
   void on_mail(WorkerIndex from, ClaimRelease&& mail);
   void on_mail(WorkerIndex from, EvictDone&& mail);
+  void on_mail(WorkerIndex from, EvictRefused&& mail);
   void on_mail(WorkerIndex from, ForwardOut&& mail);
   void on_mail(WorkerIndex from, AcceptOut&& mail);
   void on_mail(WorkerIndex from, ForwardConsumed&& mail);

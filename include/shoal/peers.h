@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -101,6 +102,7 @@ struct ClaimRequest {
   ConnId conn;
   std::string client_id;
   bool clean_start = false;
+  std::string user;  // authenticated; empty: anonymous
 };
 
 // The id's connection is closed, nothing that it forwarded is unfinished, and no session is stored
@@ -122,6 +124,14 @@ struct ClaimWithdraw {
 struct EvictDone {
   std::string client_id;
   Stamp stamp;  // of the claim that was evicted
+};
+
+// An Evict is not carried out: the id's connection stays, as its stored session is another user's. The
+// store would refuse whoever claims the id (0x87), but only after this one had gone.
+struct EvictRefused {
+  std::string client_id;
+  Stamp stamp;       // of the claim that stays
+  std::string user;  // of the one that wanted it
 };
 
 struct ForwardOut {
@@ -160,8 +170,8 @@ struct RetainedQuery {
 struct AllClosed {};
 
 using ToHub = std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease,
-                           EvictDone, ForwardOut, AcceptOut, ForwardConsumed, RetainWrite,
-                           RetainedQuery, AllClosed, ToStore>;
+                           EvictDone, EvictRefused, ForwardOut, AcceptOut, ForwardConsumed,
+                           RetainWrite, RetainedQuery, AllClosed, ToStore>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -186,6 +196,7 @@ struct ClaimAnswer {
     kSuperseded,   // a later claim has the id: this connection is the loser (0x8E)
     kMoved,        // `worker` of this node stores the session: hand the connection over to it
     kUnavailable,  // this node is not in a cluster yet, or is leaving it (0x88)
+    kRefusedUser,  // it has a connection whose stored session is another user's (0x87)
   };
   ConnId conn;
   std::string client_id;
@@ -201,6 +212,9 @@ struct Evict {
   std::string client_id;
   Stamp stamp;  // of the claim to evict: another claim of the id is left alone
   bool clean_start = false;
+  // Whose connection comes instead; nothing: one that was let in elsewhere already. Another user than
+  // that of a stored session is answered with EvictRefused.
+  std::optional<std::string> user;
 };
 
 // A member that is in sync from now on: forward to it. Its routes come after this.

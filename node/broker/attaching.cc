@@ -57,8 +57,7 @@ void Core::on_session_attached(SessionAttached& answer) {
   switch (answer.outcome) {
     case Outcome::kAttached: return resume_stored(*c, *s, answer);
     case Outcome::kVolatile: return attach(*c, *s, false);
-    case Outcome::kRefusedUser:
-      return refuse_connect(*c, ReasonCode::kNotAuthorized, "the session is another user's");
+    case Outcome::kRefusedUser: return refuse_user(*c);
     case Outcome::kSuperseded: return refuse_connect(*c, ReasonCode::kSessionTakenOver);
   }
 }
@@ -68,6 +67,7 @@ void Core::resume_stored(Connection& c, Session& s, SessionAttached& answer) {
   s.durable = std::make_unique<Durable>();
   Durable& durable = *s.durable;
   durable.epoch = answer.epoch;
+  durable.user = c.extra->opening->credentials.user;
   durable.expiry_s = s.expiry_s;
   durable.present = answer.session_present;
   durable.stored = answer.session_present || s.expiry_s > 0;

@@ -106,6 +106,7 @@ class Core {
   void withdraw(Connection& c);
   void hand_over(Connection& c, WorkerIndex worker);
   void admit(Connection& c);
+  void refuse_user(Connection& c);
   void begin_session(Connection& c);
   void attach(Connection& c, Session& s, bool session_present);
   uint32_t session_expiry_of(const Connect& in) const;

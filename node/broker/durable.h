@@ -26,6 +26,7 @@ namespace shoal {
 
 struct Durable {
   SessionEpoch epoch = 0;
+  std::string user;       // as the store knows it: it lets nobody else connect
   uint32_t expiry_s = 0;  // as the store knows it
   // Subscriptions and messages are the store's. If not, its will alone is, and the session a live one.
   bool stored = false;

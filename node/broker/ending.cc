@@ -202,6 +202,10 @@ void Core::on_evict(const Evict& evict) {
     current_.to_hub.push_back(EvictDone{evict.client_id, evict.stamp});
     return;
   }
+  if (evict.user && s->durable && s->durable->user != *evict.user) {
+    current_.to_hub.push_back(EvictRefused{evict.client_id, evict.stamp, *evict.user});
+    return;
+  }
   s->need_extra().evicted_claims.push_back(evict.stamp);
   if (Connection* const waiting = find(s->successor)) {
     refuse_connect(*waiting, ReasonCode::kSessionTakenOver);

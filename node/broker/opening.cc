@@ -140,7 +140,8 @@ void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
   set_connection_timer(c, now_.mono + config_.limits.publish_timeout);
   // With a store no session is another worker's, to whom the connection would be handed over.
   const bool nothing_to_keep = config_.has_store || connect_of(opening).clean_start;
-  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, nothing_to_keep});
+  current_.to_hub.push_back(
+      ClaimRequest{c.id, opening.client_id, nothing_to_keep, opening.credentials.user});
 }
 
 // ---- the claim ------------------------------------------------------------------------------------
@@ -165,6 +166,7 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
       return refuse_connect(*c, ReasonCode::kSessionTakenOver);
     case ClaimAnswer::Outcome::kUnavailable:
       return refuse_connect(*c, ReasonCode::kServerUnavailable, "not in a cluster");
+    case ClaimAnswer::Outcome::kRefusedUser: return refuse_user(*c);
   }
 }
 
@@ -203,6 +205,10 @@ void Core::admit(Connection& c) {
   Session* const s = find_session(opening.client_id);
   if (!s) return begin_session(c);
   c.phase = Phase::kWaitQuiet;
+  if (s->durable && s->durable->user != opening.credentials.user) {
+    s->claim = opening.claim;
+    return refuse_user(c);
+  }
   if (Connection* const other = find(s->successor)) {
     refuse_connect(*other, ReasonCode::kSessionTakenOver);
   }
@@ -217,6 +223,10 @@ void Core::admit(Connection& c) {
   // [MQTT5-3.1.4-4] [MQTT5-3.1.2-4] [MQTT311-3.1.4-3] [MQTT311-3.1.2-6]
   if (clean_start && !s->ended) end_session(*s);
   check_quiet(*s);
+}
+
+void Core::refuse_user(Connection& c) {
+  refuse_connect(c, ReasonCode::kNotAuthorized, "the session is another user's");
 }
 
 // Nothing of the client's is here.

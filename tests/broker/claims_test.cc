@@ -190,7 +190,7 @@ TEST(Claims, RefusalsAreTold) {
 TEST(Claims, AnEvictionOfAnotherClaimChangesNothing) {
   TestCluster cluster;
   TestClient& client = cluster.connect(0, "c");
-  cluster.mail(0, Evict{"c", Stamp{999, NodeId{9}}, true});
+  cluster.mail(0, Evict{"c", Stamp{999, NodeId{9}}, true, std::nullopt});
   EXPECT_FALSE(client.closed);
   EXPECT_EQ(cluster.hub_log.back(), "evicted c");
 }

@@ -159,6 +159,45 @@ TEST(Durable, AnotherUserIsRefused) {
   }
 }
 
+TEST(Durable, WhoIsRefusedForItsUserThrowsNobodyOut) {
+  for (const size_t where : {0u, 1u, 2u}) {         // the same worker, another one, another node
+    for (const bool has_session : {true, false}) {  // or only a will is stored
+      TestCluster cluster(with_store(2, 2));
+      const auto as = [&](const char* user) {
+        return durable("c", k5, [user, has_session](Connect& c) {
+          c.user_name = user;
+          if (has_session) return;
+          c.session_expiry_s = 0;
+          c.will.emplace().topic = "w";
+        });
+      };
+      TestClient& here = cluster.connect(0, as("one"));
+      cluster.subscribe(here, "t", Qos::k1);
+      here.take();
+      TestClient& other = cluster.open(where, as("two"));
+      EXPECT_THAT(other.take(), ElementsAre("CONNACK 0x87"));
+      EXPECT_TRUE(other.closed);
+      EXPECT_FALSE(here.closed);
+      TestClient& publisher = cluster.connect(3, "publisher");
+      cluster.publish(publisher, "t", "m", Qos::k1, 1);
+      EXPECT_THAT(take(here), ElementsAre("PUBLISH t m q1"));
+      EXPECT_THAT(cluster.open(where, as("one")).take()[0], ::testing::StartsWith("CONNACK 0x00"));
+      EXPECT_THAT(here.take(), ElementsAre("DISCONNECT 0x8e"));
+    }
+  }
+}
+
+// A session that nothing is stored of belongs to whoever has the client id.
+TEST(Durable, ALiveSessionIsTakenOverByAnotherUser) {
+  TestCluster cluster(with_store(2));
+  const auto as = [](const char* user) {
+    return ConnectOptions{.client_id = "c", .edit = [user](Connect& c) { c.user_name = user; }};
+  };
+  TestClient& here = cluster.connect(0, as("one"));
+  EXPECT_THAT(cluster.open(1, as("two")).take(), ElementsAre("CONNACK 0x00"));
+  EXPECT_THAT(here.take(), ElementsAre("DISCONNECT 0x8e"));
+}
+
 TEST(Durable, ALaterConnectionOfTheIdMayHaveWon) {
   TestCluster cluster(with_store());
   cluster.store().holds_answers = true;

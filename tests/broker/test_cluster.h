@@ -142,6 +142,7 @@ class TestCluster {
   void on_claim(size_t from, const ClaimRequest& request);
   void grant(const std::string& client_id, Claim& claim);
   void on_evicted(const EvictDone& done);
+  void on_evict_refused(const EvictRefused& refused);
   void on_forward(size_t from, const ForwardOut& out);
   void on_query(size_t from, const RetainedQuery& query);
 

@@ -34,6 +34,7 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                    if (claim.held && claim.stamp == m.stamp) claim.held = false;
                  },
                  [&](EvictDone& m) { on_evicted(m); },
+                 [&](EvictRefused& m) { on_evict_refused(m); },
                  [&](ForwardOut& m) { on_forward(from, m); },
                  [&](AcceptOut& m) {
                    if (m.origin.node == kShards) return store_->on_accept(from, m);
@@ -96,7 +97,7 @@ void TestCluster::on_claim(size_t from, const ClaimRequest& request) {
   if (!elsewhere) return grant(request.client_id, claim);
   hub_log.push_back("evict " + request.client_id);
   claim.waits = true;
-  post(claim.holder, Evict{request.client_id, claim.stamp, request.clean_start});
+  post(claim.holder, Evict{request.client_id, claim.stamp, request.clean_start, request.user});
 }
 
 void TestCluster::grant(const std::string& client_id, Claim& claim) {
@@ -116,6 +117,17 @@ void TestCluster::on_evicted(const EvictDone& done) {
   hub_log.push_back("evicted " + done.client_id);
   Claim& claim = claims_[done.client_id];
   if (claim.waits && claim.stamp == done.stamp) grant(done.client_id, claim);
+}
+
+void TestCluster::on_evict_refused(const EvictRefused& refused) {
+  hub_log.push_back("refused " + refused.client_id);
+  Claim& claim = claims_[refused.client_id];
+  claim.waits = false;
+  ClaimAnswer answer;
+  answer.conn = claim.request.conn;
+  answer.client_id = refused.client_id;
+  answer.outcome = ClaimAnswer::Outcome::kRefusedUser;
+  post(claim.next, answer);
 }
 
 // Over the wire, as between nodes.

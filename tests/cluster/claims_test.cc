@@ -15,9 +15,10 @@ class ClaimsTest : public testing::Test {
     ASSERT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 3000));
   }
   // A request; its number is the connection's slot.
-  uint32_t claim(int node, WorkerIndex worker, const std::string& id, bool clean = false) {
+  uint32_t claim(int node, WorkerIndex worker, const std::string& id, bool clean = false,
+                 const std::string& user = {}) {
     ++last_;
-    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, clean});
+    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, clean, user});
     return last_;
   }
   std::optional<ClaimAnswer> answer(int node, uint32_t conn) {
@@ -133,6 +134,79 @@ TEST_F(ClaimsTest, AWithdrawnRequestLeavesTheIdToTheOneBefore) {
   EXPECT_FALSE(answer(0, second));
 }
 
+// Of the connection's own node, and of another.
+TEST_F(ClaimsTest, WhoIsRefusedEvictsNobody) {
+  cluster_->node(0).evicts = false;
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  const Stamp held = answer(0, last_)->stamp;
+  for (const int node : {0, 1}) {
+    const uint32_t bob = claim(node, 1, "id", true, "bob");
+    EXPECT_FALSE(wait_for(node, bob, 100));
+    EXPECT_EQ(cluster_->mails<Evict>(0).back().user, "bob");
+    cluster_->send(0, 0, EvictRefused{"id", held, "bob"});
+    EXPECT_EQ(outcome(node, bob), Outcome::kRefusedUser);
+    EXPECT_EQ(cluster_->status(0).claims, 1u);
+  }
+  const uint32_t alice = claim(1, 0, "id", true, "alice");
+  EXPECT_FALSE(wait_for(1, alice, 100));
+  EXPECT_EQ(cluster_->mails<Evict>(0).size(), 3u);
+  EXPECT_EQ(cluster_->mails<Evict>(0).back().user, "alice");
+  cluster_->send(0, 0, EvictDone{"id", held});
+  EXPECT_EQ(outcome(1, alice), Outcome::kGranted);
+}
+
+TEST_F(ClaimsTest, WhoAskedBesideOneThatIsRefusedGetsTheId) {
+  for (const int node : {0, 2}) {  // the connection's own node, and another
+    const std::string id = "id" + std::to_string(node);
+    cluster_->node(0).evicts = false;
+    ASSERT_EQ(outcome(0, claim(0, 0, id, true, "alice")), Outcome::kGranted);
+    const Stamp held = answer(0, last_)->stamp;
+    const uint32_t bob = claim(1, 0, id, true, "bob");
+    cluster_->run(50);
+    const uint32_t alice = claim(node, 1, id, true, "alice");
+    cluster_->run(50);
+    cluster_->send(0, 0, EvictRefused{id, held, "bob"});
+    cluster_->run(50);
+    EXPECT_EQ(cluster_->mails<Evict>(0).back().user, "alice");
+    cluster_->send(0, 0, EvictDone{id, held});
+    EXPECT_EQ(outcome(node, alice), Outcome::kGranted);
+    EXPECT_NE(outcome(1, bob), Outcome::kGranted);
+  }
+}
+
+TEST_F(ClaimsTest, WhoAskedBeforeOneThatIsRefusedAsksAgain) {
+  cluster_->node(0).evicts = false;
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  const Stamp held = answer(0, last_)->stamp;
+  claim(2, 0, "id", true, "bob");
+  cluster_->run(50);
+  const uint32_t alice = claim(1, 0, "id", true, "alice");
+  cluster_->run(50);
+  const uint32_t bob = claim(1, 1, "id", true, "bob");
+  cluster_->run(50);
+  cluster_->send(0, 0, EvictRefused{"id", held, "bob"});
+  EXPECT_EQ(outcome(1, bob), Outcome::kRefusedUser);
+  EXPECT_FALSE(answer(1, alice));
+  cluster_->send(0, 0, EvictDone{"id", held});
+  EXPECT_EQ(outcome(1, alice), Outcome::kGranted);
+}
+
+// The connection ends while somebody is being refused for it.
+TEST_F(ClaimsTest, ARefusalOfAnotherClaimMeansNothing) {
+  cluster_->node(0).evicts = false;
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  const Stamp held = answer(0, last_)->stamp;
+  cluster_->send(0, 0, EvictRefused{"id", held, "bob"});  // nobody asked
+  cluster_->send(0, 0, EvictRefused{"other", held, "bob"});
+  const uint32_t bob = claim(1, 0, "id", true, "bob");
+  cluster_->run(50);
+  cluster_->send(0, 0, ClaimRelease{"id", held});
+  EXPECT_EQ(outcome(1, bob), Outcome::kGranted);
+  cluster_->send(0, 0, EvictRefused{"id", held, "bob"});
+  cluster_->run(50);
+  EXPECT_EQ(cluster_->status(1).claims, 1u);
+}
+
 // A claim of a node that stood still, or was cut off, for a connection that has gone since.
 TEST_F(ClaimsTest, AWithdrawnClaimOfAPeerBeatsNobody) {
   cluster_->freeze(0, 500);
@@ -182,7 +256,7 @@ TEST_F(ClaimsTest, NoClusterNoClient) {
   HubCluster lonely({.nodes = 3, .start = false});
   lonely.start(0);
   lonely.run(500);
-  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", false});
+  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", false, ""});
   lonely.run(1);
   ASSERT_EQ(lonely.mails<ClaimAnswer>(0).size(), 1u);
   EXPECT_EQ(lonely.mails<ClaimAnswer>(0)[0].outcome, Outcome::kUnavailable);

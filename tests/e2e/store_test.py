@@ -3,6 +3,9 @@ whose disk fails says so and ends."""
 import resource
 import shutil
 import signal
+import socket
+import subprocess
+import tempfile
 import time
 import unittest
 
@@ -43,6 +46,28 @@ def cut_power(nodes):
         node.start()
     for node in nodes:
         node.wait_ready()
+
+
+class Users(unittest.TestCase):
+    def test_who_is_refused_a_session_does_not_throw_its_user_out(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".users") as users:
+            subprocess.run([harness.SHOAL, "passwd", users.name], input="alice:a\nbob:b\n", text=True, check=True)
+            with harness.Cluster(2, options=["--password-file", users.name]) as nodes:
+                def connect(node, user, expiry_s=3600):
+                    sock = socket.create_connection(("127.0.0.1", node.mqtt_port), timeout=10)
+                    client = wire.Wire(sock)
+                    client.connect("device", user=user, password=user[0], clean=False, expiry_s=expiry_s)
+                    return client
+                alice = connect(nodes[0], "alice")
+                for node in [*nodes] * 4:  # every worker too
+                    bob = connect(node, "bob", expiry_s=None)
+                    self.assertEqual(bob.connack[1], 0x87)
+                    bob.close()
+                alice.ping()
+                again = connect(nodes[1], "alice")
+                self.assertEqual(again.connack[:2], b"\x01\x00")
+                self.assertEqual(alice.packet(), (0xE0, b"\x8e"))
+                again.close()
 
 
 class Store(unittest.TestCase):

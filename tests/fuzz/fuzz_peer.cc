@@ -255,7 +255,8 @@ class Bench {
   }
 
   void claim(WorkerIndex worker, ByteView client_id, bool clean_start) {
-    from_worker(worker, ClaimRequest{{1, 1}, text_of_bytes(client_id), clean_start});
+    const std::string user = client_id.size() % 2 == 0 ? "" : "user";
+    from_worker(worker, ClaimRequest{{1, 1}, text_of_bytes(client_id), clean_start, user});
   }
 
   void command(uint8_t argument) {
@@ -319,7 +320,11 @@ class Bench {
     if (const auto* update = std::get_if<RouteUpdate>(&mail)) {
       from_worker(worker, RoutesApplied{update->number});
     } else if (const auto* evict = std::get_if<Evict>(&mail)) {
-      from_worker(worker, EvictDone{evict->client_id, evict->stamp});
+      if (evict->user && !evict->user->empty()) {
+        from_worker(worker, EvictRefused{evict->client_id, evict->stamp, *evict->user});
+      } else {
+        from_worker(worker, EvictDone{evict->client_id, evict->stamp});
+      }
     } else if (const auto* forward = std::get_if<ForwardIn>(&mail)) {
       read(*forward->batch);
       from_worker(worker, ForwardConsumed{forward->node, forward->batch->bytes()});
