@@ -257,6 +257,9 @@ void ShardServer::tell_connected(const std::string& client_id,
       subscription->set_identifier(record->identifier);
     }
   }
+  if (session.received != 0) {
+    for (const uint16_t identifier : state_.received(client_id)) out->add_received(identifier);
+  }
   const bool forgets = SHOAL_MUTATED("nothing-sent-again");
   attach(client_id, session, forgets ? session.queue.unsent : session.queue.head);
 }

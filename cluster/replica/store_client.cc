@@ -284,6 +284,9 @@ void StoreClient::on_connected(uint32_t shard, const proto::StoreConnected& conn
                                       .retain_as_published = each.retain_as_published(),
                                       .identifier = each.identifier()});
   }
+  for (const uint32_t identifier : connected.received()) {
+    attached.received.push_back(static_cast<uint16_t>(identifier));
+  }
   effects_.mails.push_back({worker, std::move(attached)});
   if (connecting.question != 0) questions_.erase(connecting.question);
   connecting_.erase(it);

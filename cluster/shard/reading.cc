@@ -51,6 +51,17 @@ std::vector<std::string> ShardState::subscriptions(std::string_view client_id) c
   return filters;
 }
 
+std::vector<uint16_t> ShardState::received(std::string_view client_id) const {
+  std::vector<uint16_t> identifiers;
+  for (const std::string& key :
+       core_->tables.keys_with_prefix(core_->key(KeyKind::kReceived, client_id))) {
+    KeyParts parts(key);
+    parts.name();
+    identifiers.push_back(static_cast<uint16_t>(parts.number()));
+  }
+  return identifiers;
+}
+
 std::vector<Delivery> ShardState::deliveries(std::string_view client_id, uint64_t from,
                                              const PortionLimits& limits) const {
   std::vector<Delivery> out;

@@ -95,6 +95,8 @@ class ShardState {
   std::optional<SubscriptionRecord> subscription(std::string_view client_id,
                                                  std::string_view filter) const;
   std::vector<std::string> subscriptions(std::string_view client_id) const;
+  // Identifiers of QoS 2 PUBLISHs that are not released.
+  std::vector<uint16_t> received(std::string_view client_id) const;
   // Unfinished messages that may be sent, from number `from` on.
   std::vector<Delivery> deliveries(std::string_view client_id, uint64_t from,
                                    const PortionLimits& limits) const;

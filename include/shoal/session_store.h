@@ -182,6 +182,8 @@ struct SessionAttached {
   SessionEpoch epoch = 0;
   bool session_present = false;
   std::vector<SessionFilter> subscriptions;  // of a session that is resumed, all
+  // Identifiers of SessionReceive that are not released.
+  std::vector<uint16_t> received;
 };
 
 // A later connection has the client id: close the one of this epoch (0x8E).

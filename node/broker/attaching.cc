@@ -70,6 +70,7 @@ void Core::resume_stored(Connection& c, Session& s, SessionAttached& answer) {
   durable.user = c.extra->opening->credentials.user;
   durable.expiry_s = s.expiry_s;
   durable.present = answer.session_present;
+  durable.received.insert(answer.received.begin(), answer.received.end());
   durable.stored = answer.session_present || s.expiry_s > 0;
   uint64_t batch = route_batch_;
   bool has_routes = false;
@@ -118,6 +119,7 @@ void Core::detach(Session& s, bool discards_will) {
   SessionDetach out;
   out.client_id = s.client_id;
   out.epoch = s.durable->epoch;
+  drop_receives(*s.durable);
   out.discards_will = discards_will && !SHOAL_MUTATED("will-after-goodbye");
   if (s.expiry_s != s.durable->expiry_s) out.expiry_s = s.expiry_s;  // DISCONNECT changed it
   s.durable.reset();

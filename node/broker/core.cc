@@ -130,13 +130,7 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                  [this](PeerCongested& m) { on_congested(m); },
                  [this](ForwardIn& m) { on_forward_in(m); },
                  [this](AcceptIn& m) { on_accept_in(m); },
-                 [this](RetainDone& m) {
-                   const auto found = retain_waits_.find(m.number);
-                   if (found == retain_waits_.end()) return;
-                   Ticket* const ticket = found->second;
-                   retain_waits_.erase(found);
-                   progress(ticket);
-                 },
+                 [this](RetainDone& m) { on_retain_done(m.number); },
                  [this](RetainedPortion& m) { on_portion(std::move(m)); },
                  [this](AckUntil& m) {
                    ack_until_ = m.until;

@@ -192,6 +192,9 @@ class Core {
   bool is_too_large_to_keep(const Publication& p) const;
   void publish_to_shards(Publication& p, uint64_t shards, std::string_view shared);
   void receive_stored(Publication& p);
+  void submit_receives(Session& s);
+  void drop_receives(Durable& durable);
+  void on_retain_done(uint64_t number);
   void release_stored(Connection& c, uint16_t packet_id);
   template <class Mail>
   uint64_t submit(Mail mail) {
@@ -211,7 +214,7 @@ class Core {
   bool is_large(const Publication& p) const {
     return p.view.payload.size() >= config_.limits.large_payload;
   }
-  void write_retained(Publication& p);
+  uint64_t write_retained(Publication& p);
   void finish_routing(Publication& p);
   Ticket* ticket_of(Publication& p);
   void progress(Ticket* ticket);

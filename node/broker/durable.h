@@ -12,6 +12,7 @@
 
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "node/broker/pending_suback.h"
 #include "node/broker/ring.h"
@@ -19,10 +20,20 @@
 #include "node/broker/tickets.h"
 #include "node/codec/reason_code.h"
 #include "node/rules/subscription.h"
+#include "shoal/message.h"
 #include "shoal/session_store.h"
 #include "shoal/types.h"
 
 namespace shoal {
+
+// A QoS 2 PUBLISH that is not the store's yet. What it retains is written before: so of an identifier
+// that the store knows, it is written, and is not written again when its PUBLISH is repeated. Those behind
+// it wait, since the store is to have them in their order.
+struct PendingReceive {
+  Ticket* ticket = nullptr;
+  MessageRef message;
+  uint64_t retaining = 0;  // the number of its RetainWrite; 0: none, or done
+};
 
 struct Durable {
   SessionEpoch epoch = 0;
@@ -41,6 +52,9 @@ struct Durable {
   // Its shared subscriptions, which the worker's router does not have.
   absl::btree_map<std::string, SubscriptionOptions, std::less<>> shared;
   Ring<PendingSubAck> subacks;  // for the store; in the order of their numbers
+  // QoS 2 identifiers from the client that are not released: in the store, or on their way to it.
+  absl::flat_hash_set<uint16_t> received;
+  Ring<PendingReceive> receives;
   // Filters of SUBSCRIBEs that wait: the number of the last one that has it.
   absl::btree_map<std::string, uint64_t, std::less<>> changing;
 };

@@ -111,6 +111,10 @@ void Core::check_tickets() {
     };
     for (uint32_t i = 0; i < s.inflight.span(); ++i) count(s.inflight[i]);
     for (uint32_t i = 0; i < s.queue.size(); ++i) count(s.queue[i]);
+    if (s.durable) {
+      const Ring<PendingReceive>& receives = s.durable->receives;
+      for (uint32_t i = 0; i < receives.size(); ++i) ++waits[receives[i].ticket];
+    }
     if (!s.extra) return;
     for (uint32_t i = 0; i < s.extra->withheld.size(); ++i) ++waits[s.extra->withheld[i].ticket];
   });

@@ -109,6 +109,7 @@ void Core::refuse_publish(Connection& c, const Publish& in, ReasonCode reason) {
 // A message that the store did not take for a limit that is configured. 3.x has no name for that.
 void Core::refuse_over_quota(Connection& c, Qos qos, uint16_t packet_id) {
   if (c.open_in > 0) --c.open_in;
+  if (qos == Qos::k2 && c.session->is_stored()) c.session->durable->received.erase(packet_id);
   Publish in;
   in.qos = qos;
   in.packet_id = packet_id;

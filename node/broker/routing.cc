@@ -176,13 +176,14 @@ void Core::repick(Repick pick) {
 
 // [MQTT5-3.3.1-5] [MQTT311-3.3.1-5]; the hub removes it for an empty payload [MQTT5-3.3.1-6]
 // [MQTT5-3.3.1-7] [MQTT311-3.3.1-11], and a QoS 0 message replaces it like any other [MQTT311-3.3.1-7].
-void Core::write_retained(Publication& p) {
+uint64_t Core::write_retained(Publication& p) {
   const uint64_t number = ++retain_number_;
   current_.to_hub.push_back(RetainWrite{number, p.reference()});
-  if (p.view.qos == Qos::k0 && !is_large(p)) return;
+  if (p.view.qos == Qos::k0 && !is_large(p)) return number;
   Ticket* const ticket = ticket_of(p);
   ++ticket->pending;
   retain_waits_.emplace(number, ticket);
+  return number;
 }
 
 // ---- tickets ----------------------------------------------------------------------------------------------

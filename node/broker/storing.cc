@@ -97,18 +97,62 @@ void Core::receive_stored(Publication& p) {
     return finish_routing(p);
   }
   hold_large(p);
-  if (p.view.retain) write_retained(p);
-  const Session& s = *p.publisher;
-  const uint64_t number =
-      submit(SessionReceive{0, s.client_id, s.durable->epoch, p.packet_id, p.reference()});
+  Durable& durable = *p.publisher->durable;
   Ticket* const ticket = ticket_of(p);
   ++ticket->pending;
-  store_numbers_.expect(number, {p.conn, WaitingTicket{ticket}});
+  PendingReceive receive{.ticket = ticket, .message = p.reference()};
+  const bool is_new = durable.received.insert(p.packet_id).second;
+  if (p.view.retain && is_new) receive.retaining = write_retained(p);
+  durable.receives.push_back(std::move(receive));
+  submit_receives(*p.publisher);
   finish_routing(p);
+}
+
+void Core::submit_receives(Session& s) {
+  Ring<PendingReceive>& receives = s.durable->receives;
+  while (!receives.empty() && receives.front().retaining == 0) {
+    PendingReceive receive = receives.pop_front();
+    const Ticket& ticket = *receive.ticket;
+    const uint64_t number = submit(SessionReceive{0, s.client_id, s.durable->epoch,
+                                                  ticket.packet_id, std::move(receive.message)});
+    store_numbers_.expect(number, {ticket.conn, WaitingTicket{receive.ticket}});
+  }
+}
+
+// Their connection ends: nothing was promised of them.
+void Core::drop_receives(Durable& durable) {
+  while (!durable.receives.empty()) {
+    Ticket* const ticket = durable.receives.pop_front().ticket;
+    drop_ticket(ticket);
+    ticket->owner = Ticket::For::kNobody;
+    progress(ticket);
+  }
+}
+
+void Core::on_retain_done(uint64_t number) {
+  const auto found = retain_waits_.find(number);
+  if (found == retain_waits_.end()) return;
+  Ticket* const ticket = found->second;
+  retain_waits_.erase(found);
+  const Connection* const c = find(ticket->conn);
+  if (c && c->session && c->session->durable) {
+    Ring<PendingReceive>& receives = c->session->durable->receives;
+    for (uint32_t i = 0; i < receives.size(); ++i) {
+      if (receives[i].retaining == number) receives[i].retaining = 0;
+    }
+    submit_receives(*c->session);
+  }
+  progress(ticket);
 }
 
 void Core::release_stored(Connection& c, uint16_t packet_id) {
   const Session& s = *c.session;
+  const Ring<PendingReceive>& receives = s.durable->receives;
+  for (uint32_t i = 0; i < receives.size(); ++i) {
+    if (receives[i].ticket->packet_id != packet_id) continue;
+    return protocol_error(c, ReasonCode::kProtocolError, "PUBREL before PUBREC");
+  }
+  s.durable->received.erase(packet_id);
   const uint64_t number = submit(SessionRelease{0, s.client_id, s.durable->epoch, packet_id});
   waits_more(c);
   store_numbers_.expect(number, {c.id, WaitingPubcomp{packet_id}});

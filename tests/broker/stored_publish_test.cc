@@ -15,6 +15,8 @@ using ::testing::IsEmpty;
 constexpr auto k3 = ProtocolVersion::kMqtt311;
 constexpr auto k5 = ProtocolVersion::kMqtt5;
 
+void retaining(Publish& p) { p.retain = true; }
+
 // ---- to shards ------------------------------------------------------------------------------------------
 
 // One copy for each shard that wants it, in one mail; none at QoS 0.
@@ -235,16 +237,82 @@ TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
   EXPECT_THAT(publisher.take(), ElementsAre("DISCONNECT 0x93"));
 }
 
-// Its retained message is written before PUBREC.
+// Its retained message is written before the store has it, and so before PUBREC; what follows waits for it.
 TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
+  TestCluster cluster(with_store());
+  TestClient& live = cluster.connect(0, "live");
+  cluster.subscribe(live, "t", Qos::k2);
+  live.take();
+  TestClient& publisher = cluster.connect(0, durable("p"));
+  cluster.hold_retained = true;
+  cluster.publish(publisher, "t", "x", Qos::k2, 1, retaining);
+  cluster.publish(publisher, "t", "y", Qos::k2, 2);
+  cluster.publish(publisher, "t", "z", Qos::k2, 3, retaining);
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  EXPECT_TRUE(cluster.retained.contains("t"));
+  EXPECT_EQ(cluster.store().seen["receive"], 0u);
+  cluster.mail(0, RetainDone{2});
+  EXPECT_THAT(publisher.take(), IsEmpty());
+  cluster.mail(0, RetainDone{1});
+  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1", "PUBREC 2", "PUBREC 3"));
+  EXPECT_THAT(take(live), ElementsAre("PUBLISH t x q2", "PUBLISH t y q2", "PUBLISH t z q2"));
+}
+
+// Another client's newer one would be lost.
+TEST(StoredReceive, ARepeatDoesNotWriteItsRetainedMessageAgain) {
+  for (const auto version : {k3, k5}) {
+    TestCluster cluster(with_store(2));
+    TestClient& other = cluster.connect(1, "other");
+    TestClient& first = cluster.connect(0, durable("p", version));
+    const auto retained = [&] { return std::string(text_of(cluster.retained["t"]->payload())); };
+    cluster.publish(first, "t", "old", Qos::k2, 7, retaining);
+    cluster.publish(other, "t", "new", Qos::k1, 1, retaining);
+    cluster.publish(first, "t", "old", Qos::k2, 7, retaining);
+    EXPECT_THAT(first.take(), ElementsAre("PUBREC 7", "PUBREC 7"));
+    EXPECT_EQ(retained(), "new");
+    cluster.lose(first);
+    TestClient& again = cluster.connect(1, durable("p", version));
+    cluster.publish(again, "t", "old", Qos::k2, 7, retaining);
+    EXPECT_EQ(retained(), "new");
+    cluster.ack(again, PacketType::kPubRel, 7);
+    cluster.publish(again, "t", "newest", Qos::k2, 7, retaining);
+    EXPECT_THAT(again.take(), ElementsAre("PUBREC 7", "PUBCOMP 7", "PUBREC 7"));
+    EXPECT_EQ(retained(), "newest");
+  }
+}
+
+// What the store was not told yet is forgotten, and new when it comes again.
+TEST(StoredReceive, AConnectionThatEndsWhileItsRetainedMessageIsWritten) {
+  TestCluster cluster(with_store(2));
+  TestClient& live = cluster.connect(1, "live");
+  cluster.subscribe(live, "t", Qos::k2);
+  live.take();
+  TestClient& first = cluster.connect(0, durable("p"));
+  cluster.hold_retained = true;
+  cluster.publish(first, "t", "x", Qos::k2, 1, retaining);
+  cluster.publish(first, "t", "y", Qos::k2, 2);
+  cluster.lose(first);
+  cluster.mail(0, RetainDone{1});
+  EXPECT_EQ(cluster.counters(0).tickets_now, 0u);
+  EXPECT_EQ(cluster.store().seen["receive"], 0u);
+  cluster.hold_retained = false;
+  TestClient& again = cluster.connect(1, durable("p"));
+  cluster.publish(again, "t", "x", Qos::k2, 1, retaining);
+  cluster.publish(again, "t", "y", Qos::k2, 2);
+  EXPECT_THAT(again.take(), ElementsAre("PUBREC 1", "PUBREC 2"));
+  EXPECT_THAT(take(live), ElementsAre("PUBLISH t x q2", "PUBLISH t y q2"));
+}
+
+TEST(StoredReceive, PubrelBeforePubrecIsAViolation) {
   TestCluster cluster(with_store());
   TestClient& publisher = cluster.connect(0, durable("p"));
   cluster.hold_retained = true;
-  cluster.publish(publisher, "t", "x", Qos::k2, 1, [](Publish& p) { p.retain = true; });
-  EXPECT_THAT(publisher.take(), IsEmpty());
-  EXPECT_TRUE(cluster.retained.contains("t"));
+  cluster.publish(publisher, "t", "x", Qos::k2, 1, retaining);
+  cluster.publish(publisher, "t", "y", Qos::k2, 2);
+  cluster.ack(publisher, PacketType::kPubRel, 2);
+  EXPECT_THAT(publisher.take(), ElementsAre("DISCONNECT 0x82"));
   cluster.mail(0, RetainDone{1});
-  EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
+  EXPECT_EQ(cluster.counters(0).tickets_now, 0u);
 }
 
 // Who needs no store for it gets it. 3.x has no name for that, and is acknowledged.

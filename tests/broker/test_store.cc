@@ -199,6 +199,7 @@ void TestStore::on(size_t from, SessionConnect& mail) {
     out.subscriptions.push_back({filter, record->qos, record->no_local, record->retain_as_published,
                                  record->identifier, false});
   }
+  out.received = state.received(mail.client_id);
   attached_[mail.client_id] = {from, out.epoch, 0, 0, {}};
   if (holds_answers) {
     held_answers_.emplace_back(from, std::move(out));

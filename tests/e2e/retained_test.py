@@ -80,6 +80,40 @@ class Retained(unittest.TestCase):
                 resident = int(open(f"/proc/{node.process.pid}/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
                 self.assertLess(resident, RESIDENT_MAX, node.name)
 
+    def test_a_repeat_at_qos_2_does_not_overwrite_a_newer_one(self):
+        def durable(node):
+            client = wire.Wire(wire.tcp(node.mqtt_port))
+            self.assertEqual(client.connect("publisher", clean=False, expiry_s=600), 0)
+            return client
+
+        def retained(node):
+            client = wire.Wire(wire.tcp(node.mqtt_port))
+            client.connect("reader")
+            client.send(wire.subscribe_packet("t", 0))
+            client.expect(0x90)
+            _, body = client.packet()
+            client.close()
+            return body[4:]
+
+        old = [wire.publish_packet("t", b"old", 2, 7, retain=True, dup=dup) for dup in (False, True)]
+        with harness.Cluster(2) as nodes:
+            first = durable(nodes[0]).send(old[0])
+            first.expect(0x50)
+            other = wire.Wire(wire.tcp(nodes[1].mqtt_port))
+            other.connect("other")
+            other.send(wire.publish_packet("t", b"new", 1, 1, retain=True)).expect(0x40)
+            first.send(old[1]).expect(0x50)
+            self.assertEqual([retained(node) for node in nodes], [b"new"] * 2)
+            first.close()
+            again = durable(nodes[1]).send(old[1])
+            again.expect(0x50)
+            self.assertEqual([retained(node) for node in nodes], [b"new"] * 2)
+            again.send(wire.pubrel_packet(7)).expect(0x70)
+            again.send(wire.publish_packet("t", b"newest", 2, 7, retain=True)).expect(0x50)
+            self.assertEqual([retained(node) for node in nodes], [b"newest"] * 2)
+            again.close()
+            other.close()
+
 
 if __name__ == "__main__":
     harness.main()

@@ -27,13 +27,17 @@ TEST(Inbound, AnIdentifierAndItsMessageAreOneChange) {  // [MQTT5-4.3.3-10]
   EXPECT_EQ(shard.apply(ReceiveOp{"c", shard.epoch("c"), 5, message("t", "x", Qos::k2)}).outbox_end,
             0u);
   EXPECT_THAT(shard.state->outbox(0, {}), SizeIs(1));
+  shard.apply(ReceiveOp{"c", shard.epoch("c"), 65535, message("t", "z", Qos::k2)});
+  EXPECT_THAT(shard.state->received("c"), ElementsAre(5, 65535));
+  EXPECT_THAT(shard.state->received("other"), IsEmpty());
+  shard.apply(ReleaseOp{"c", shard.epoch("c"), 65535});
   // After PUBREL the identifier is a new one [MQTT5-4.3.3-12].
   shard.apply(ReleaseOp{"c", shard.epoch("c"), 5});
   shard.apply(ReleaseOp{"c", shard.epoch("c"), 5});
   EXPECT_FALSE(shard.state->has_received("c", 5));
   EXPECT_EQ(shard.state->session("c")->received, 0u);
   EXPECT_EQ(shard.apply(ReceiveOp{"c", shard.epoch("c"), 5, message("t", "y", Qos::k2)}).outbox_end,
-            2u);
+            3u);
 }
 
 TEST(Inbound, WithoutATopicOrIdentifierIsMalformed) {
