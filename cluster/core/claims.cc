@@ -26,7 +26,7 @@ Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
 // ---- workers ------------------------------------------------------------------------------------
 
 void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
-  const Wanted wanted{worker, in.conn, in.clean_start};
+  const Wanted wanted{worker, in.conn};
   if (!is_available) return answer(in.client_id, wanted, ClaimAnswer::Outcome::kUnavailable);
   std::vector<Wanted> earlier;
   if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
@@ -41,19 +41,12 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
   const auto holder = holders_.find(client_id);
   const bool is_held = holder != holders_.end();
   const bool is_elsewhere = is_held && holder->second.worker != wanted.worker;
-  if (is_elsewhere && !wanted.clean_start && !holder->second.is_evicting) {
-    answer(client_id, wanted, ClaimAnswer::Outcome::kMoved, {}, holder->second.worker);
-    if (earlier.empty()) return;
-    const Wanted next = earlier.back();
-    earlier.pop_back();
-    return ask(client_id, next, std::move(earlier));
-  }
   Request request{.wanted = wanted,
                   .earlier = std::move(earlier),
                   .stamp = context_.next_stamp(),
                   .waits_for = asked_(),
                   .since = context_.now.mono};
-  if (is_elsewhere) evict(client_id, holder->second, wanted.clean_start);
+  if (is_elsewhere) evict(client_id, holder->second);
   request.waits_for_holder = is_held && holder->second.is_evicting;
   tell(client_id, request);
   requests_[client_id] = std::move(request);
@@ -61,12 +54,10 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
 }
 
 void Claims::answer(const std::string& client_id, const Wanted& wanted,
-                    ClaimAnswer::Outcome outcome, const Stamp& stamp, WorkerIndex worker) {
-  context_.mail(bit_of(wanted.worker), ClaimAnswer{.conn = wanted.conn,
-                                                   .client_id = client_id,
-                                                   .outcome = outcome,
-                                                   .stamp = stamp,
-                                                   .worker = worker});
+                    ClaimAnswer::Outcome outcome, const Stamp& stamp) {
+  context_.mail(
+      bit_of(wanted.worker),
+      ClaimAnswer{.conn = wanted.conn, .client_id = client_id, .outcome = outcome, .stamp = stamp});
 }
 
 // A peer that is not heard is told when it is heard again: by then the client may have gone
@@ -84,7 +75,6 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
   proto::Claim claim;
   claim.set_client_id(client_id);
   claim.set_counter(request.stamp.counter);
-  claim.set_clean_start(request.wanted.clean_start);
   claim.set_answered(true);
   return claim;
 }
@@ -98,11 +88,10 @@ void Claims::refuse(const std::string& client_id, ClaimAnswer::Outcome outcome) 
   requests_.erase(it);
 }
 
-void Claims::evict(const std::string& client_id, Holder& holder, bool clean_start) {
+void Claims::evict(const std::string& client_id, Holder& holder) {
   if (holder.is_evicting) return;
   holder.is_evicting = true;
-  context_.mail(bit_of(holder.worker),
-                Evict{client_id, {holder.counter, context_.self}, clean_start});
+  context_.mail(bit_of(holder.worker), Evict{client_id, {holder.counter, context_.self}});
 }
 
 void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
@@ -265,7 +254,7 @@ bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
     return true;
   }
   if (claim.answered()) asking_[id].push_back({pair.id(), stamp.counter});
-  evict(id, holder->second, claim.clean_start());
+  evict(id, holder->second);
   return true;
 }
 
@@ -290,7 +279,7 @@ void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
   const auto holder = holders_.find(id);
   if (!is_later || holder == holders_.end() || holder->second.counter != reply.counter()) return;
   if (Stamp{reply.counter(), context_.self} < Stamp{reply.later_counter(), pair.id()}) {
-    evict(id, holder->second, false);
+    evict(id, holder->second);
   }
 }
 

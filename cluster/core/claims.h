@@ -47,7 +47,7 @@ class Claims {
   uint64_t count() const { return holders_.size(); }
 
  private:
-  // A granted claim of this node. Small: there is one for each session.
+  // A granted claim of this node. Small: there is one for each client.
   struct Holder {
     uint64_t counter = 0;
     WorkerIndex worker = 0;
@@ -57,7 +57,6 @@ class Claims {
   struct Wanted {
     WorkerIndex worker = 0;
     ConnId conn;
-    bool clean_start = false;
   };
   // The last of them waits for its claim; the others lose when it is granted, and come again when it
   // is withdrawn: workers are read in any order after the node stood still, and the last request may
@@ -79,10 +78,10 @@ class Claims {
 
   void ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier);
   void answer(const std::string& client_id, const Wanted& wanted, ClaimAnswer::Outcome outcome,
-              const Stamp& stamp = {}, WorkerIndex worker = 0);
+              const Stamp& stamp = {});
   // All connections here that want the id.
   void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
-  void evict(const std::string& client_id, Holder& holder, bool clean_start);
+  void evict(const std::string& client_id, Holder& holder);
   void on_holder_gone(const std::string& client_id);
   bool check(const std::string& client_id);
   void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later);

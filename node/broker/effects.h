@@ -18,10 +18,6 @@ struct Arrival {
   uint16_t listener = 0;     // position in BrokerConfig::listeners
   std::string address;       // the device's, after PROXY protocol and the like; for logs and rules
   std::string tls_identity;  // of a verified client certificate; empty without one
-  // Another worker has checked the CONNECT, whose bytes follow: no check is asked for again.
-  bool handed_over = false;
-  CredentialAnswer credentials;              // only then
-  std::vector<uint8_t> authentication_data;  // only then: for the CONNACK (enhanced authentication)
 };
 
 struct LogEvent {
@@ -52,22 +48,12 @@ struct Effects {
     WorkerIndex worker = 0;
     ToWorker mail;
   };
-  // Take the connection from this broker (its id is void: no on_closed) and give it to another
-  // worker's: on_accept(arrival), then on_bytes(bytes) before what is read later. Its output is
-  // empty.
-  struct Handover {
-    ConnId conn;
-    WorkerIndex worker = 0;
-    Arrival arrival;
-    std::vector<uint8_t> bytes;
-  };
 
   std::vector<ConnId> dirty;  // have new output: gather and write; each at most once
   std::vector<Close> closes;
   std::vector<ToHub> to_hub;
   std::vector<WorkerMail> to_workers;              // of this node, never this one
   std::vector<CredentialCheck> credential_checks;  // answered by on_credentials
-  std::vector<Handover> handovers;
   std::vector<ConnId> pause_reading;   // stop reading from it; a pause and a resume of one
   std::vector<ConnId> resume_reading;  // connection never stand in the same Effects
   std::vector<LogEvent> log;

@@ -28,11 +28,6 @@ void ConnectionLedger::release(uint16_t listener, WorkerIndex worker) {
   by_worker_[worker].now.fetch_sub(1);
 }
 
-void ConnectionLedger::move(WorkerIndex from, WorkerIndex to) {
-  by_worker_[from].now.fetch_sub(1);
-  by_worker_[to].now.fetch_add(1);
-}
-
 WorkerIndex ConnectionLedger::worker_for_next(WorkerIndex self) const {
   uint32_t fewest = by_worker_[self].now.load(std::memory_order_relaxed);
   WorkerIndex best = self;

@@ -20,7 +20,6 @@ class ConnectionLedger {
   // Counts a connection for `worker`, unless it is one too many.
   bool admit(uint16_t listener, WorkerIndex worker);
   void release(uint16_t listener, WorkerIndex worker);
-  void move(WorkerIndex from, WorkerIndex to);
 
   // The worker with the fewest; `self` when it has no more than that and one.
   WorkerIndex worker_for_next(WorkerIndex self) const;

@@ -179,7 +179,6 @@ BrokerConfig RunningNode::broker_config() {
   BrokerConfig broker;
   broker.limits = config_.limits;
   broker.node = state_.id;
-  broker.has_store = true;
   broker.arriving = &arriving_;
   broker.auth_methods = &auth_methods_;
   broker.assign_client_ids = config_.allow_zero_length_client_id;

@@ -19,7 +19,7 @@ constexpr auto k5 = ProtocolVersion::kMqtt5;
 
 // One copy for each shard that wants it, in one mail; none at QoS 0.
 TEST(StoredPublish, GoesToTheShardsThatWantIt) {
-  TestCluster cluster(with_store(2, 1, 8));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}, .shards = 8});
   TestClient& publisher = cluster.connect(0, "publisher");
   uint64_t shards = 0;
   for (int i = 0; i < 5; ++i) {
@@ -40,7 +40,7 @@ TEST(StoredPublish, GoesToTheShardsThatWantIt) {
 TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
   for (const auto version : {k3, k5}) {
     for (const Qos qos : {Qos::k1, Qos::k2}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       TestClient& publisher = cluster.connect(0, {.client_id = "publisher", .version = version});
       TestClient& subscriber = cluster.connect(0, durable("c"));
       cluster.subscribe(subscriber, "t", Qos::k2);
@@ -59,7 +59,7 @@ TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
 TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
   for (const bool durable_publisher : {false, true}) {
     for (const Qos qos : {Qos::k1, Qos::k2}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       TestClient& publisher =
           durable_publisher ? cluster.connect(0, durable("p")) : cluster.connect(0, "p");
       TestClient& subscriber = cluster.connect(0, durable("c"));
@@ -80,7 +80,7 @@ TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
 TEST(StoredPublish, OverTheQuotaIsRefused) {
   for (const auto version : {k3, k5}) {
     for (const bool durable_publisher : {false, true}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       ConnectOptions options = durable("p", version);
       options.clean_start = !durable_publisher;
       if (!durable_publisher) options.edit = nullptr;
@@ -104,7 +104,7 @@ TEST(StoredPublish, OverTheQuotaIsRefused) {
 
 // They count no more towards Receive Maximum [MQTT5-3.3.4-7].
 TEST(StoredPublish, WhatIsOverTheQuotaIsNotOpen) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.receive_maximum = 2;
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(0, durable("p"));
@@ -119,7 +119,7 @@ TEST(StoredPublish, WhatIsOverTheQuotaIsNotOpen) {
 
 // The publisher's order, on both paths.
 TEST(StoredPublish, KeepsTheOrder) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, durable("p"));
   TestClient& subscriber = cluster.connect(1, durable("c"));
   cluster.subscribe(subscriber, "t", Qos::k2);
@@ -137,7 +137,7 @@ TEST(StoredPublish, KeepsTheOrder) {
 
 TEST(StoredPublish, WaitsForTheLeaseAsEver) {
   for (const Qos qos : {Qos::k1, Qos::k2}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& publisher = cluster.connect(0, durable("p"));
     cluster.set_lease(false);
     cluster.publish(publisher, "t", "x", qos, 1);
@@ -154,7 +154,7 @@ TEST(StoredPublish, WaitsForTheLeaseAsEver) {
 // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2], on whatever node the repeat comes.
 TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store(3));
+    TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
     TestClient& live = cluster.connect(2, "live");
     TestClient& stored = cluster.connect(2, durable("stored"));
     cluster.subscribe(live, "t", Qos::k2);
@@ -184,7 +184,7 @@ TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
 TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
   enum class Waits { kNot, kForTheStore, kForTheLease };
   for (const Waits waits : {Waits::kNot, Waits::kForTheStore, Waits::kForTheLease}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& live = cluster.connect(0, "live");
     cluster.subscribe(live, "t", Qos::k2);
     live.take();
@@ -201,7 +201,7 @@ TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
 }
 
 TEST(StoredReceive, PubrecAndPubcompWaitUntilTheyAreDurable) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, durable("p"));
   cluster.store().holds_commits = true;
   cluster.publish(publisher, "t", "x", Qos::k2, 7);
@@ -218,7 +218,7 @@ TEST(StoredReceive, PubrecAndPubcompWaitUntilTheyAreDurable) {
 }
 
 TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.receive_maximum = 2;
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(0, durable("p"));
@@ -237,7 +237,7 @@ TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
 
 // Its retained message is written before PUBREC.
 TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, durable("p"));
   cluster.hold_retained = true;
   cluster.publish(publisher, "t", "x", Qos::k2, 1, [](Publish& p) { p.retain = true; });
@@ -249,7 +249,7 @@ TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
 
 // Who needs no store for it gets it. 3.x has no name for that, and is acknowledged.
 TEST(StoredPublish, WhatIsTooLargeToKeepIsRefusedAndCounted) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.durable_payload_max = 1000;
   TestCluster cluster(options);
   TestClient& live = cluster.connect(0, "live");
@@ -273,7 +273,7 @@ TEST(StoredPublish, WhatIsTooLargeToKeepIsRefusedAndCounted) {
 }
 
 TEST(StoredReceive, ALargeOneIsHeldAsEver) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.large_payload = 1000;
   TestCluster cluster(options);
   TestClient& live = cluster.connect(0, "live");
@@ -292,7 +292,7 @@ TEST(StoredReceive, ALargeOneIsHeldAsEver) {
 
 // A batch from a shard is answered: what is not accepted stays in the outbox.
 TEST(StoredReceive, TheOutboxWaitsForLiveSubscribers) {
-  TestCluster::Options options = with_store(2);
+  TestCluster::Options options = {.nodes = 2, .workers = 1, .config = {}};
   options.config.limits.queued_max = 1;
   options.config.limits.inflight_max = 1;
   TestCluster cluster(options);

@@ -15,9 +15,9 @@ class ClaimsTest : public testing::Test {
     ASSERT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 3000));
   }
   // A request; its number is the connection's slot.
-  uint32_t claim(int node, WorkerIndex worker, const std::string& id, bool clean = false) {
+  uint32_t claim(int node, WorkerIndex worker, const std::string& id) {
     ++last_;
-    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, clean});
+    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id});
     return last_;
   }
   std::optional<ClaimAnswer> answer(int node, uint32_t conn) {
@@ -46,12 +46,11 @@ TEST_F(ClaimsTest, TheLaterClaimEvictsTheOlderEverywhere) {
   ASSERT_EQ(outcome(0, first), Outcome::kGranted);
   const Stamp stamp = answer(0, first)->stamp;
   cluster_->node(0).evicts = false;
-  const uint32_t second = claim(1, 0, "alice", true);
+  const uint32_t second = claim(1, 0, "alice");
   EXPECT_FALSE(wait_for(1, second, 500)) << "not before the older one is gone";
   const auto evictions = cluster_->mails<Evict>(0);
   ASSERT_EQ(evictions.size(), 1u);
   EXPECT_EQ(evictions[0].stamp, stamp);
-  EXPECT_TRUE(evictions[0].clean_start);
   cluster_->send(0, 0, EvictDone{"alice", stamp});
   EXPECT_EQ(outcome(1, second), Outcome::kGranted);
   EXPECT_GT(answer(1, second)->stamp, stamp);
@@ -59,18 +58,15 @@ TEST_F(ClaimsTest, TheLaterClaimEvictsTheOlderEverywhere) {
   EXPECT_EQ(cluster_->status(1).claims, 1u);
 }
 
-TEST_F(ClaimsTest, AnotherWorkerOfTheNodeKeepsTheSession) {
+TEST_F(ClaimsTest, AnotherWorkerOfTheNodeEvictsTheOlderToo) {
   ASSERT_EQ(outcome(0, claim(0, 0, "alice")), Outcome::kGranted);
-  const uint32_t moved = claim(0, 1, "alice");
-  EXPECT_EQ(outcome(0, moved), Outcome::kMoved);
-  EXPECT_EQ(answer(0, moved)->worker, 0);
-  const uint32_t back = claim(0, 0, "alice");
-  EXPECT_EQ(outcome(0, back), Outcome::kGranted);
+  const uint32_t same = claim(0, 0, "alice");
+  EXPECT_EQ(outcome(0, same), Outcome::kGranted);
   EXPECT_TRUE(cluster_->mails<Evict>(0).empty()) << "a worker takes its own over by itself";
-  const uint32_t clean = claim(0, 1, "alice", true);
-  EXPECT_EQ(outcome(0, clean), Outcome::kGranted);
+  const uint32_t other = claim(0, 1, "alice");
+  EXPECT_EQ(outcome(0, other), Outcome::kGranted);
   ASSERT_EQ(cluster_->mails<Evict>(0).size(), 1u);
-  EXPECT_EQ(cluster_->mails<Evict>(0)[0].stamp, answer(0, back)->stamp);
+  EXPECT_EQ(cluster_->mails<Evict>(0)[0].stamp, answer(0, same)->stamp);
 }
 
 TEST_F(ClaimsTest, OfTwoAtTheSameTimeOneWins) {
@@ -94,9 +90,9 @@ TEST_F(ClaimsTest, WhoWaitsForAnEvictionLosesAgainstALaterRequestOfThatNode) {
   cluster_->node(1).evicts = false;
   ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
   const Stamp held = answer(1, last_)->stamp;
-  const uint32_t waiting = claim(0, 0, "alice", true);
+  const uint32_t waiting = claim(0, 0, "alice");
   cluster_->run(50);
-  const uint32_t later = claim(1, 0, "alice", true);
+  const uint32_t later = claim(1, 0, "alice");
   cluster_->run(50);
   EXPECT_FALSE(answer(0, waiting) || answer(1, later));
   cluster_->send(1, 0, EvictDone{"alice", held});
@@ -182,7 +178,7 @@ TEST_F(ClaimsTest, NoClusterNoClient) {
   HubCluster lonely({.nodes = 3, .start = false});
   lonely.start(0);
   lonely.run(500);
-  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", false});
+  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice"});
   lonely.run(1);
   ASSERT_EQ(lonely.mails<ClaimAnswer>(0).size(), 1u);
   EXPECT_EQ(lonely.mails<ClaimAnswer>(0)[0].outcome, Outcome::kUnavailable);
