@@ -26,7 +26,7 @@ Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
 // ---- workers ------------------------------------------------------------------------------------
 
 void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
-  const Wanted wanted{worker, in.conn, in.clean_start, in.user};
+  const Wanted wanted{worker, in.conn, in.user};
   if (!is_available) return answer(in.client_id, wanted, ClaimAnswer::Outcome::kUnavailable);
   std::vector<Wanted> earlier;
   if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
@@ -41,19 +41,12 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
   const auto holder = holders_.find(client_id);
   const bool is_held = holder != holders_.end();
   const bool is_elsewhere = is_held && holder->second.worker != wanted.worker;
-  if (is_elsewhere && !wanted.clean_start && !holder->second.is_evicting) {
-    answer(client_id, wanted, ClaimAnswer::Outcome::kMoved, {}, holder->second.worker);
-    if (earlier.empty()) return;
-    const Wanted next = earlier.back();
-    earlier.pop_back();
-    return ask(client_id, next, std::move(earlier));
-  }
   Request request{.wanted = wanted,
                   .earlier = std::move(earlier),
                   .stamp = context_.next_stamp(),
                   .waits_for = asked_(),
                   .since = context_.now.mono};
-  if (is_elsewhere) evict(client_id, holder->second, wanted.clean_start, wanted.user);
+  if (is_elsewhere) evict(client_id, holder->second, wanted.user);
   request.waits_for_holder = is_held && holder->second.is_evicting;
   tell(client_id, request);
   requests_[client_id] = std::move(request);
@@ -61,12 +54,10 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
 }
 
 void Claims::answer(const std::string& client_id, const Wanted& wanted,
-                    ClaimAnswer::Outcome outcome, const Stamp& stamp, WorkerIndex worker) {
-  context_.mail(bit_of(wanted.worker), ClaimAnswer{.conn = wanted.conn,
-                                                   .client_id = client_id,
-                                                   .outcome = outcome,
-                                                   .stamp = stamp,
-                                                   .worker = worker});
+                    ClaimAnswer::Outcome outcome, const Stamp& stamp) {
+  context_.mail(
+      bit_of(wanted.worker),
+      ClaimAnswer{.conn = wanted.conn, .client_id = client_id, .outcome = outcome, .stamp = stamp});
 }
 
 // A peer that is not heard is told when it is heard again: by then the client may have gone
@@ -84,7 +75,6 @@ proto::Claim Claims::message_of(const std::string& client_id, const Request& req
   proto::Claim claim;
   claim.set_client_id(client_id);
   claim.set_counter(request.stamp.counter);
-  claim.set_clean_start(request.wanted.clean_start);
   claim.set_answered(true);
   claim.set_user(request.wanted.user);
   return claim;
@@ -99,12 +89,10 @@ void Claims::refuse(const std::string& client_id, ClaimAnswer::Outcome outcome) 
   requests_.erase(it);
 }
 
-void Claims::evict(const std::string& client_id, Holder& holder, bool clean_start,
-                   const User& user) {
+void Claims::evict(const std::string& client_id, Holder& holder, const User& user) {
   if (holder.is_evicting) return;
   holder.is_evicting = true;
-  context_.mail(bit_of(holder.worker),
-                Evict{client_id, {holder.counter, context_.self}, clean_start, user});
+  context_.mail(bit_of(holder.worker), Evict{client_id, {holder.counter, context_.self}, user});
 }
 
 void Claims::on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw) {
@@ -168,7 +156,7 @@ void Claims::on_evict_refused(WorkerIndex worker, const EvictRefused& refused) {
   if (asking.empty()) {
     asking_.erase(id);
   } else {
-    evict(id, holder, asking.front().clean_start, asking.front().user);
+    evict(id, holder, asking.front().user);
   }
   const auto request = requests_.find(id);
   if (request == requests_.end() || !request->second.waits_for_holder) return;
@@ -179,7 +167,7 @@ void Claims::on_evict_refused(WorkerIndex worker, const EvictRefused& refused) {
   } else if (wanted.user == refused.user) {
     refuse_user(id);
   } else {
-    evict(id, holder, wanted.clean_start, wanted.user);
+    evict(id, holder, wanted.user);
   }
 }
 
@@ -320,10 +308,8 @@ bool Claims::on_peer_claim(Pair& pair, const proto::Claim& claim) {
     return true;
   }
   const User user = claim.has_user() ? User(claim.user()) : std::nullopt;
-  if (claim.answered()) {
-    asking_[id].push_back({pair.id(), stamp.counter, claim.clean_start(), user});
-  }
-  evict(id, holder->second, claim.clean_start(), user);
+  if (claim.answered()) asking_[id].push_back({pair.id(), stamp.counter, user});
+  evict(id, holder->second, user);
   return true;
 }
 
@@ -349,7 +335,7 @@ void Claims::on_reply(const Pair& pair, const proto::ClaimReply& reply) {
   const auto holder = holders_.find(id);
   if (!is_later || holder == holders_.end() || holder->second.counter != reply.counter()) return;
   if (Stamp{reply.counter(), context_.self} < Stamp{reply.later_counter(), pair.id()}) {
-    evict(id, holder->second, false, std::nullopt);
+    evict(id, holder->second, std::nullopt);
   }
 }
 

@@ -50,7 +50,7 @@ class Claims {
   uint64_t count() const { return holders_.size(); }
 
  private:
-  // A granted claim of this node. Small: there is one for each session.
+  // A granted claim of this node. Small: there is one for each client.
   struct Holder {
     uint64_t counter = 0;
     WorkerIndex worker = 0;
@@ -60,7 +60,6 @@ class Claims {
   struct Wanted {
     WorkerIndex worker = 0;
     ConnId conn;
-    bool clean_start = false;
     std::string user;
   };
   // The last of them waits for its claim; the others lose when it is granted, and come again when it
@@ -79,20 +78,19 @@ class Claims {
   struct Asking {
     NodeId peer;
     uint64_t counter;
-    bool clean_start;
     std::optional<std::string> user;
   };
 
   void ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier);
   void answer(const std::string& client_id, const Wanted& wanted, ClaimAnswer::Outcome outcome,
-              const Stamp& stamp = {}, WorkerIndex worker = 0);
+              const Stamp& stamp = {});
   // All connections here that want the id.
   void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
   // Gives up the request at hand: who wanted the id before it asks again.
   void go_on_without(std::map<std::string, Request>::iterator request);
   void refuse_user(const std::string& client_id);
   using User = std::optional<std::string>;
-  void evict(const std::string& client_id, Holder& holder, bool clean_start, const User& user);
+  void evict(const std::string& client_id, Holder& holder, const User& user);
   void on_holder_gone(const std::string& client_id);
   bool check(const std::string& client_id);
   void reply(Pair& pair, const std::string& client_id, uint64_t counter, uint64_t later);

@@ -90,6 +90,7 @@ QueueEntry ShardState::Core::entry_of(BodyId id, const Body& body, Qos qos, bool
   return entry;
 }
 
+// Whether its client is connected or not [MQTT311-3.1.2-5].
 bool ShardState::Core::queue_live(std::string_view client_id, QueueEntry entry, const Body& body) {
   std::optional<OpenSession> session = open(client_id);
   SHOAL_ASSERT(session.has_value() || !tables.values().is_healthy());

@@ -51,7 +51,8 @@ Effects::Outcome ShardState::Core::on(const ConnectOp& op) {
   if (session && session->record.user != op.user) return Effects::Outcome::kRefusedUser;
   uint64_t first_number = place;
   if (session) {
-    // One of expiry 0 ends with its connection, whoever ends that.
+    // One of expiry 0 ends with its connection, whoever ends that. Clean start ends any
+    // [MQTT5-3.1.2-4] [MQTT5-3.1.4-4] [MQTT311-3.1.2-6] [MQTT311-3.1.4-3].
     const bool resumes = !op.clean_start && session->record.expiry_s != 0;
     evict(*session, resumes);
     if (!resumes) {
@@ -134,7 +135,7 @@ void ShardState::Core::detach(OpenSession& session) {
   tables.remove(attached_key(record, session.client_id));
   record.attached = false;
   if (record.expiry_s == 0) return end_session(session);
-  if (record.expiry_s != kNeverExpires) {
+  if (record.expiry_s != kNeverExpires) {  // [MQTT5-3.1.2-23]
     record.expires_at = meta.stamp + uint64_t{record.expiry_s} * 1000;
   }
   if (record.will) {
@@ -158,7 +159,7 @@ void ShardState::Core::fire_will(OpenSession& session) {
   OutboxRecord record{.kind = OutboxKind::kMessage, .body = will->body, .is_will = true};
   if (will->expiry_s) record.expires_at = meta.stamp + uint64_t{*will->expiry_s} * 1000;
   put_in_outbox(record);
-  will.reset();
+  will.reset();  // [MQTT5-3.1.2-10] [MQTT311-3.1.2-10]
   session.record.will_at = 0;
 }
 
@@ -202,8 +203,8 @@ void ShardState::Core::end_session(OpenSession& session) {
   effects->ended.push_back({session.client_id});
 }
 
-// What a shared subscription gave this session goes back, unless it may have arrived: a QoS 2 message
-// is not given to another then [MQTT5-4.8.2-5].
+// What a shared subscription gave this session stays until its end [MQTT5-4.8.2-4], and goes back then,
+// unless it may have arrived: a QoS 2 message is not given to another then [MQTT5-4.8.2-5].
 void ShardState::Core::end_queue(OpenSession& session) {
   const uint64_t window_end = session.record.queue.window_end;
   Queue queue = queue_of(session);

@@ -96,17 +96,14 @@ struct RoutesApplied {
 };
 
 // A CONNECT wants its client id. Answered by ClaimAnswer. The place that had the id before closes
-// its connection and drops its stored session, unless it is another worker of this node and
-// `clean_start` is false: then the answer is kMoved and that worker goes on with the session.
+// its connection.
 struct ClaimRequest {
   ConnId conn;
   std::string client_id;
-  bool clean_start = false;
   std::string user;  // authenticated; empty: anonymous
 };
 
-// The id's connection is closed, nothing that it forwarded is unfinished, and no session is stored
-// any more.
+// The id's connection is closed, and nothing that it forwarded is unfinished.
 struct ClaimRelease {
   std::string client_id;
   Stamp stamp;
@@ -118,9 +115,8 @@ struct ClaimWithdraw {
   std::string client_id;
 };
 
-// An Evict is carried out: connection and session are gone, and all that the connection forwarded
-// is finished or dropped. (A connection that ends while its session stays says nothing: the claim
-// stays with the session. A worker whose own older connection has the id takes it over by itself.)
+// An Evict is carried out: the connection is gone, and all that it forwarded is finished or dropped.
+// (A worker whose own older connection has the id takes it over by itself.)
 struct EvictDone {
   std::string client_id;
   Stamp stamp;  // of the claim that was evicted
@@ -194,7 +190,6 @@ struct ClaimAnswer {
   enum class Outcome : uint8_t {
     kGranted,      // go on; `stamp` is the claim
     kSuperseded,   // a later claim has the id: this connection is the loser (0x8E)
-    kMoved,        // `worker` of this node stores the session: hand the connection over to it
     kUnavailable,  // this node is not in a cluster yet, or is leaving it (0x88)
     kRefusedUser,  // it has a connection whose stored session is another user's (0x87)
   };
@@ -202,16 +197,12 @@ struct ClaimAnswer {
   std::string client_id;
   Outcome outcome = Outcome::kGranted;
   Stamp stamp;
-  WorkerIndex worker = 0;
 };
 
-// Close this id's connection with 0x8E (if it is connected) and answer EvictDone. The stored
-// session goes too. `clean_start` is the new claim's: it says whether a delayed will is published
-// now (the session ended) or not at all (the client came back in time) [MQTT5-3.1.3-9].
+// Close this id's connection with 0x8E (if it is connected) and answer EvictDone.
 struct Evict {
   std::string client_id;
   Stamp stamp;  // of the claim to evict: another claim of the id is left alone
-  bool clean_start = false;
   // Whose connection comes instead; nothing: one that was let in elsewhere already. Another user than
   // that of a stored session is answered with EvictRefused.
   std::optional<std::string> user;
@@ -264,8 +255,8 @@ struct AckUntil {
   Instant until;
 };
 
-// Peers went on without this node: its clients may have missed messages. Close all connections and
-// forget all sessions, then answer AllClosed.
+// Peers went on without this node: its clients may have missed messages. Close all connections, then
+// answer AllClosed.
 struct AllClose {};
 
 // Readiness is off: refuse new clients (0x9C, 3.x: 0x03) and send those away that are here, `per_second`

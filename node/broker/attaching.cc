@@ -10,37 +10,48 @@
 
 namespace shoal {
 
-void Core::ask_store(Connection& c, Session& s) {
+// Nothing of the client's is here.
+void Core::ask_store(Connection& c) {
   const Opening& opening = *c.extra->opening;
+  Session& s = create_session(opening.client_id);
   const Connect in = connect_of(opening);
   c.phase = Phase::kWaitStore;
-  s.opening = true;
   s.successor = c.id;
   s.claim = opening.claim;
-  s.expiry_s = session_expiry_of(in);
   SessionConnect out;
   out.conn = c.id;
   out.client_id = s.client_id;
   out.claim = opening.claim;
   out.user = opening.credentials.user;
   out.receive_maximum = window_of(in);
-  out.expiry_s = s.expiry_s;
+  out.expiry_s = session_expiry_of(in);
   out.clean_start = in.clean_start;
-  out.will = will_for_store(opening, in, s);
+  out.will = will_of(opening, in, s);
   current_.to_hub.emplace_back(ToStore(std::move(out)));
 }
 
-// Nobody can ask for the client's rights when the store publishes it.
-std::optional<SessionWill> Core::will_for_store(const Opening& opening, const Connect& in,
-                                                Session& s) {
-  std::optional<StoredWill> will = will_of(in, s);
-  if (!will) return std::nullopt;
+// The store publishes it, unless it is told that the client said goodbye [MQTT5-3.1.2-7]
+// [MQTT311-3.1.2-8]; nobody can ask for the client's rights then.
+std::optional<SessionWill> Core::will_of(const Opening& opening, const Connect& in,
+                                         const Session& s) {
+  if (!in.will) return std::nullopt;  // [MQTT311-3.1.2-12]
+  const Will& will = *in.will;
   const AccessRef& access = opening.credentials.access;
-  if (access && !access->may_publish(will->message->topic())) {
+  if (access && !access->may_publish(will.topic)) {
     drop(DropReason::kNotAllowed);
     return std::nullopt;
   }
-  return SessionWill{std::move(will->message), will->message_expiry_s, will->delay_s};
+  MessageView view;
+  view.qos = will.qos;
+  view.retain =
+      will.retain;  // [MQTT5-3.1.2-14] [MQTT5-3.1.2-15] [MQTT311-3.1.2-16] [MQTT311-3.1.2-17]
+  view.topic = will.topic;
+  view.payload = will.payload;
+  view.publisher = s.hash;
+  std::vector<uint8_t> properties;  // in their order [MQTT5-3.1.3-10]
+  append_application_properties(will.application, properties);
+  view.properties = properties;
+  return SessionWill{Message::create(view), will.message_expiry_s, will.delay_s.value_or(0)};
 }
 
 void Core::on_session_attached(SessionAttached& answer) {
@@ -68,10 +79,9 @@ void Core::resume_stored(Connection& c, Session& s, SessionAttached& answer) {
   Durable& durable = *s.durable;
   durable.epoch = answer.epoch;
   durable.user = c.extra->opening->credentials.user;
-  durable.expiry_s = s.expiry_s;
   durable.present = answer.session_present;
   durable.received.insert(answer.received.begin(), answer.received.end());
-  durable.stored = answer.session_present || s.expiry_s > 0;
+  durable.stored = answer.session_present || session_expiry_of(connect_of(*c.extra->opening)) > 0;
   uint64_t batch = route_batch_;
   bool has_routes = false;
   for (const SessionFilter& each : answer.subscriptions) {
@@ -109,19 +119,19 @@ void Core::withdraw_from_store(Connection& c) {
     current_.to_hub.emplace_back(ToStore(SessionWithdraw{c.id, s->client_id}));
   }
   s->successor = ConnId{};
-  if (s->durable) detach(*s, true);
+  if (s->durable) detach(*s, {.discards_will = true, .expiry_s = std::nullopt});
   end_session(*s);
 }
 
 // The connection is gone, and with it what is here of the session.
-void Core::detach(Session& s, bool discards_will) {
+void Core::detach(Session& s, const Farewell& farewell) {
   tell_news(s);  // before: afterwards it means nothing
   SessionDetach out;
   out.client_id = s.client_id;
   out.epoch = s.durable->epoch;
   drop_receives(*s.durable);
-  out.discards_will = discards_will && !SHOAL_MUTATED("will-after-goodbye");
-  if (s.expiry_s != s.durable->expiry_s) out.expiry_s = s.expiry_s;  // DISCONNECT changed it
+  out.discards_will = farewell.discards_will && !SHOAL_MUTATED("will-after-goodbye");
+  out.expiry_s = farewell.expiry_s;
   s.durable.reset();
   submit(std::move(out));
 }

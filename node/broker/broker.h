@@ -7,8 +7,8 @@
 //
 // A connection's life: on_accept ... on_closed. Every accepted connection ends in one on_closed,
 // which the runtime calls when the network closed or failed, or after it closed as an
-// Effects::Close asked (a handover is the exception). After a Close whatever still comes for the
-// connection is ignored. A ConnId that is void is ignored everywhere.
+// Effects::Close asked. After a Close whatever still comes for the connection is ignored. A ConnId that
+// is void is ignored everywhere.
 #pragma once
 
 #include <cstdint>
@@ -40,26 +40,21 @@ struct BrokerConfig {
   WorkerIndex worker = 0;
   NodeId node;  // makes assigned client ids unique in the cluster
   std::vector<ListenerRules> listeners = {ListenerRules{}};
-  std::string server_reference;      // told to clients that are to go elsewhere; empty: none
-  std::string response_information;  // for clients that ask for it; empty: none
-  bool check_payload_format = true;  // payloads that declare themselves UTF-8 [MQTT5-3.3.2-4]
-  bool assign_client_ids = true;     // to clients of 3.1.1 and 5.0 that name none
-  // What an absent session does with a message above its queue's limit.
-  enum class QueuePolicy : uint8_t { kDropOldest, kRejectNew };
-  QueuePolicy queue_policy = QueuePolicy::kDropOldest;
-  // Whether the hub answers ToStore: then sessions that outlive their connection are its shards'.
-  bool has_store = false;
+  std::string server_reference;         // told to clients that are to go elsewhere; empty: none
+  std::string response_information;     // for clients that ask for it; empty: none
+  bool check_payload_format = true;     // payloads that declare themselves UTF-8 [MQTT5-3.3.2-4]
+  bool assign_client_ids = true;        // to clients of 3.1.1 and 5.0 that name none
   AuthMethods* auth_methods = nullptr;  // null: no enhanced authentication
   ByteBudget* arriving = nullptr;       // for packets still arriving; null: one of its own
   ByteBudget* opening = nullptr;        // the same of clients that are not let in yet
 };
 
-// One session, for `ctl` and tests.
+// The session of one connection, for `ctl` and tests.
 struct SessionInfo {
   std::string_view client_id;
   std::string_view user;
-  std::string_view address;  // empty without a connection
-  ConnId conn;               // void without a connection
+  std::string_view address;
+  ConnId conn;
   size_t subscriptions = 0;
   size_t queued = 0;
   size_t inflight = 0;

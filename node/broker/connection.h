@@ -50,7 +50,6 @@ struct Opening {
   std::string client_id;        // as sent, or assigned
   bool assigned_client_id = false;
   std::string tls_identity;
-  bool handed_over = false;
   bool is_one_too_many = false;
   CredentialAnswer credentials;
   std::vector<uint8_t> authentication_data;  // for the CONNACK

@@ -53,10 +53,7 @@ ConnId Core::on_accept(Arrival arrival, Now now) {
   c.output.attach(pool_);
   auto opening = std::make_unique<Opening>();
   opening->tls_identity = std::move(arrival.tls_identity);
-  opening->handed_over = arrival.handed_over;
   opening->is_one_too_many = arrival.is_one_too_many;
-  opening->credentials = std::move(arrival.credentials);
-  opening->authentication_data = std::move(arrival.authentication_data);
   c.need_extra().opening = std::move(opening);
   set_connection_timer(c, arrival.connect_by.value_or(now.mono + config_.limits.connect_timeout));
   ++counters_.accepts;
@@ -81,7 +78,7 @@ void Core::on_closed(ConnId conn, Now now) {
       log(LogEvent::Kind::kDisconnected, *c, ReasonCode::kUnspecifiedError, "network closed");
     }
     withdraw(*c);
-    leave_session(*c, Ending::kOther);
+    leave_session(*c);
   }
   if (c->timer != kNoTimer) timers_.cancel(c->timer);
   c->output.clear();
@@ -154,7 +151,7 @@ void Core::on_tick(Now now) {
       return c ? on_connection_due(*c) : Instant::never();
     }
     Session* const s = sessions_.find(due.slot, due.generation);
-    return s ? on_session_due(*s) : Instant::never();
+    return s ? retry(*s) : Instant::never();
   });
   expire_tickets();
   check_slow();
@@ -342,26 +339,19 @@ Session& Core::create_session(std::string client_id) {
 void Core::destroy_session(Session& s) {
   SHOAL_ASSERT(!s.connection);
   SHOAL_ASSERT(s.open_tickets == 0);
-  if (s.timer != kNoTimer) timers_.cancel(s.timer);
-  if (s.received) {
-    for (auto& [packet_id, ticket] : *s.received) {
-      if (ticket) ticket->session = nullptr;
-    }
-  }
+  SHOAL_ASSERT(s.timer == kNoTimer);
   sessions_by_id_.erase(&s);
   sessions_.destroy(s.index);
 }
 
 void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit) {
   sessions_.for_each([&](Session& s) {
-    if (s.ended || s.opening) return;
+    if (!s.connection) return;
     SessionInfo info;
     info.client_id = s.client_id;
     if (s.extra) info.user = s.extra->user;
-    if (s.connection) {
-      info.address = s.connection->address;
-      info.conn = s.connection->id;
-    }
+    info.address = s.connection->address;
+    info.conn = s.connection->id;
     info.subscriptions = subscription_count(s);
     info.queued = s.is_stored() ? s.durable->window.waiting() : s.queue.size();
     info.inflight = s.is_stored() ? s.durable->window.open() : s.inflight.open();
@@ -372,7 +362,7 @@ void Core::for_each_session(const std::function<void(const SessionInfo&)>& visit
 void Core::for_each_subscription(std::string_view client_id,
                                  const Broker::SubscriptionVisit& visit) {
   const auto visit_those_of = [&](const Session& s) {
-    if (s.ended || s.opening) return;
+    if (!s.connection) return;
     const auto visit_one = [&](std::string_view filter, const SubscriptionOptions& options) {
       visit(s.client_id, filter, options);
     };

@@ -49,11 +49,10 @@ struct TimerData {
   TimerKind kind = TimerKind::kConnection;
 };
 
-// How a connection ended: decides over its will.
-enum class Ending : uint8_t {
-  kByClient,   // DISCONNECT 0x00: the will is discarded [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
-  kOther,      // everything else: it is due
-  kTakenOver,  // by a connection that continues the session: only a will without delay is due
+// What a client's DISCONNECT says of what it leaves.
+struct Farewell {
+  bool discards_will = false;  // 0x00 [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
+  std::optional<uint32_t> expiry_s;
 };
 
 class Core {
@@ -104,10 +103,8 @@ class Core {
   void on_authenticated(Connection& c, const CredentialAnswer& answer);
   void on_claim_answer(const ClaimAnswer& answer);
   void withdraw(Connection& c);
-  void hand_over(Connection& c, WorkerIndex worker);
   void admit(Connection& c);
   void refuse_user(Connection& c);
-  void begin_session(Connection& c);
   void attach(Connection& c, Session& s, bool session_present);
   uint32_t session_expiry_of(const Connect& in) const;
   uint16_t window_of(const Connect& in) const;
@@ -117,13 +114,13 @@ class Core {
   Connect connect_of(const Opening& opening) const;
 
   // attaching.cc: durable sessions, from the store's answer on and until they leave it
-  void ask_store(Connection& c, Session& s);
-  std::optional<SessionWill> will_for_store(const Opening& opening, const Connect& in, Session& s);
+  void ask_store(Connection& c);
+  std::optional<SessionWill> will_of(const Opening& opening, const Connect& in, const Session& s);
   void on_session_attached(SessionAttached& answer);
   void resume_stored(Connection& c, Session& s, SessionAttached& answer);
   void flush_connacks();
   void withdraw_from_store(Connection& c);
-  void detach(Session& s, bool discards_will);
+  void detach(Session& s, const Farewell& farewell);
   void on_session_evict(const SessionEvict& evict);
 
   // authentication.cc: AUTH [MQTT5-4.12]
@@ -135,14 +132,13 @@ class Core {
   void set_rights(Session& s, const CredentialAnswer& answer);
 
   // ending.cc: connections and sessions end
-  void close(Connection& c, ReasonCode reason, std::string_view detail = {},
-             Ending ending = Ending::kOther);
+  void close(Connection& c, ReasonCode reason, std::string_view detail = {});
   void close_silently(Connection& c, bool after_flush);
   void send_disconnect(Connection& c, ReasonCode reason, std::string_view detail);
   void protocol_error(Connection& c, ReasonCode reason, std::string_view detail);
   void protocol_error(Connection& c, const DecodeStatus& status);
   void on_disconnect(Connection& c, const Frame& frame);
-  void leave_session(Connection& c, Ending ending);
+  void leave_session(Connection& c, const Farewell& farewell = {});
   void drop_waiting(Connection& c);
   void end_session(Session& s);
   void drop_deliveries(Session& s);
@@ -152,16 +148,8 @@ class Core {
   void destroy_session(Session& s);
   void on_evict(const Evict& evict);
   void on_all_close();
-  void set_session_timer(Session& s);
-  Instant on_session_due(Session& s);
   Instant on_connection_due(Connection& c);
   Instant keep_alive_end(const Connection& c) const;
-
-  // will.cc
-  std::optional<StoredWill> will_of(const Connect& in, Session& s) const;
-  bool is_will_discarded(const Session& s, Ending ending) const;
-  void will_is_due(Session& s);
-  void publish_will(Session& s);
 
   // publishing.cc: PUBLISH from a client
   void on_publish(Connection& c, const Frame& frame, SharedBytes owner);
@@ -246,14 +234,10 @@ class Core {
   void start(Session& s, Delivery delivery, Publication& p, const Outgoing& how);
   void enqueue(Session& s, Publication& p, Delivery delivery);
   bool is_full(const Session& s) const;
-  bool make_room(Session& s);
-  void trim_queue(Session& s);
-  void drop_oldest(Session& s);
   void count_queued(Session& s, const Delivery& delivery, bool in);
   void withhold(Session& s, Publication& p);
   void release_withheld(Session& s);
   void pump(Session& s);
-  bool resend_one(Session& s);
   void send_queued(Session& s);
   void on_puback(Connection& c, const Frame& frame);
   void on_pubrec(Connection& c, const Frame& frame);
@@ -262,6 +246,7 @@ class Core {
   void member_has_it(Delivery& delivery);
   void send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, bool again = false);
   void check_slow();
+  bool keeps_copies(const Connection& c) const;
   void watch_for_answer(Session& s);
   Instant retry(Session& s);
   void resend(Session& s, uint32_t position);
@@ -391,7 +376,6 @@ class Core {
   TicketTable tickets_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by NodeSlot
   AcceptanceBook acceptances_;
-  std::vector<Publication> waiting_wills_;                 // for the lease
   std::vector<ConnId> parked_;                             // connections with parked publishes
   std::vector<std::pair<uint32_t, uint32_t>> over_limit_;  // sessions: slot, generation
 

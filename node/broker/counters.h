@@ -11,7 +11,6 @@ namespace shoal {
 // Why a message did not reach a subscriber (or a peer) that wanted it.
 enum class DropReason : uint8_t {
   kOutputFull,      // QoS 0 for a connection above output_bytes_max
-  kQueueFull,       // an absent session's queue is at its limit: the policy dropped one
   kExpired,         // Message Expiry Interval
   kPacketTooLarge,  // above the client's Maximum Packet Size [MQTT5-3.1.2-25]
   kPeerCongested,   // QoS 0 for a peer whose queue is full
@@ -20,14 +19,14 @@ enum class DropReason : uint8_t {
   kSystemTopic,     // a client published to a topic that begins with $
   kTooLargeToKeep,  // above durable_payload_max, for sessions in the store
 };
-constexpr size_t kDropReasons = 9;
+constexpr size_t kDropReasons = 8;
 // "output_full" and so on: a metric's label.
 const char* name_of(DropReason reason);
 
 struct BrokerCounters {
   uint64_t connections_now = 0;  // accepted and not yet closed
   uint64_t connected_now = 0;    // of them with a successful CONNACK
-  uint64_t sessions_now = 0;     // with and without a connection
+  uint64_t sessions_now = 0;     // connecting, connected, or ended with tickets open
   uint64_t subscriptions_now = 0;
   uint64_t queued_now = 0;  // messages waiting for sessions
   uint64_t queued_bytes_now = 0;
@@ -50,8 +49,6 @@ struct BrokerCounters {
   uint64_t forwards_in = 0;                 // messages that came in batches
   uint64_t retained_sent = 0;
   uint64_t redelivered = 0;
-  uint64_t wills_published = 0;
-  uint64_t sessions_expired = 0;
   uint64_t takeovers = 0;
   uint64_t protocol_errors = 0;  // connections closed for what their client sent
   std::array<uint64_t, kDropReasons> dropped{};

@@ -1,5 +1,5 @@
-// Messages to one session: at once, or in its queue until there is room; and the acknowledgements that
-// come back for them.
+// Messages to one live session: at once, or in its queue until there is room; and the acknowledgements
+// that come back for them.
 #include <algorithm>
 
 #include "node/broker/core.h"
@@ -31,7 +31,7 @@ void Core::send_reliable(Session& s, Publication& p, Outgoing how,
   delivery.qos = how.qos;
   delivery.retain = how.retain;
   const bool at_once = s.queue.empty() && !s.dismissed && can_send(s);
-  if (!at_once || s.keeps_copies) {
+  if (!at_once || keeps_copies(*s.connection)) {
     delivery.message = p.reference();
     if (!extra && !how.identifiers.empty()) {
       extra = std::make_unique<DeliveryExtra>();
@@ -44,17 +44,16 @@ void Core::send_reliable(Session& s, Publication& p, Outgoing how,
   start(s, std::move(delivery), p, how);
 }
 
-// Whether a PUBLISH may leave now: the client's quota [MQTT5-3.3.4-9] [MQTT5-4.9.0-2], identifiers,
-// what must be sent again first, the memory that unacknowledged messages take, and the output, which
-// takes more once it has come down.
+// Whether a PUBLISH may leave now: the client's quota [MQTT5-3.3.4-9] [MQTT5-4.9.0-2], identifiers, the
+// memory that unacknowledged messages take, and the output, which takes more once it has come down.
 bool Core::can_send(Session& s) {
-  Connection* const c = s.connection;
-  if (!c || s.quota_used >= c->window || s.resend_next != s.inflight.span() ||
-      !s.inflight.has_room() || s.inflight.held_bytes() >= config_.limits.queued_bytes_max) {
+  Connection& c = *s.connection;
+  if (s.inflight.open() >= c.window || !s.inflight.has_room() ||
+      s.inflight.held_bytes() >= config_.limits.queued_bytes_max) {
     return false;
   }
-  if (c->output.bytes() < config_.limits.output_bytes_low) return true;
-  c->output.want_room(true);
+  if (c.output.bytes() < config_.limits.output_bytes_low) return true;
+  c.output.want_room(true);
   return false;
 }
 
@@ -67,22 +66,21 @@ void Core::start(Session& s, Delivery delivery, Publication& p, const Outgoing& 
   SHOAL_ASSERT(how.packet_id == s.inflight.next_packet_id());
   if (!write_publish(c, p, how)) return member_has_it(delivery);  // as if sent [MQTT5-3.1.2-25]
   delivery.state = DeliveryState::kPublished;
-  delivery.sent_before = true;
-  delivery.in_quota = true;
   delivery.sent_at = tick_of(now_.mono);
-  // A session that ends with its connection never sends it again (5.0: 4.4).
-  if (!s.keeps_copies) delivery.message = MessageRef();
+  if (!keeps_copies(c)) delivery.message = MessageRef();
   s.inflight.push(std::move(delivery));
-  ++s.resend_next;
-  ++s.quota_used;
   watch_for_answer(s);
 }
 
-// Of a 3.x client, while it is connected: retry() looks after what it leaves unanswered.
+// What was sent on one connection is needed again on it only if a 3.x client does not answer.
+bool Core::keeps_copies(const Connection& c) const {
+  return c.version != ProtocolVersion::kMqtt5 && config_.limits.retry_interval.ns > 0;
+}
+
+// Of a 3.x client: retry() looks after what it leaves unanswered.
 void Core::watch_for_answer(Session& s) {
   const Duration interval = config_.limits.retry_interval;
-  if (s.timer != kNoTimer || interval.ns == 0) return;
-  if (s.connection->version == ProtocolVersion::kMqtt5) return;
+  if (s.timer != kNoTimer || !keeps_copies(*s.connection)) return;
   s.timer = timers_.add(now_.mono + interval, {s.index, s.generation, TimerKind::kSession});
 }
 
@@ -91,39 +89,12 @@ bool Core::is_full(const Session& s) const {
          s.queued_bytes >= config_.limits.queued_bytes_max;
 }
 
-// A live session takes every message, but above its limit the publisher waits; an absent one drops.
-// [MQTT311-3.1.2-5]
+// It takes every message, but above its limit the publisher waits.
 void Core::enqueue(Session& s, Publication& p, Delivery delivery) {
   const bool full = is_full(s);
-  if (full && !s.connection && !make_room(s)) return member_has_it(delivery);
   count_queued(s, delivery, true);
   s.queue.push_back(std::move(delivery));
-  if (full && s.connection && !SHOAL_MUTATED("full-queue-accepts")) withhold(s, p);
-}
-
-bool Core::make_room(Session& s) {
-  if (config_.queue_policy == BrokerConfig::QueuePolicy::kRejectNew) {
-    drop(DropReason::kQueueFull);
-    return false;
-  }
-  while (is_full(s) && !s.queue.empty()) drop_oldest(s);
-  return !is_full(s);
-}
-
-void Core::drop_oldest(Session& s) {
-  Delivery oldest = s.queue.pop_front();
-  ++s.queue_begin;
-  count_queued(s, oldest, false);
-  member_has_it(oldest);
-  drop(DropReason::kQueueFull);
-}
-
-// A session that lost its connection may hold more than an absent one keeps.
-void Core::trim_queue(Session& s) {
-  while (s.queue.size() > config_.limits.queued_max ||
-         s.queued_bytes > config_.limits.queued_bytes_max) {
-    drop_oldest(s);
-  }
+  if (full && !SHOAL_MUTATED("full-queue-accepts")) withhold(s, p);
 }
 
 void Core::count_queued(Session& s, const Delivery& delivery, bool in) {
@@ -177,40 +148,21 @@ void Core::check_slow() {
 
 // ---- from the queue -------------------------------------------------------------------------------------
 
-// Sends as much as quota and output allow: first again what an earlier connection left open, in its
-// order [MQTT5-4.4.0-1] [MQTT5-4.6.0-5], then what is queued, then retained messages.
+// Sends as much as quota and output allow, in its order [MQTT5-4.6.0-5]: what is queued, then retained
+// messages.
 void Core::pump(Session& s) {
-  while (resend_one(s)) {
-  }
   if (!s.queue.empty()) send_queued(s);
   if (s.durable) send_stored(s);
   if (s.replaying && s.queue.empty()) pump_replays(s);
   release_withheld(s);
 }
 
-// False when there is nothing left, or no room.
-bool Core::resend_one(Session& s) {
-  Connection* const c = s.connection;
-  if (!c || s.resend_next == s.inflight.span()) return false;
-  if (c->output.bytes() >= config_.limits.output_bytes_low) {
-    c->output.want_room(true);
-    return false;
-  }
-  const Delivery& delivery = s.inflight[s.resend_next];
-  if (delivery.state == DeliveryState::kPublished && s.quota_used >= c->window) return false;
-  resend(s, s.resend_next++);
-  return true;
-}
-
-// With its old packet identifier, PUBLISH with DUP [MQTT5-3.3.1-1] [MQTT311-3.3.1-1]; after PUBREC never
-// the PUBLISH again [MQTT5-4.3.3-6].
+// To a 3.x client, with its old packet identifier, PUBLISH with DUP [MQTT311-3.3.1-1]; after PUBREC never
+// the PUBLISH again.
 void Core::resend(Session& s, uint32_t position) {
-  // However long ago its Message Expiry Interval ran out [MQTT5-4.3.3-13].
   Delivery& delivery = s.inflight[position];
   Connection& c = *s.connection;
-  if (delivery.state == DeliveryState::kFinished) return;
   delivery.sent_at = tick_of(now_.mono);
-  watch_for_answer(s);
   if (delivery.state == DeliveryState::kReleased) {
     ++counters_.redelivered;
     return send_pubrel(c, s.inflight.packet_id(position), ReasonCode::kSuccess, true);
@@ -224,11 +176,8 @@ void Core::resend(Session& s, uint32_t position) {
   how.retain = delivery.retain;
   how.dup = true;
   how.packet_id = s.inflight.packet_id(position);
-  if (delivery.extra) how.identifiers = delivery.extra->identifiers;
   ++counters_.redelivered;
-  if (!delivery.in_quota) ++s.quota_used;
-  delivery.in_quota = true;
-  if (!write_publish(c, p, how)) finish_delivery(s, position);
+  write_publish(c, p, how);
 }
 
 void Core::send_queued(Session& s) {
@@ -315,11 +264,8 @@ void Core::on_pubcomp(Connection& c, const Frame& frame) {
 
 // The client is done with it, or it could not be sent.
 void Core::finish_delivery(Session& s, uint32_t position) {
-  Delivery& delivery = s.inflight[position];
-  member_has_it(delivery);
-  if (delivery.in_quota) --s.quota_used;
-  const uint32_t left = s.inflight.finish(position);
-  s.resend_next -= std::min(left, s.resend_next);
+  member_has_it(s.inflight[position]);
+  s.inflight.finish(position);
 }
 
 // A shared subscription's message need not be placed again.
@@ -343,15 +289,14 @@ void Core::send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, boo
 // look again; 5.0 sends again on a new connection only [MQTT5-4.4.0-1].
 Instant Core::retry(Session& s) {
   if (s.is_stored()) return retry_stored(s);
-  const bool is_5 = s.connection->version == ProtocolVersion::kMqtt5;
-  if (is_5 || s.inflight.empty()) {
+  if (s.inflight.empty()) {
     s.timer = kNoTimer;
     return Instant::never();
   }
   const int64_t interval = config_.limits.retry_interval.ns / Broker::kTick.ns;
   const int64_t now = tick_of(now_.mono);
   int64_t oldest = now;
-  for (uint32_t i = 0; i < s.resend_next; ++i) {
+  for (uint32_t i = 0; i < s.inflight.span(); ++i) {
     const Delivery& delivery = s.inflight[i];
     if (delivery.state == DeliveryState::kFinished) continue;
     const bool has_room = s.connection->output.bytes() < config_.limits.output_bytes_low;

@@ -37,11 +37,10 @@ struct PendingReceive {
 
 struct Durable {
   SessionEpoch epoch = 0;
-  std::string user;       // as the store knows it: it lets nobody else connect
-  uint32_t expiry_s = 0;  // as the store knows it
+  std::string user;  // as the store knows it: it lets nobody else connect
   // Subscriptions and messages are the store's. If not, its will alone is, and the session a live one.
   bool stored = false;
-  bool present = false;  // for CONNACK
+  bool present = false;  // there was a session: for CONNACK
   bool has_live_qos =
       false;  // had a subscription at QoS 0: there may be messages that it gets live
   bool news_listed = false;

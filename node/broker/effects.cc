@@ -8,7 +8,6 @@ void Effects::clear() {
   to_hub.clear();
   to_workers.clear();
   credential_checks.clear();
-  handovers.clear();
   pause_reading.clear();
   resume_reading.clear();
   log.clear();

@@ -23,10 +23,6 @@ struct Arrival {
   // Nothing: connect_timeout from now.
   std::optional<Instant> connect_by;
   bool is_one_too_many = false;  // to be refused (0x97) when its CONNECT is there
-  // Another worker has checked the CONNECT, whose bytes follow: no check is asked for again.
-  bool handed_over = false;
-  CredentialAnswer credentials;              // only then
-  std::vector<uint8_t> authentication_data;  // only then: for the CONNACK (enhanced authentication)
 };
 
 struct LogEvent {
@@ -57,22 +53,12 @@ struct Effects {
     WorkerIndex worker = 0;
     ToWorker mail;
   };
-  // Take the connection from this broker (its id is void: no on_closed) and give it to another
-  // worker's: on_accept(arrival), then on_bytes(bytes) before what is read later. Its output is
-  // empty.
-  struct Handover {
-    ConnId conn;
-    WorkerIndex worker = 0;
-    Arrival arrival;
-    std::vector<uint8_t> bytes;
-  };
 
   std::vector<ConnId> dirty;  // have new output: gather and write; each at most once
   std::vector<Close> closes;
   std::vector<ToHub> to_hub;
   std::vector<WorkerMail> to_workers;              // of this node, never this one
   std::vector<CredentialCheck> credential_checks;  // answered by on_credentials
-  std::vector<Handover> handovers;
   std::vector<ConnId> pause_reading;   // stop reading from it; a pause and a resume of one
   std::vector<ConnId> resume_reading;  // connection never stand in the same Effects
   std::vector<LogEvent> log;

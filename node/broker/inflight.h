@@ -1,4 +1,4 @@
-// The QoS > 0 messages that one session was sent and has not finished with.
+// The QoS > 0 messages that one live session was sent and has not finished with.
 //
 // Entries stand in the order they were sent, numbered without gaps, and the packet identifier is the
 // number mod 65,535, plus 1: so an acknowledgement finds its entry without a search, and an identifier
@@ -23,7 +23,7 @@ struct Ticket;
 struct DeliveryExtra {
   std::vector<uint32_t> identifiers;  // Subscription Identifiers
   std::string shared_filter;          // "$share/NAME/FILTER" that it was picked for; else empty
-  // Finished when the member acknowledges, because its session ends with its connection.
+  // Of what it was picked for: finished when the member acknowledges.
   Ticket* ticket = nullptr;
 };
 
@@ -42,8 +42,6 @@ struct Delivery {
   DeliveryState state = DeliveryState::kQueued;
   Qos qos = Qos::k1;
   bool retain = false;
-  bool sent_before = false;  // on any connection
-  bool in_quota = false;     // its PUBLISH went over this connection, and is open
 };
 
 class Inflight {
@@ -86,21 +84,18 @@ class Inflight {
     if (position >= entries_.size()) return kNone;
     return entries_[position].state == DeliveryState::kFinished ? kNone : position;
   }
-  // Returns how many entries left the front: positions shift by so much.
-  uint32_t finish(uint32_t position) {
+  // Positions shift by as many entries as leave the front.
+  void finish(uint32_t position) {
     release_message(position);
     Delivery& delivery = entries_[position];
     delivery.state = DeliveryState::kFinished;
     delivery.extra.reset();
     --open_;
-    uint32_t left = 0;
-    for (; !entries_.empty() && entries_.front().state == DeliveryState::kFinished; ++left) {
+    while (!entries_.empty() && entries_.front().state == DeliveryState::kFinished) {
       entries_.pop_front();
+      ++first_;
     }
-    first_ += left;
-    return left;
   }
-  void release_memory() { entries_.release_if_empty(); }
 
  private:
   static constexpr uint32_t kIds = 65'535;

@@ -40,26 +40,23 @@ void Core::check_connection(Connection& c) {
 void Core::check_session(Session& s) {
   SHOAL_ASSERT(find_session(s.client_id) == &s);
   SHOAL_ASSERT(sessions_.find(s.index, s.generation) == &s);
-  SHOAL_ASSERT(!s.ended || (!s.connection && s.queue.empty() && s.inflight.empty()));
+  SHOAL_ASSERT(!s.ended || !s.connection);
   SHOAL_ASSERT(!s.ended || (router_.subscription_count(s.index) == 0 && s.open_tickets > 0));
-  SHOAL_ASSERT(s.connection || s.ended || s.opening || (s.expiry_s > 0 && !config_.has_store));
-  SHOAL_ASSERT(!s.opening || s.ended || find(s.successor));
+  SHOAL_ASSERT(s.connection || (s.queue.empty() && s.inflight.empty()));
+  SHOAL_ASSERT(!s.is_opening() || find(s.successor));
   if (s.durable) check_stored(s);
-  SHOAL_ASSERT(!s.ended || s.timer == kNoTimer);
-  SHOAL_ASSERT(!s.connection || s.quota_used <= s.connection->window);  // [MQTT5-4.9.0-2]
-  SHOAL_ASSERT(s.resend_next <= s.inflight.span());
-  size_t in_quota = 0, open = 0, held = 0, bytes = 0;
+  SHOAL_ASSERT(s.connection || s.timer == kNoTimer);
+  SHOAL_ASSERT(!s.connection || s.inflight.open() <= s.connection->window);  // [MQTT5-4.9.0-2]
+  size_t open = 0, held = 0, bytes = 0;
   for (uint32_t i = 0; i < s.inflight.span(); ++i) {
     const Delivery& delivery = s.inflight[i];
     if (delivery.state == DeliveryState::kFinished) continue;
     ++open;
-    if (delivery.in_quota) ++in_quota;
     if (delivery.message) held += delivery.message->bytes();
     SHOAL_ASSERT(delivery.state != DeliveryState::kQueued);
   }
   SHOAL_ASSERT(open == s.inflight.open());
   SHOAL_ASSERT(held == s.inflight.held_bytes());
-  SHOAL_ASSERT(!s.connection || in_quota == s.quota_used);
   for (uint32_t i = 0; i < s.queue.size(); ++i) bytes += s.queue[i].message->bytes();
   SHOAL_ASSERT(bytes == s.queued_bytes);
   SHOAL_ASSERT(s.replaying == (s.extra && !s.extra->replays.empty()));

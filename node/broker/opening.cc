@@ -1,5 +1,5 @@
 // CONNECT to CONNACK: check, authenticate, claim the client id in the cluster, wait until what the
-// client's earlier connection published is finished, and only then take over its session.
+// client's earlier connection published is finished, and only then ask the store.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -7,7 +7,6 @@
 #include "node/broker/core.h"
 #include "node/rules/topic.h"
 #include "shoal/assert.h"
-#include "shoal/mutation.h"
 
 namespace shoal {
 namespace {
@@ -115,9 +114,7 @@ void Core::assign_client_id(Opening& opening) {
 }
 
 void Core::authenticate(Connection& c, const Connect& in) {
-  Opening& opening = *c.extra->opening;
   c.paused |= kPauseOpening;  // told to the runtime only if the client does not wait either
-  if (opening.handed_over) return on_authenticated(c, opening.credentials);
   if (in.authentication_method) {
     return begin_exchange(c, *in.authentication_method,
                           in.authentication_data.value_or(ByteView{}));
@@ -138,10 +135,7 @@ void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
   c.paused |= kPauseOpening;
   c.phase = Phase::kWaitClaim;
   set_connection_timer(c, now_.mono + config_.limits.publish_timeout);
-  // With a store no session is another worker's, to whom the connection would be handed over.
-  const bool nothing_to_keep = config_.has_store || connect_of(opening).clean_start;
-  current_.to_hub.push_back(
-      ClaimRequest{c.id, opening.client_id, nothing_to_keep, opening.credentials.user});
+  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, opening.credentials.user});
 }
 
 // ---- the claim ------------------------------------------------------------------------------------
@@ -161,7 +155,6 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
   }
   switch (answer.outcome) {
     case ClaimAnswer::Outcome::kGranted: c->extra->opening->claim = answer.stamp; return admit(*c);
-    case ClaimAnswer::Outcome::kMoved: return hand_over(*c, answer.worker);
     case ClaimAnswer::Outcome::kSuperseded:
       return refuse_connect(*c, ReasonCode::kSessionTakenOver);
     case ClaimAnswer::Outcome::kUnavailable:
@@ -179,31 +172,12 @@ void Core::withdraw(Connection& c) {
   }
 }
 
-void Core::hand_over(Connection& c, WorkerIndex worker) {
-  Opening& opening = *c.extra->opening;
-  Effects::Handover handover;
-  handover.conn = c.id;
-  handover.worker = worker;
-  handover.arrival.listener = c.listener;
-  handover.arrival.address = std::move(c.address);
-  handover.arrival.tls_identity = std::move(opening.tls_identity);
-  handover.arrival.handed_over = true;
-  handover.arrival.credentials = std::move(opening.credentials);
-  handover.arrival.authentication_data = std::move(opening.authentication_data);
-  handover.bytes = std::move(opening.packet);
-  const auto unread = c.extra->unread.bytes();
-  handover.bytes.insert(handover.bytes.end(), unread.begin(), unread.end());
-  current_.handovers.push_back(std::move(handover));
-  if (c.timer != kNoTimer) timers_.cancel(c.timer);
-  connections_.destroy(c.id.slot);
-}
-
 // The claim is ours. An older connection of this client at this worker goes first, and what it
 // published is waited for, so that a message that is sent again cannot overtake its older self.
 void Core::admit(Connection& c) {
   Opening& opening = *c.extra->opening;
   Session* const s = find_session(opening.client_id);
-  if (!s) return begin_session(c);
+  if (!s) return ask_store(c);
   c.phase = Phase::kWaitQuiet;
   if (s->durable && s->durable->user != opening.credentials.user) {
     s->claim = opening.claim;
@@ -214,26 +188,16 @@ void Core::admit(Connection& c) {
   }
   s->successor = c.id;
   s->claim = opening.claim;
-  const bool clean_start = connect_of(opening).clean_start;
   if (s->connection) {  // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
     ++counters_.takeovers;
-    close(*s->connection, ReasonCode::kSessionTakenOver, {},
-          clean_start ? Ending::kOther : Ending::kTakenOver);
+    close(*s->connection, ReasonCode::kSessionTakenOver);
   }
-  // [MQTT5-3.1.4-4] [MQTT5-3.1.2-4] [MQTT311-3.1.4-3] [MQTT311-3.1.2-6]
-  if (clean_start && !s->ended) end_session(*s);
+  SHOAL_ASSERT(s->ended);
   check_quiet(*s);
 }
 
 void Core::refuse_user(Connection& c) {
   refuse_connect(c, ReasonCode::kNotAuthorized, "the session is another user's");
-}
-
-// Nothing of the client's is here.
-void Core::begin_session(Connection& c) {
-  Session& s = create_session(c.extra->opening->client_id);
-  if (config_.has_store) return ask_store(c, s);
-  attach(c, s, false);
 }
 
 // To a session that is resumed [MQTT5-3.1.2-5], or a new one [MQTT5-3.1.2-6], known by its client id
@@ -243,23 +207,15 @@ void Core::attach(Connection& c, Session& s, bool session_present) {
   const Connect in = connect_of(opening);
   SHOAL_ASSERT(!s.connection);
   s.successor = ConnId{};
-  s.opening = false;
-  s.claim = opening.claim;
   s.connection = &c;
   c.session = &s;
   c.phase = Phase::kConnected;
   take_parameters(c, in);
   set_rights(s, opening.credentials);
-  if (s.extra) s.extra->will.reset();  // the client came back in time [MQTT5-3.1.3-9]
-  if (!config_.has_store) {
-    if (auto will = will_of(in, s)) s.need_extra().will = std::move(will);
-  }
-  set_session_timer(s);
   send_connack(c, in, session_present);
   if (!c.open()) return;
   c.extra->opening.reset();
   c.extra->unread.move_to(budget_);
-  router_.set_online(s.index, true);
   ++counters_.connects;
   ++counters_.connected_now;
   c.connected_counted = true;
@@ -267,9 +223,6 @@ void Core::attach(Connection& c, Session& s, bool session_present) {
   c.last_in = now_.mono;
   set_connection_timer(c, keep_alive_end(c));
   unpause(c, kPauseOpening);
-  s.resend_next = SHOAL_MUTATED("nothing-sent-again") ? s.inflight.span() : 0;
-  s.quota_used = 0;  // a new connection, a new quota (5.0: 4.9)
-  for (uint32_t i = 0; i < s.inflight.span(); ++i) s.inflight[i].in_quota = false;
   pump(s);  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1]
   drop_extra_if_idle(s);
   drop_extra_if_idle(c);
@@ -290,12 +243,7 @@ uint16_t Core::window_of(const Connect& in) const {
 
 void Core::take_parameters(Connection& c, const Connect& in) {
   const Limits& limits = config_.limits;
-  Session& s = *c.session;
-  s.expiry_s = session_expiry_of(in);
   c.asked_to_stay = in.session_expiry_s.value_or(0) > 0;
-  const bool is_5 = c.version == ProtocolVersion::kMqtt5;
-  const bool outlives = s.expiry_s > 0 && !config_.has_store;
-  s.keeps_copies = outlives || (!is_5 && limits.retry_interval.ns > 0);
   c.keep_alive_s = keep_alive_of(in, limits.keepalive_max_s);
   c.window = window_of(in);
   const uint16_t aliases = std::min(in.topic_alias_maximum.value_or(0), limits.topic_alias_max);
@@ -314,9 +262,8 @@ void Core::send_connack(Connection& c, const Connect& in, bool session_present) 
   ConnAck out;
   // [MQTT5-3.2.2-2] [MQTT5-3.2.2-3] [MQTT311-3.2.2-1] [MQTT311-3.2.2-2] [MQTT311-3.2.2-3]
   out.session_present = session_present;
-  if (c.session->expiry_s != in.session_expiry_s.value_or(0)) {
-    out.session_expiry_s = c.session->expiry_s;
-  }
+  const uint32_t expiry_s = session_expiry_of(in);
+  if (expiry_s != in.session_expiry_s.value_or(0)) out.session_expiry_s = expiry_s;
   out.receive_maximum = limits.receive_maximum;
   const Qos max_qos = config_.listeners[c.listener].max_qos;
   if (max_qos != Qos::k2) out.maximum_qos = max_qos;  // [MQTT5-3.2.2-9]

@@ -128,17 +128,8 @@ bool Core::is_repeat(Connection& c, const Publish& in) {
       s.received && s.received->contains(in.packet_id) && !SHOAL_MUTATED("qos2-repeat-is-new");
   if (in.qos == Qos::k1) return (parked_2 || received_2) && refuse_identifier(c, in);
   if (!received_2) return parked && refuse_identifier(c, in);
-  const auto found = s.received->find(in.packet_id);
-  Ticket* const ticket = found->second;
-  if (!ticket) {
-    acknowledge(c, Qos::k2, in.packet_id);
-  } else if (ticket->conn != c.id) {  // still on its way since an earlier connection
-    ticket->conn = c.id;
-    ticket->since = now_.mono;
-    ticket->counted = true;
-    ++c.session->open_tickets;
-    waits_more(c);
-  }
+  const bool is_on_its_way = s.received->find(in.packet_id)->second != nullptr;
+  if (!is_on_its_way) acknowledge(c, Qos::k2, in.packet_id);
   return true;
 }
 
@@ -205,7 +196,6 @@ void Core::take_from_parking(const Parked& parked) {
 
 void Core::unpark() {
   if (!has_lease()) return;
-  for (Publication& will : std::exchange(waiting_wills_, {})) route(will);
   for (const ConnId conn : std::exchange(parked_, {})) {
     Connection* const c = find(conn);
     if (c && c->phase == Phase::kConnected) unpark(*c);

@@ -88,24 +88,23 @@ void Core::route_shared(Publication& p, SharedGroup& group) {
 bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view filter) {
   const auto must_wait = [this](SessionIndex index) {
     Session& s = session_at(index);
-    return !s.connection || !s.queue.empty() || !can_send(s);
+    return !s.queue.empty() || !can_send(s);
   };
   const SharedMember* member = group.pick_member([&](SessionIndex index) {
-    return session_at(index).quota_used >= SharedGroup::kRow || must_wait(index);
+    return session_at(index).inflight.open() >= SharedGroup::kRow || must_wait(index);
   });
   if (!member) member = group.pick_member_in_rows(must_wait);
   if (!member) member = group.pick_member_in_rows([](SessionIndex) { return false; });
   if (!member) return false;
   // Of the busy ones, one at QoS 0 whose output is full would lose it; another may keep it.
   const auto loses = [&](const SharedMember& each) {
-    const Connection* const c = session_at(each.session).connection;
-    return std::min(p.view.qos, each.options.qos) == Qos::k0 && c &&
-           c->output.bytes() >= config_.limits.output_bytes_max;
+    return std::min(p.view.qos, each.options.qos) == Qos::k0 &&
+           session_at(each.session).connection->output.bytes() >= config_.limits.output_bytes_max;
   };
-  const auto online = group.members().first(group.online_members());
+  const auto members = group.members();
   if (loses(*member)) {
-    const auto keeper = std::find_if_not(online.begin(), online.end(), loses);
-    if (keeper != online.end()) member = &*keeper;
+    const auto keeper = std::find_if_not(members.begin(), members.end(), loses);
+    if (keeper != members.end()) member = &*keeper;
   }
   Session& s = session_at(member->session);
   if (s.access && !s.access->may_receive(p.view.topic)) {
@@ -123,12 +122,10 @@ bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view f
   auto extra = std::make_unique<DeliveryExtra>();
   extra->shared_filter = std::string(filter);
   extra->identifiers.assign(how.identifiers.begin(), how.identifiers.end());
-  // A session that stays finishes it when its client returns [MQTT5-4.8.2-4].
-  if (s.expiry_s == 0) {  // it is not safe with this session before the client has it
-    extra->ticket = ticket_of(p);
-    ++extra->ticket->pending;
-    if (extra->ticket->owner != Ticket::For::kRemote) extra->ticket->message = p.reference();
-  }
+  // It is not safe with this session before the client has it.
+  extra->ticket = ticket_of(p);
+  ++extra->ticket->pending;
+  if (extra->ticket->owner != Ticket::For::kRemote) extra->ticket->message = p.reference();
   send_reliable(s, p, how, std::move(extra));
   return true;
 }
@@ -258,7 +255,7 @@ void Core::drop_ticket(Ticket* ticket) {
   if (!ticket->counted) return;
   ticket->counted = false;
   Session& s = *ticket->session;
-  if (ticket->qos != Qos::k2 || !s.received) ticket->session = nullptr;
+  ticket->session = nullptr;
   SHOAL_ASSERT(s.open_tickets > 0);
   --s.open_tickets;
   check_quiet(s);

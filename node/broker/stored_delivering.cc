@@ -82,7 +82,7 @@ void Core::send_stored_one(Session& s, SessionMessage message) {
   } else {
     delivery.in_quota = true;
     if (message.dup) ++counters_.redelivered;
-    if (s.keeps_copies) {
+    if (keeps_copies(*s.connection)) {
       delivery.message = std::move(message.message);
       delivery.identifiers = std::move(message.identifiers);
     }
@@ -111,7 +111,7 @@ bool Core::write_stored(Session& s, const SessionMessage& message) {
     send_unreliable(s, p, how);
     return true;
   }
-  how.dup = message.dup;
+  how.dup = message.dup;  // [MQTT5-3.3.1-1] [MQTT311-3.3.1-1]
   how.packet_id = StoredWindow::packet_id_of(message.number);
   return write_publish(*s.connection, p, how);
 }
@@ -173,6 +173,7 @@ void Core::release_deliveries(Connection& c, const std::vector<uint64_t>& messag
     delivery->sent_at = tick_of(now_.mono);
     send_pubrel(c, StoredWindow::packet_id_of(number), ReasonCode::kSuccess);
   }
+  pump(*c.session);  // their copies are not needed any more
 }
 
 void Core::list_news(Session& s) {
@@ -213,7 +214,7 @@ void Core::tell_news(Session& s) {
 // As retry(), for what the store gave.
 Instant Core::retry_stored(Session& s) {
   StoredWindow& window = s.durable->window;
-  if (s.connection->version == ProtocolVersion::kMqtt5 || window.open() == 0) {
+  if (window.open() == 0) {
     s.timer = kNoTimer;
     return Instant::never();
   }

@@ -16,7 +16,7 @@ struct Session;
 
 struct Ticket {
   enum class For : uint8_t {
-    kNobody,  // a will, or its owner gave up: only picks are still made good
+    kNobody,  // its owner gave up: only picks are still made good
     kClient,  // conn, packet_id
     kRemote,  // origin, number
   };

@@ -33,28 +33,12 @@ bool Router::unsubscribe(SessionIndex session, std::string_view filter) {
   return true;
 }
 
-void Router::set_online(SessionIndex session, bool online) {
-  State& state = *state_;
-  if (online && state.subscriptions.session(session) == nullptr) return;  // as it is at first
-  SubscriptionTable::Session& owner = state.subscriptions.session_of(session);
-  if (owner.offline != online) return;
-  owner.offline = !online;
-  for (SubscriptionId id = owner.first_shared; id != kNoIndex;) {
-    const Subscription& subscription = state.subscriptions[id];
-    state.group_of(subscription.filter)
-        .set_online(subscription.next_of_filter, online, state.subscriptions);
-    state.note_change(subscription.filter);
-    id = subscription.next_of_session;
-  }
-}
-
 void Router::drop_session(SessionIndex session) {
   State& state = *state_;
   if (state.subscriptions.session(session) == nullptr) return;
   SubscriptionTable::Session& owner = state.subscriptions.session_of(session);
   while (owner.first_plain != kNoIndex) state.remove_subscription(owner.first_plain);
   while (owner.first_shared != kNoIndex) state.remove_subscription(owner.first_shared);
-  owner.offline = 0;
 }
 
 uint32_t Router::subscription_count(SessionIndex session) const {

@@ -61,10 +61,6 @@ class Router {
                             const SubscriptionOptions& options);
   // False: there was none [MQTT5-3.11.3-2].
   bool unsubscribe(SessionIndex session, std::string_view filter);
-  // Whether the session has a connection. One that the router has not heard of, or that was
-  // dropped, counts as online: a SUBSCRIBE comes over a connection. Costs as much as the session
-  // has shared subscriptions.
-  void set_online(SessionIndex session, bool online);
   // The session ended: all its subscriptions go.
   void drop_session(SessionIndex session);
   uint32_t subscription_count(SessionIndex session) const;

@@ -52,12 +52,10 @@ void Router::check_invariants() const {
     listed += members.size();
     for (size_t i = 0; i < members.size(); ++i) {
       const Subscription& subscription = state.subscriptions[members[i].subscription];
-      const bool offline = state.subscriptions.session(members[i].session)->offline;
       SHOAL_ASSERT(subscription.filter == id);
       SHOAL_ASSERT(subscription.session == members[i].session);
       SHOAL_ASSERT(subscription.next_of_filter == i);
       SHOAL_ASSERT(subscription.options() == members[i].options);
-      SHOAL_ASSERT(offline == (i >= group->online_members()));
     }
   }
   SHOAL_ASSERT(listed == subscriptions);

@@ -109,8 +109,7 @@ void Router::State::add_subscription(SessionIndex session, FilterId id,
                                      const SubscriptionOptions& given) {
   const SubscriptionId added = subscriptions.add(session, id, filters[id], given);
   if (filters[id].shared) {
-    const bool online = !subscriptions.session(session)->offline;
-    group_of(id).add_member({session, given, added}, online, subscriptions);
+    group_of(id).add_member({session, given, added}, subscriptions);
   } else {
     touch(id);
   }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "node/rules/subscription_table.h"
-#include "shoal/assert.h"
 
 namespace shoal {
 namespace {
@@ -15,9 +14,7 @@ uint16_t saturated(size_t count) {
 
 }  // namespace
 
-RouteWeight SharedGroup::weight() const {
-  return {.online = saturated(online_), .offline = saturated(members_.size() - online_)};
-}
+RouteWeight SharedGroup::weight() const { return {.online = saturated(members_.size())}; }
 
 template <class Visit>
 void SharedGroup::for_each_place(std::span<const Place> excluded, Visit visit) const {
@@ -48,35 +45,15 @@ std::optional<Place> SharedGroup::pick(Random& random, std::span<const Place> ex
   return std::nullopt;
 }
 
-void SharedGroup::swap_members(uint32_t a, uint32_t b, SubscriptionTable& table) {
-  std::swap(members_[a], members_[b]);
-  table[members_[a].subscription].next_of_filter = a;
-  table[members_[b].subscription].next_of_filter = b;
-}
-
-void SharedGroup::add_member(const SharedMember& member, bool online, SubscriptionTable& table) {
-  const uint32_t position = static_cast<uint32_t>(members_.size());
+void SharedGroup::add_member(const SharedMember& member, SubscriptionTable& table) {
+  table[member.subscription].next_of_filter = static_cast<uint32_t>(members_.size());
   members_.push_back(member);
-  table[member.subscription].next_of_filter = position;
-  if (online) set_online(position, true, table);
 }
 
 void SharedGroup::remove_member(uint32_t position, SubscriptionTable& table) {
-  if (position < online_) {
-    set_online(position, false, table);
-    position = online_;
-  }
-  swap_members(position, static_cast<uint32_t>(members_.size() - 1), table);
+  members_[position] = members_.back();
+  table[members_[position].subscription].next_of_filter = position;
   members_.pop_back();
-}
-
-void SharedGroup::set_online(uint32_t position, bool online, SubscriptionTable& table) {
-  SHOAL_ASSERT((position < online_) != online);
-  if (online) {
-    swap_members(position, online_++, table);
-  } else {
-    swap_members(position, --online_, table);
-  }
 }
 
 void SharedGroup::set_weight(Place place, RouteWeight weight) {

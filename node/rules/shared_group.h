@@ -38,8 +38,8 @@ class SharedGroup {
   // `excluded` places have members.
   std::optional<Place> pick(Random& random, std::span<const Place> excluded = {}) const;
 
-  // The member here that delivers: in turn, those with a connection first. `skip(SessionIndex)`
-  // says which cannot take it now. Null: no member that is not skipped.
+  // The member here that delivers: in turn. `skip(SessionIndex)` says which cannot take it now. Null: no
+  // member that is not skipped.
   template <class Skip>
   const SharedMember* pick_member(Skip&& skip);
   // The same when all are busy: kRow messages to one member before the next has its turn, so that
@@ -49,9 +49,8 @@ class SharedGroup {
   const SharedMember* pick_member_in_rows(Skip&& skip);
   static constexpr uint32_t kRow = 16;
 
-  // The members here, in no particular order; those with a connection come first.
+  // The members here, in no particular order.
   std::span<const SharedMember> members() const { return members_; }
-  uint32_t online_members() const { return online_; }
   // What this worker tells the others.
   RouteWeight weight() const;
 
@@ -62,41 +61,39 @@ class SharedGroup {
     RouteWeight weight;
   };
 
-  template <class Skip>
-  const SharedMember* pick_in_turn(uint32_t begin, uint32_t end, Skip& skip);
   template <class Visit>
   void for_each_place(std::span<const Place> excluded, Visit visit) const;
 
   // Each keeps the members' positions in `table` right.
-  void add_member(const SharedMember& member, bool online, SubscriptionTable& table);
+  void add_member(const SharedMember& member, SubscriptionTable& table);
   void remove_member(uint32_t position, SubscriptionTable& table);
-  void set_online(uint32_t position, bool online, SubscriptionTable& table);
-  void swap_members(uint32_t a, uint32_t b, SubscriptionTable& table);
 
   void set_weight(Place place, RouteWeight weight);
   bool remove_node(NodeSlot node);
   bool wanted() const { return !members_.empty() || !places_.empty(); }
 
-  std::vector<SharedMember> members_;  // [0, online_) have a connection
-  std::vector<PlaceWeight> places_;    // the others
+  std::vector<SharedMember> members_;
+  std::vector<PlaceWeight> places_;  // the others
   std::string filter_;
   RouteWeight announced_;  // what the others know
-  uint32_t online_ = 0;
-  uint32_t next_ = 0;  // whose turn it is
-  uint32_t row_ = 0;   // the same, in kRow parts each
+  uint32_t next_ = 0;      // whose turn it is
+  uint32_t row_ = 0;       // the same, in kRow parts each
   WorkerIndex worker_;
 };
 
 template <class Skip>
 const SharedMember* SharedGroup::pick_member(Skip&& skip) {
   const uint32_t count = static_cast<uint32_t>(members_.size());
-  if (const SharedMember* online = pick_in_turn(0, online_, skip)) return online;
-  return pick_in_turn(online_, count, skip);
+  for (uint32_t i = 0; i < count; ++i) {
+    const SharedMember& member = members_[next_++ % count];
+    if (!skip(member.session)) return &member;
+  }
+  return nullptr;
 }
 
 template <class Skip>
 const SharedMember* SharedGroup::pick_member_in_rows(Skip&& skip) {
-  const uint32_t count = online_ > 0 ? online_ : static_cast<uint32_t>(members_.size());
+  const uint32_t count = static_cast<uint32_t>(members_.size());
   for (uint32_t i = 0; i < count; ++i) {
     const SharedMember& member = members_[row_ / kRow % count];
     if (!skip(member.session)) {
@@ -104,16 +101,6 @@ const SharedMember* SharedGroup::pick_member_in_rows(Skip&& skip) {
       return &member;
     }
     row_ += kRow - row_ % kRow;
-  }
-  return nullptr;
-}
-
-template <class Skip>
-const SharedMember* SharedGroup::pick_in_turn(uint32_t begin, uint32_t end, Skip& skip) {
-  const uint32_t count = end - begin;
-  for (uint32_t i = 0; i < count; ++i) {
-    const SharedMember& member = members_[begin + next_++ % count];
-    if (!skip(member.session)) return &member;
   }
   return nullptr;
 }

@@ -31,11 +31,10 @@ class SubscriptionTable {
  public:
   struct Session {
     SubscriptionId first_plain = kNoIndex;
-    // Apart, so that a connection that comes or goes costs nothing for the plain ones.
+    // Apart, so that one is found without a walk over the plain ones.
     SubscriptionId first_shared = kNoIndex;
     uint32_t mark = 0;  // for MatchBuilder: where the session may stand in its list
-    uint32_t count : 31 = 0;
-    uint32_t offline : 1 = 0;
+    uint32_t count = 0;
   };
 
   Subscription& operator[](SubscriptionId id) { return subscriptions_[id]; }

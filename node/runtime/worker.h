@@ -92,7 +92,6 @@ class Worker {
   void on_mail(ToWorker&& mail);
   void on_drain(bool is_draining);
   void on_mail(AcceptedSocket&& accepted);
-  void on_mail(HandedSocket&& handed);
   void on_mail(CheckedCredentials&& checked);
   void on_mail(WorkerTask&& task);
   void on_tick();
@@ -126,7 +125,6 @@ class Worker {
   void post_to_workers(Effects& effects);
   void close_as_asked(const Effects::Close& close);
   void set_paused(ConnId conn, bool is_paused);
-  void hand_over(Effects::Handover& handover);
   void check(CredentialCheck& check);
   void log(const LogEvent& event);
 

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "node/codec/reason_code.h"
-#include "node/runtime/event_tag.h"
 #include "node/runtime/worker.h"
 
 namespace shoal {
@@ -26,7 +25,6 @@ void Worker::carry_out(Effects& effects) {
   for (const ConnId conn : effects.dirty) {
     if (Socket* const socket = sockets_.of(conn)) socket->wrote_this_turn = false;
   }
-  for (Effects::Handover& handover : effects.handovers) hand_over(handover);
   for (const ConnId conn : effects.pause_reading) set_paused(conn, true);
   for (const ConnId conn : effects.resume_reading) set_paused(conn, false);
   for (CredentialCheck& each : effects.credential_checks) check(each);
@@ -60,29 +58,6 @@ void Worker::close_as_asked(const Effects::Close& close) {
   if (!socket->waits_to_write) return finish(*socket);
   set_interest(*socket);
   closing_deadlines_.add(sockets_.ref_of(sockets_.index_of(*socket)), mono_now() + kFlushTime);
-}
-
-void Worker::hand_over(Effects::Handover& handover) {
-  Socket* const socket = sockets_.of(handover.conn);
-  if (socket == nullptr) return;
-  const uint32_t index = sockets_.index_of(*socket);
-  sockets_.unbind(handover.conn);
-  poller_.remove(socket->fd.get());
-  HandedSocket handed{std::move(socket->fd), socket->listener, std::move(socket->transport),
-                      std::move(handover.arrival), std::move(handover.bytes)};
-  sockets_.remove(index);
-  --figures_.sockets_now;
-  world_.ledger.move(index_, handover.worker);
-  outgoing_[handover.worker].push_back(std::move(handed));
-  has_new_events_ = true;  // so that it leaves in this turn
-}
-
-void Worker::on_mail(HandedSocket&& handed) {
-  Socket& socket = sockets_.at(add_socket(std::move(handed.fd), handed.listener));
-  socket.transport = std::move(handed.transport);
-  opened(socket, std::move(handed.arrival));
-  broker_.on_bytes(socket.conn, handed.bytes, now_for_turn());
-  if (socket.transport && socket.transport->has_more()) read_from(socket);
 }
 
 void Worker::check(CredentialCheck& check) {

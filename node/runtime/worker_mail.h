@@ -3,14 +3,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "node/broker/effects.h"
 #include "node/runtime/file_descriptor.h"
-#include "node/runtime/transport.h"
 #include "shoal/access.h"
 #include "shoal/peers.h"
 
@@ -25,15 +22,6 @@ struct AcceptedSocket {
   std::string address;
 };
 
-// A connection that another worker's broker gave away (Effects::Handover).
-struct HandedSocket {
-  FileDescriptor fd;
-  uint16_t listener = 0;
-  std::unique_ptr<Transport> transport;
-  Arrival arrival;
-  std::vector<uint8_t> bytes;
-};
-
 struct CheckedCredentials {
   ConnId conn;
   CredentialAnswer answer;
@@ -42,8 +30,7 @@ struct CheckedCredentials {
 // Runs on the worker's thread, between events: for what is asked seldom.
 using WorkerTask = std::function<void(Worker&)>;
 
-using WorkerMail =
-    std::variant<ToWorker, AcceptedSocket, HandedSocket, CheckedCredentials, WorkerTask>;
+using WorkerMail = std::variant<ToWorker, AcceptedSocket, CheckedCredentials, WorkerTask>;
 
 // Where a worker's mail for the hub goes. Any thread.
 class HubInbox {

@@ -148,7 +148,7 @@ void Worker::opened(Socket& socket, Arrival arrival) {
   socket.state = Socket::State::kOpen;
   arrival.listener = socket.listener;
   arrival.is_one_too_many = socket.is_turned_away;
-  if (!arrival.handed_over) arrival.connect_by = socket.connect_by;
+  arrival.connect_by = socket.connect_by;
   sockets_.bind(broker_.on_accept(std::move(arrival), now_for_turn()), sockets_.index_of(socket));
 }
 

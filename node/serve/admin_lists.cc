@@ -28,7 +28,7 @@ json::object json_of(const SessionInfo& session, WorkerIndex worker) {
   return {{"client", session.client_id},
           {"user", session.user},
           {"address", session.address},
-          {"connected", static_cast<bool>(session.conn)},
+          {"connected", true},
           {"subscriptions", session.subscriptions},
           {"queued", session.queued},
           {"inflight", session.inflight},

@@ -180,7 +180,6 @@ BrokerConfig RunningNode::broker_config() {
   BrokerConfig broker;
   broker.limits = config_.limits;
   broker.node = state_.id;
-  broker.has_store = true;
   broker.arriving = &arriving_;
   broker.opening = &opening_;
   broker.auth_methods = &auth_methods_;

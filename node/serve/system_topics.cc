@@ -85,7 +85,6 @@ void SystemTopics::add_broker(const SystemFigures& figures) {
   add(broker_topic("clients/inactive"), absent);
   add(broker_topic("clients/total"), broker.sessions_now);
   add(broker_topic("clients/maximum"), clients_max_);
-  add(broker_topic("clients/expired"), broker.sessions_expired);
   add(broker_topic("subscriptions/count"), broker.subscriptions_now);
   add(broker_topic("retained messages/count"), figures.hub.retained);
   add(broker_topic("messages/stored"), stored);

@@ -26,6 +26,10 @@ class Bench {
     send(conn, packet);
     broker_.on_credentials(conn, {}, now_);
     broker_.on_mail(ClaimAnswer{.conn = conn, .client_id = client_id}, now_);
+    SessionAttached nothing;
+    nothing.conn = conn;
+    nothing.client_id = client_id;
+    broker_.on_mail(FromStore(nothing), now_);
     end_turn();
     return conn;
   }

@@ -2,19 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/broker/test_cluster.h"
+#include "tests/broker/durable_fixture.h"
 
 namespace shoal::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-ConnectOptions resuming(std::string client_id, uint32_t expiry_s = 1000) {
-  return {.client_id = std::move(client_id), .clean_start = false, .edit = [expiry_s](Connect& c) {
-            c.session_expiry_s = expiry_s;
-          }};
-}
 
 TEST(Claims, ALaterConnectionTakesOver) {    // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2] [MQTT5-3.1.3-2]
   for (const size_t where : {0u, 1u, 2u}) {  // the same worker, another one, another node
@@ -34,51 +28,20 @@ TEST(Claims, ALaterConnectionTakesOver) {    // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2
   }
 }
 
-TEST(Claims, ASessionIsResumedOnItsNode) {  // [MQTT5-3.1.2-5] [MQTT5-3.2.2-3] [MQTT311-3.2.2-2]
-  for (const size_t where : {0u, 1u}) {     // its worker, and another one, which hands over
-    TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
-    TestClient& publisher = cluster.connect(0, "publisher");
-    TestClient& first = cluster.connect(0, resuming("c"));
-    cluster.subscribe(first, "t", Qos::k1);
-    first.take();
-    cluster.lose(first);
-    cluster.publish(publisher, "t", "missed", Qos::k1, 1);
-    TestClient& second = cluster.open(where, resuming("c"));
-    EXPECT_THAT(second.take(), ElementsAre("CONNACK 0x00 present", "PUBLISH t missed q1 id1"));
-    EXPECT_EQ(second.broker, 0u);
-    cluster.send(second, PingReq{});
-    EXPECT_THAT(second.take(), ElementsAre("PINGRESP"));
-  }
-}
-
-TEST(Claims, WhatFollowedAConnectThatIsHandedOverIsNotLost) {
-  TestCluster cluster({.nodes = 1, .workers = 2, .config = {}});
-  TestClient& first = cluster.connect(0, resuming("c"));
-  cluster.lose(first);
-  TestClient& second = cluster.accept(1);
+TEST(Claims, WhatFollowsAConnectIsWorkedOnWhenItIsAnswered) {
+  TestCluster cluster;
+  cluster.store().holds_commits = true;
+  TestClient& client = cluster.accept(0);
   std::vector<uint8_t> bytes;
   Connect connect;
   connect.client_id = "c";
   connect.session_expiry_s = 1000;
   encode_to(bytes, connect, ProtocolVersion::kMqtt5);
   encode_to(bytes, PingReq{}, ProtocolVersion::kMqtt5);
-  cluster.send_bytes(second, bytes);
-  EXPECT_THAT(second.take(), ElementsAre("CONNACK 0x00 present", "PINGRESP"));
-}
-
-TEST(Claims, CleanStartDropsTheSessionWhereverItIs) {  // [MQTT5-3.1.2-4] [MQTT311-3.1.2-6]
-  for (const size_t where : {0u, 1u, 2u}) {
-    TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
-    TestClient& publisher = cluster.connect(0, "publisher");
-    TestClient& first = cluster.connect(0, resuming("c"));
-    cluster.subscribe(first, "t", Qos::k1);
-    cluster.lose(first);
-    cluster.publish(publisher, "t", "missed", Qos::k1, 1);
-    TestClient& second = cluster.open(where, {.client_id = "c"});
-    EXPECT_THAT(second.take(), ElementsAre("CONNACK 0x00"));  // [MQTT5-3.2.2-2] [MQTT311-3.2.2-1]
-    cluster.publish(publisher, "t", "gone", Qos::k1, 2);
-    EXPECT_THAT(second.take(), IsEmpty());
-  }
+  cluster.send_bytes(client, bytes);
+  EXPECT_THAT(client.take(), IsEmpty());
+  cluster.commit();
+  EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00", "PINGRESP"));
 }
 
 TEST(Claims, ATakeOverWaitsForWhatTheOldConnectionPublished) {
@@ -125,16 +88,13 @@ TEST(Claims, ASessionThatOnlyWaitsForItsTicketsHasNoTimers) {
   EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
 }
 
-TEST(Claims, AreGivenBackWithTheSession) {  // [MQTT5-4.1.0-2]
+TEST(Claims, AreGivenBackWithTheConnection) {
   TestCluster cluster;
-  TestClient& one = cluster.connect(0, "volatile");
-  TestClient& two = cluster.connect(0, resuming("stored", 10));
+  TestClient& one = cluster.connect(0, "live");
+  TestClient& two = cluster.connect(0, durable("stored"));
   cluster.lose(one);
+  EXPECT_EQ(cluster.hub_log.back(), "release live");
   cluster.lose(two);
-  EXPECT_EQ(cluster.hub_log.back(), "release volatile");
-  cluster.advance(Duration::seconds(9));
-  EXPECT_EQ(cluster.hub_log.back(), "release volatile");
-  cluster.advance(Duration::seconds(2));
   EXPECT_EQ(cluster.hub_log.back(), "release stored");
   EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
 }
@@ -145,6 +105,21 @@ TEST(Claims, AConnectionThatIsGoneWhenItsClaimIsGrantedGivesItBack) {
   cluster.mail(0, ClaimAnswer{.conn = {77, 3}, .client_id = "gone"});
   EXPECT_EQ(cluster.hub_log.back(), "release gone");
   EXPECT_FALSE(client.closed);
+}
+
+// Or to whoever of this worker has the id, let in or not.
+TEST(Claims, AConnectionThatIsGoneWhenItsClaimIsGrantedLeavesItToTheOneThatIsHere) {
+  for (const bool is_let_in : {true, false}) {
+    TestCluster cluster;
+    cluster.store().holds_commits = !is_let_in;
+    TestClient& client = cluster.open(0, durable("c"));
+    const Stamp later{50, NodeId{1}};
+    cluster.mail(0, ClaimAnswer{.conn = {77, 3}, .client_id = "c", .stamp = later});
+    cluster.commit();
+    EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00"));
+    cluster.mail(0, Evict{"c", later});
+    EXPECT_TRUE(client.closed);
+  }
 }
 
 TEST(Claims, RefusalsAreTold) {
@@ -190,18 +165,18 @@ TEST(Claims, RefusalsAreTold) {
 TEST(Claims, AnEvictionOfAnotherClaimChangesNothing) {
   TestCluster cluster;
   TestClient& client = cluster.connect(0, "c");
-  cluster.mail(0, Evict{"c", Stamp{999, NodeId{9}}, true, std::nullopt});
+  cluster.mail(0, Evict{"c", Stamp{999, NodeId{9}}, std::nullopt});
   EXPECT_FALSE(client.closed);
   EXPECT_EQ(cluster.hub_log.back(), "evicted c");
 }
 
-TEST(Claims, AllCloseForgetsConnectionsAndSessions) {
+TEST(Claims, AllCloseEndsConnections) {
   TestCluster cluster;
   TestClient& live = cluster.connect(0, "live");
-  TestClient& stored = cluster.connect(0, resuming("stored"));
-  cluster.lose(stored);
+  TestClient& stored = cluster.connect(0, durable("stored"));
   cluster.mail(0, AllClose{});
   EXPECT_TRUE(live.closed);
+  EXPECT_TRUE(stored.closed);
   EXPECT_EQ(cluster.all_closed, 1u);
   EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
 }

@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(Durable, ExpiresAfterItsConnection) {  // [MQTT5-3.1.2-23]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& first = cluster.connect(0, durable("c"));
   cluster.subscribe(first, "t", Qos::k1);
   cluster.lose(first);
@@ -22,7 +22,7 @@ TEST(Durable, ExpiresAfterItsConnection) {  // [MQTT5-3.1.2-23]
 }
 
 TEST(Durable, DisconnectMayChangeItsExpiry) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& first = cluster.connect(0, durable("c"));
   Disconnect shorter;
   shorter.session_expiry_s = 5;
@@ -69,7 +69,7 @@ TEST(Durable, EveryEndOfAConnectionDetaches) {
        }},
   };
   for (const auto& [name, end] : ends) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     ConnectOptions options = durable("c");
     options.keep_alive_s = 10;
     TestClient& client = cluster.connect(0, options);
@@ -85,7 +85,7 @@ TEST(Durable, EveryEndOfAConnectionDetaches) {
 }
 
 TEST(Durable, AnEvictionIsForItsEpochAlone) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& client = cluster.connect(0, durable("c"));
   const SessionEpoch epoch = cluster.store().session("c")->epoch;
   cluster.mail(0, FromStore(SessionEvict{"c", epoch - 1}));
@@ -96,7 +96,7 @@ TEST(Durable, AnEvictionIsForItsEpochAlone) {
 }
 
 TEST(Durable, AllCloseRefusesWhoIsNotLetInYet) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   cluster.store().holds_commits = true;
   TestClient& client = cluster.open(0, durable("c"));
   cluster.mail(0, AllClose{});
@@ -110,7 +110,7 @@ TEST(Durable, AllCloseRefusesWhoIsNotLetInYet) {
 TEST(Durable, ALaterConnectionTakesOver) {  // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
   for (const bool first_is_durable : {true, false}) {
     for (const size_t next : {0u, 1u, 2u}) {
-      TestCluster cluster(with_store(2, 2));
+      TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
       TestClient& publisher = cluster.connect(3, "publisher");
       TestClient& first =
           first_is_durable ? cluster.connect(0, durable("c")) : cluster.connect(0, "c");
@@ -134,7 +134,7 @@ TEST(Durable, ALaterConnectionTakesOver) {  // [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]
 
 TEST(Durable, TakeOverWhileTheFirstIsNotLetInYet) {
   for (const size_t next : {0u, 1u}) {
-    TestCluster cluster(with_store(2));
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     cluster.store().holds_commits = true;
     TestClient& first = cluster.open(0, durable("c"));
     TestClient& second = cluster.open(next, durable("c"));
@@ -149,7 +149,7 @@ TEST(Durable, TakeOverWhileTheFirstIsNotLetInYet) {
 
 // What the first connection published is waited for.
 TEST(Durable, TakeOverWaitsForWhatTheFirstPublished) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& subscriber = cluster.connect(1, "subscriber");
   cluster.subscribe(subscriber, "t", Qos::k1);
   TestClient& first = cluster.connect(0, durable("c"));

@@ -11,14 +11,6 @@
 
 namespace shoal::test {
 
-inline TestCluster::Options with_store(size_t nodes = 1, size_t workers = 1, size_t shards = 2) {
-  TestCluster::Options options;
-  options.nodes = nodes;
-  options.workers = workers;
-  options.shards = shards;
-  return options;
-}
-
 // Its session outlives its connection, and goes on if there is one.
 inline ConnectOptions durable(std::string client_id,
                               ProtocolVersion version = ProtocolVersion::kMqtt5,

@@ -156,7 +156,7 @@ class Subscriber : public DurableClient {
 
 // Returns how many messages the subscriber was to get.
 size_t run(uint64_t seed) {
-  TestCluster cluster(with_store(2, 2));
+  TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
   Random random(seed);
   Publisher publisher(cluster);
   Subscriber subscriber(cluster);

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/broker/test_cluster.h"
+#include "tests/broker/durable_fixture.h"
 
 namespace shoal::test {
 namespace {
@@ -174,24 +174,29 @@ TEST_F(LargePayload, CountsWhileItIsParkedAndItsPublisherIsNotRead) {
   EXPECT_FALSE(third.closed);
 }
 
+// Of a 3.x client, which may be sent them again on the same connection.
 TEST(Memory, UnacknowledgedMessagesHaveABound) {
-  TestCluster::Options options;
-  options.config.limits.queued_bytes_max = 10'000;
-  TestCluster cluster(options);
-  TestClient& publisher = cluster.connect(0, "publisher");
-  TestClient& client =
-      cluster.connect(0, {.client_id = "c", .edit = [](Connect& c) { c.session_expiry_s = 100; }});
-  cluster.subscribe(client, "t", Qos::k2);
-  client.take();
-  for (uint16_t i = 1; i <= 4; ++i) {
-    cluster.publish(publisher, "t", payload_of(6'000), i % 2 ? Qos::k2 : Qos::k1, i);
+  for (const bool is_durable : {true, false}) {
+    TestCluster::Options options;
+    options.config.limits.queued_bytes_max = 10'000;
+    TestCluster cluster(options);
+    TestClient& publisher = cluster.connect(0, "publisher");
+    ConnectOptions connect = durable("c", ProtocolVersion::kMqtt311);
+    connect.clean_start = !is_durable;
+    TestClient& client = cluster.connect(0, connect);
+    cluster.subscribe(client, "t", Qos::k2);
+    client.take();
+    for (uint16_t i = 1; i <= 4; ++i) {
+      cluster.publish(publisher, "t", payload_of(6'000), i % 2 ? Qos::k2 : Qos::k1, i);
+    }
+    // The third waits until the client has one of the two.
+    std::vector<uint16_t> ids;
+    EXPECT_EQ(take(client, &ids).size(), 2u);
+    cluster.ack(client, PacketType::kPubRec, ids[0]);
+    EXPECT_THAT(take(client), ElementsAre("PUBREL", "PUBLISH t <6000 bytes> q2"));
+    cluster.ack(client, PacketType::kPubAck, ids[1]);
+    EXPECT_THAT(take(client), ElementsAre("PUBLISH t <6000 bytes> q1"));
   }
-  // Far below its Receive Maximum, but the third waits until the client has one of the two.
-  EXPECT_EQ(client.take().size(), 2u);
-  cluster.ack(client, PacketType::kPubRec, 1);
-  EXPECT_THAT(client.take(), ElementsAre("PUBREL 1", "PUBLISH t <6000 bytes> q2 id3"));
-  cluster.ack(client, PacketType::kPubAck, 2);
-  EXPECT_THAT(client.take(), ElementsAre("PUBLISH t <6000 bytes> q1 id4"));
 }
 
 }  // namespace

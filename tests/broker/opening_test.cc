@@ -210,8 +210,7 @@ TEST(Opening, TheReasonStringOfARefusalIsLeftOutIfItDoesNotFit) {  // [MQTT5-3.2
     broker.on_mail(ClaimAnswer{.conn = conn,
                                .client_id = "c",
                                .outcome = ClaimAnswer::Outcome::kUnavailable,
-                               .stamp = {},
-                               .worker = 0},
+                               .stamp = {}},
                    now);
     EXPECT_EQ(broker.output(conn).bytes(), room == 5 ? 5u : 5 + 3 + strlen("not in a cluster"));
   }

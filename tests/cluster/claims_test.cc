@@ -15,10 +15,10 @@ class ClaimsTest : public testing::Test {
     ASSERT_TRUE(cluster_->run_until([&] { return cluster_->all_ready(); }, 3000));
   }
   // A request; its number is the connection's slot.
-  uint32_t claim(int node, WorkerIndex worker, const std::string& id, bool clean = false,
+  uint32_t claim(int node, WorkerIndex worker, const std::string& id,
                  const std::string& user = {}) {
     ++last_;
-    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, clean, user});
+    cluster_->send(node, worker, ClaimRequest{{last_, 1}, id, user});
     return last_;
   }
   std::optional<ClaimAnswer> answer(int node, uint32_t conn) {
@@ -47,12 +47,11 @@ TEST_F(ClaimsTest, TheLaterClaimEvictsTheOlderEverywhere) {
   ASSERT_EQ(outcome(0, first), Outcome::kGranted);
   const Stamp stamp = answer(0, first)->stamp;
   cluster_->node(0).evicts = false;
-  const uint32_t second = claim(1, 0, "alice", true);
+  const uint32_t second = claim(1, 0, "alice");
   EXPECT_FALSE(wait_for(1, second, 500)) << "not before the older one is gone";
   const auto evictions = cluster_->mails<Evict>(0);
   ASSERT_EQ(evictions.size(), 1u);
   EXPECT_EQ(evictions[0].stamp, stamp);
-  EXPECT_TRUE(evictions[0].clean_start);
   cluster_->send(0, 0, EvictDone{"alice", stamp});
   EXPECT_EQ(outcome(1, second), Outcome::kGranted);
   EXPECT_GT(answer(1, second)->stamp, stamp);
@@ -60,18 +59,15 @@ TEST_F(ClaimsTest, TheLaterClaimEvictsTheOlderEverywhere) {
   EXPECT_EQ(cluster_->status(1).claims, 1u);
 }
 
-TEST_F(ClaimsTest, AnotherWorkerOfTheNodeKeepsTheSession) {
+TEST_F(ClaimsTest, AnotherWorkerOfTheNodeEvictsTheOlderToo) {
   ASSERT_EQ(outcome(0, claim(0, 0, "alice")), Outcome::kGranted);
-  const uint32_t moved = claim(0, 1, "alice");
-  EXPECT_EQ(outcome(0, moved), Outcome::kMoved);
-  EXPECT_EQ(answer(0, moved)->worker, 0);
-  const uint32_t back = claim(0, 0, "alice");
-  EXPECT_EQ(outcome(0, back), Outcome::kGranted);
+  const uint32_t same = claim(0, 0, "alice");
+  EXPECT_EQ(outcome(0, same), Outcome::kGranted);
   EXPECT_TRUE(cluster_->mails<Evict>(0).empty()) << "a worker takes its own over by itself";
-  const uint32_t clean = claim(0, 1, "alice", true);
-  EXPECT_EQ(outcome(0, clean), Outcome::kGranted);
+  const uint32_t other = claim(0, 1, "alice");
+  EXPECT_EQ(outcome(0, other), Outcome::kGranted);
   ASSERT_EQ(cluster_->mails<Evict>(0).size(), 1u);
-  EXPECT_EQ(cluster_->mails<Evict>(0)[0].stamp, answer(0, back)->stamp);
+  EXPECT_EQ(cluster_->mails<Evict>(0)[0].stamp, answer(0, same)->stamp);
 }
 
 TEST_F(ClaimsTest, OfTwoAtTheSameTimeOneWins) {
@@ -95,9 +91,9 @@ TEST_F(ClaimsTest, WhoWaitsForAnEvictionLosesAgainstALaterRequestOfThatNode) {
   cluster_->node(1).evicts = false;
   ASSERT_EQ(outcome(1, claim(1, 0, "alice")), Outcome::kGranted);
   const Stamp held = answer(1, last_)->stamp;
-  const uint32_t waiting = claim(0, 0, "alice", true);
+  const uint32_t waiting = claim(0, 0, "alice");
   cluster_->run(50);
-  const uint32_t later = claim(1, 0, "alice", true);
+  const uint32_t later = claim(1, 0, "alice");
   cluster_->run(50);
   EXPECT_FALSE(answer(0, waiting) || answer(1, later));
   cluster_->send(1, 0, EvictDone{"alice", held});
@@ -137,17 +133,17 @@ TEST_F(ClaimsTest, AWithdrawnRequestLeavesTheIdToTheOneBefore) {
 // Of the connection's own node, and of another.
 TEST_F(ClaimsTest, WhoIsRefusedEvictsNobody) {
   cluster_->node(0).evicts = false;
-  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", "alice")), Outcome::kGranted);
   const Stamp held = answer(0, last_)->stamp;
   for (const int node : {0, 1}) {
-    const uint32_t bob = claim(node, 1, "id", true, "bob");
+    const uint32_t bob = claim(node, 1, "id", "bob");
     EXPECT_FALSE(wait_for(node, bob, 100));
     EXPECT_EQ(cluster_->mails<Evict>(0).back().user, "bob");
     cluster_->send(0, 0, EvictRefused{"id", held, "bob"});
     EXPECT_EQ(outcome(node, bob), Outcome::kRefusedUser);
     EXPECT_EQ(cluster_->status(0).claims, 1u);
   }
-  const uint32_t alice = claim(1, 0, "id", true, "alice");
+  const uint32_t alice = claim(1, 0, "id", "alice");
   EXPECT_FALSE(wait_for(1, alice, 100));
   EXPECT_EQ(cluster_->mails<Evict>(0).size(), 3u);
   EXPECT_EQ(cluster_->mails<Evict>(0).back().user, "alice");
@@ -159,11 +155,11 @@ TEST_F(ClaimsTest, WhoAskedBesideOneThatIsRefusedGetsTheId) {
   for (const int node : {0, 2}) {  // the connection's own node, and another
     const std::string id = "id" + std::to_string(node);
     cluster_->node(0).evicts = false;
-    ASSERT_EQ(outcome(0, claim(0, 0, id, true, "alice")), Outcome::kGranted);
+    ASSERT_EQ(outcome(0, claim(0, 0, id, "alice")), Outcome::kGranted);
     const Stamp held = answer(0, last_)->stamp;
-    const uint32_t bob = claim(1, 0, id, true, "bob");
+    const uint32_t bob = claim(1, 0, id, "bob");
     cluster_->run(50);
-    const uint32_t alice = claim(node, 1, id, true, "alice");
+    const uint32_t alice = claim(node, 1, id, "alice");
     cluster_->run(50);
     cluster_->send(0, 0, EvictRefused{id, held, "bob"});
     cluster_->run(50);
@@ -176,13 +172,13 @@ TEST_F(ClaimsTest, WhoAskedBesideOneThatIsRefusedGetsTheId) {
 
 TEST_F(ClaimsTest, WhoAskedBeforeOneThatIsRefusedAsksAgain) {
   cluster_->node(0).evicts = false;
-  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", "alice")), Outcome::kGranted);
   const Stamp held = answer(0, last_)->stamp;
-  claim(2, 0, "id", true, "bob");
+  claim(2, 0, "id", "bob");
   cluster_->run(50);
-  const uint32_t alice = claim(1, 0, "id", true, "alice");
+  const uint32_t alice = claim(1, 0, "id", "alice");
   cluster_->run(50);
-  const uint32_t bob = claim(1, 1, "id", true, "bob");
+  const uint32_t bob = claim(1, 1, "id", "bob");
   cluster_->run(50);
   cluster_->send(0, 0, EvictRefused{"id", held, "bob"});
   EXPECT_EQ(outcome(1, bob), Outcome::kRefusedUser);
@@ -194,11 +190,11 @@ TEST_F(ClaimsTest, WhoAskedBeforeOneThatIsRefusedAsksAgain) {
 // The connection ends while somebody is being refused for it.
 TEST_F(ClaimsTest, ARefusalOfAnotherClaimMeansNothing) {
   cluster_->node(0).evicts = false;
-  ASSERT_EQ(outcome(0, claim(0, 0, "id", true, "alice")), Outcome::kGranted);
+  ASSERT_EQ(outcome(0, claim(0, 0, "id", "alice")), Outcome::kGranted);
   const Stamp held = answer(0, last_)->stamp;
   cluster_->send(0, 0, EvictRefused{"id", held, "bob"});  // nobody asked
   cluster_->send(0, 0, EvictRefused{"other", held, "bob"});
-  const uint32_t bob = claim(1, 0, "id", true, "bob");
+  const uint32_t bob = claim(1, 0, "id", "bob");
   cluster_->run(50);
   cluster_->send(0, 0, ClaimRelease{"id", held});
   EXPECT_EQ(outcome(1, bob), Outcome::kGranted);
@@ -256,7 +252,7 @@ TEST_F(ClaimsTest, NoClusterNoClient) {
   HubCluster lonely({.nodes = 3, .start = false});
   lonely.start(0);
   lonely.run(500);
-  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", false, ""});
+  lonely.send(0, 0, ClaimRequest{{7, 1}, "alice", ""});
   lonely.run(1);
   ASSERT_EQ(lonely.mails<ClaimAnswer>(0).size(), 1u);
   EXPECT_EQ(lonely.mails<ClaimAnswer>(0)[0].outcome, Outcome::kUnavailable);

@@ -87,7 +87,7 @@ class Bench {
       case kSubscribe: subscribe(worker, bytes, (argument & 2) != 0); break;
       case kForward: forward(worker, static_cast<NodeSlot>(1 + peer), bytes); break;
       case kRetain: retain(worker, bytes); break;
-      case kClaim: claim(worker, bytes, (argument & 2) != 0); break;
+      case kClaim: claim(worker, bytes); break;
       case kCommand: command(argument); break;
       default: std::abort();
     }
@@ -254,9 +254,9 @@ class Bench {
     from_worker(worker, RetainedQuery{1, "#", ""});
   }
 
-  void claim(WorkerIndex worker, ByteView client_id, bool clean_start) {
+  void claim(WorkerIndex worker, ByteView client_id) {
     const std::string user = client_id.size() % 2 == 0 ? "" : "user";
-    from_worker(worker, ClaimRequest{{1, 1}, text_of_bytes(client_id), clean_start, user});
+    from_worker(worker, ClaimRequest{{1, 1}, text_of_bytes(client_id), user});
   }
 
   void command(uint8_t argument) {

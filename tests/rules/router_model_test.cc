@@ -38,13 +38,12 @@ Delivery delivery_of(const Match& match, const LocalTarget& target) {
 struct Model {
   std::map<std::pair<SessionIndex, std::string>, SubscriptionOptions> subscriptions;
   std::map<std::pair<Place, std::string>, RouteWeight> routes;
-  std::set<SessionIndex> offline;
   std::map<std::string, RouteWeight> announced;
 
   RouteWeight weight_of(const std::string& filter) const {
     RouteWeight weight;
     for (const auto& [key, options] : subscriptions) {
-      if (key.second == filter) ++(offline.contains(key.first) ? weight.offline : weight.online);
+      if (key.second == filter) ++weight.online;
     }
     if (!parse_shared(filter)) weight = {.online = weight.present()};
     return weight;
@@ -120,7 +119,6 @@ class RouterAgainstModel {
     if (kind < 30) return subscribe();
     if (kind < 45) return unsubscribe();
     if (kind < 50) return drop_session();
-    if (kind < 58) return set_online();
     if (kind < 85) return apply_route();
     if (kind < 87) return drop_node();
     check_changes();
@@ -192,17 +190,6 @@ class RouterAgainstModel {
     router_.drop_session(session);
     std::erase_if(model_.subscriptions,
                   [session](const auto& each) { return each.first.first == session; });
-    model_.offline.erase(session);
-  }
-  void set_online() {
-    const SessionIndex session = any_session();
-    const bool online = random_.one_in(2);
-    router_.set_online(session, online);
-    if (online) {
-      model_.offline.erase(session);
-    } else {
-      model_.offline.insert(session);
-    }
   }
   void apply_route() {
     const Place place = any_place();

@@ -28,28 +28,13 @@ TEST_F(SharedGroupTest, AGroupsWeightFollowsItsMembers) {
   EXPECT_TRUE(router.subscribe(1, "$share/g/a", {}).announces);
   router.subscribe(2, "$share/g/a", {});
   EXPECT_THAT(changes(), ElementsAre("$share/g/a 2+0"));
-  router.set_online(1, false);
-  EXPECT_THAT(changes(), ElementsAre("$share/g/a 1+1"));
-  router.set_online(1, false);
-  router.set_online(2, false);
-  router.set_online(2, true);
-  EXPECT_THAT(changes(), IsEmpty());
   EXPECT_FALSE(router.subscribe(1, "$share/g/a", {.qos = Qos::k2}).announces);
   router.unsubscribe(2, "$share/g/a");
-  EXPECT_THAT(changes(), ElementsAre("$share/g/a 0+1"));
+  EXPECT_THAT(changes(), ElementsAre("$share/g/a 1+0"));
   router.drop_session(1);
   EXPECT_THAT(changes(), ElementsAre("$share/g/a 0+0"));
   EXPECT_EQ(router.counts().filters, 0u);
   EXPECT_EQ(router.find_group("$share/g/a"), nullptr);
-}
-
-TEST_F(SharedGroupTest, ASessionIsOfflineBeforeItSharesAnything) {
-  router.set_online(5, false);
-  router.subscribe(5, "$share/g/a", {});
-  EXPECT_THAT(changes(), ElementsAre("$share/g/a 0+1"));
-  router.drop_session(5);
-  router.subscribe(5, "$share/g/a", {});  // another session, of the same index
-  EXPECT_THAT(changes(), ElementsAre("$share/g/a 1+0"));
 }
 
 TEST_F(SharedGroupTest, PlacesArePickedByTheirMembers) {
@@ -57,30 +42,25 @@ TEST_F(SharedGroupTest, PlacesArePickedByTheirMembers) {
   using Shares = std::map<Place, int>;  // of 1000 picks, in hundreds
   struct Case {
     const char* what;
-    int online_here;
-    int offline_here;
+    int here;
     RouteWeight peer;
     RouteWeight third;
     std::vector<Place> excluded;
     Shares shares;
   };
   const Case cases[] = {
-      {"in proportion to the members", 1, 0, {3, 0}, {0, 0}, {}, {{kHere, 25}, {kPeer, 75}}},
-      {"absent ones only last", 1, 9, {1, 9}, {0, 9}, {}, {{kHere, 50}, {kPeer, 50}}},
-      {"absent ones", 0, 1, {0, 3}, {0, 0}, {}, {{kHere, 25}, {kPeer, 75}}},
-      {"not the excluded", 1, 0, {1, 0}, {1, 0}, {kHere, kPeer}, {{kThird, 100}}},
-      {"absent before excluded", 1, 0, {1, 0}, {0, 1}, {kHere, kPeer}, {{kThird, 100}}},
-      {"all excluded", 1, 0, {1, 0}, {0, 0}, {kHere, kPeer}, {}},
-      {"here only", 2, 1, {0, 0}, {0, 0}, {}, {{kHere, 100}}},
-      {"elsewhere only", 0, 0, {1, 0}, {0, 0}, {}, {{kPeer, 100}}},
+      {"in proportion to the members", 1, {3, 0}, {0, 0}, {}, {{kHere, 25}, {kPeer, 75}}},
+      {"absent ones only last", 1, {1, 9}, {0, 9}, {}, {{kHere, 50}, {kPeer, 50}}},
+      {"absent ones", 0, {0, 1}, {0, 3}, {}, {{kPeer, 25}, {kThird, 75}}},
+      {"not the excluded", 1, {1, 0}, {1, 0}, {kHere, kPeer}, {{kThird, 100}}},
+      {"absent before excluded", 1, {1, 0}, {0, 1}, {kHere, kPeer}, {{kThird, 100}}},
+      {"all excluded", 1, {1, 0}, {0, 0}, {kHere, kPeer}, {}},
+      {"here only", 2, {0, 0}, {0, 0}, {}, {{kHere, 100}}},
+      {"elsewhere only", 0, {1, 0}, {0, 0}, {}, {{kPeer, 100}}},
   };
   for (const Case& c : cases) {
     SessionIndex session = 0;
-    for (int i = 0; i < c.online_here; ++i) router.subscribe(session++, "$share/g/a", {});
-    for (int i = 0; i < c.offline_here; ++i) {
-      router.set_online(session, false);
-      router.subscribe(session++, "$share/g/a", {});
-    }
+    for (int i = 0; i < c.here; ++i) router.subscribe(session++, "$share/g/a", {});
     route(kPeer, "$share/g/a", c.peer);
     route(kThird, "$share/g/a", c.third);
     Random random(3);
@@ -101,8 +81,7 @@ TEST_F(SharedGroupTest, PlacesArePickedByTheirMembers) {
 }
 
 TEST_F(SharedGroupTest, MembersTakeTurns) {
-  for (const SessionIndex session : {1, 2, 3, 4}) router.subscribe(session, "$share/g/a", {});
-  router.set_online(4, false);
+  for (const SessionIndex session : {1, 2, 3}) router.subscribe(session, "$share/g/a", {});
   SharedGroup& group = *router.find_group("$share/g/a");
   const auto nobody = [](SessionIndex) { return false; };
   std::map<SessionIndex, int> picks;
@@ -113,14 +92,11 @@ TEST_F(SharedGroupTest, MembersTakeTurns) {
   picks.clear();
   for (int i = 0; i < 100; ++i) ++picks[group.pick_member(not_2)->session];
   EXPECT_EQ(picks.size(), 2u);
-  const auto only_4 = [](SessionIndex session) { return session != 4; };
-  EXPECT_EQ(group.pick_member(only_4)->session, 4u);  // when no other is left
   EXPECT_EQ(group.pick_member([](SessionIndex) { return true; }), nullptr);
 }
 
 TEST_F(SharedGroupTest, MembersTakeTurnsInRows) {
-  for (const SessionIndex session : {1, 2, 3}) router.subscribe(session, "$share/g/a", {});
-  router.set_online(3, false);
+  for (const SessionIndex session : {1, 2}) router.subscribe(session, "$share/g/a", {});
   SharedGroup& group = *router.find_group("$share/g/a");
   const auto nobody = [](SessionIndex) { return false; };
   std::vector<SessionIndex> picks;
@@ -129,7 +105,6 @@ TEST_F(SharedGroupTest, MembersTakeTurnsInRows) {
   for (size_t i = 1; i < picks.size(); ++i) changes += picks[i] != picks[i - 1] ? 1 : 0;
   EXPECT_EQ(changes, 19);
   EXPECT_EQ(std::count(picks.begin(), picks.end(), 1u), 160);
-  EXPECT_EQ(std::count(picks.begin(), picks.end(), 3u), 0);
 
   // A row ends where its member can take no more.
   const SessionIndex first = group.pick_member_in_rows(nobody)->session;
@@ -137,8 +112,6 @@ TEST_F(SharedGroupTest, MembersTakeTurnsInRows) {
   EXPECT_NE(group.pick_member_in_rows(not_first)->session, first);
   EXPECT_NE(group.pick_member_in_rows(nobody)->session, first);
   EXPECT_EQ(group.pick_member_in_rows([](SessionIndex) { return true; }), nullptr);
-  for (const SessionIndex session : {1, 2}) router.set_online(session, false);
-  EXPECT_NE(group.pick_member_in_rows(nobody), nullptr);  // absent ones, when there are no others
 }
 
 TEST_F(SharedGroupTest, AMembersOptionsAreItsOwn) {  // [MQTT5-4.8.2-3]

@@ -42,7 +42,7 @@ TEST(ConnectionLedger, WhoAcceptsKeepsTheConnectionUnlessAnotherHasClearlyFewer)
   EXPECT_EQ(ledger.worker_for_next(1), 1);
   ASSERT_TRUE(ledger.admit(0, 1));
   EXPECT_EQ(ledger.worker_for_next(1), 0);
-  ledger.move(1, 0);
+  ledger.release(0, 1);
   EXPECT_EQ(ledger.worker_for_next(1), 1);
 }
 

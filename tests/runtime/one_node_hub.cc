@@ -46,4 +46,14 @@ void OneNodeHub::on(WorkerIndex from, RetainedQuery& mail) {
   send(from, RetainedPortion{mail.query, {}, true});
 }
 
+// Nothing is ever stored.
+void OneNodeHub::on(WorkerIndex from, ToStore& mail) {
+  const auto* const connect = std::get_if<SessionConnect>(&mail);
+  if (!connect) return;
+  SessionAttached answer;
+  answer.conn = connect->conn;
+  answer.client_id = connect->client_id;
+  send(from, FromStore(std::move(answer)));
+}
+
 }  // namespace shoal

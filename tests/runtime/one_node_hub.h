@@ -28,6 +28,7 @@ class OneNodeHub final : public HubInbox {
   void on(WorkerIndex from, ClaimRequest& mail);
   void on(WorkerIndex from, RetainWrite& mail);
   void on(WorkerIndex from, RetainedQuery& mail);
+  void on(WorkerIndex from, ToStore& mail);
   template <class Other>
   void on(WorkerIndex, Other&) {}
   void send(WorkerIndex to, ToWorker mail) { (*workers_)[to]->post(std::move(mail)); }

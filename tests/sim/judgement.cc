@@ -162,9 +162,8 @@ void SimCluster::check_one_connection_each() {
   std::map<std::string, int> connections;
   for (const auto& node : nodes_) {
     for (int worker = 0; worker < node->workers(); ++worker) {
-      node->broker(worker).for_each_session([&](const SessionInfo& session) {
-        if (session.conn) ++connections[std::string(session.client_id)];
-      });
+      node->broker(worker).for_each_session(
+          [&](const SessionInfo& session) { ++connections[std::string(session.client_id)]; });
     }
   }
   for (const auto& [client_id, count] : connections) {

@@ -68,7 +68,6 @@ void SimNode::boot() {
     broker_config.limits = config_.limits;
     broker_config.worker = static_cast<WorkerIndex>(worker);
     broker_config.node = disk_->id;
-    broker_config.has_store = true;
     process_->brokers.push_back(std::make_unique<Broker>(broker_config, world_.random().next()));
   }
   world_.note("n" + std::to_string(config_.number) + " boots at " + config_.address);
@@ -275,7 +274,6 @@ void SimNode::carry_worker(int worker) {
       post_socket(worker, [this, end](Now now) { take_bytes(end, {}, now); });
     }
   }
-  for (Effects::Handover& handover : effects.handovers) carry_handover(worker, handover);
   for (const ConnId conn : effects.dirty) {
     if (const auto end = end_of(worker, conn)) pump(end);
   }

@@ -103,7 +103,6 @@ class SimNode final : public NetworkEnd {
   void tick_worker(int worker, uint64_t life);
   void carry_hub();
   void carry_worker(int worker);
-  void carry_handover(int worker, Effects::Handover& handover);
   void store(uint64_t token, const StoredState& state);
   void open_store(const StorePlan& plan);
   void write_retained(std::vector<HubEffects::RetainedWrite>& writes);

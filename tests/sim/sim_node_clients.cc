@@ -6,25 +6,6 @@
 
 namespace shoal::sim {
 
-void SimNode::carry_handover(int worker, Effects::Handover& handover) {
-  const auto end = end_of(worker, handover.conn);
-  if (end == nullptr) return;
-  process_->connections.erase({worker, packed(handover.conn)});
-  end->accepted = false;
-  end->worker = handover.worker;
-  post_socket(handover.worker, [this, end, arrival = std::move(handover.arrival),
-                                bytes = std::move(handover.bytes)](Now now) mutable {
-    if (end->closed) return;
-    end->conn = broker(end->worker).on_accept(std::move(arrival), now);
-    end->accepted = true;
-    end->paused = false;
-    process_->connections[{end->worker, packed(end->conn)}] = end;
-    bytes.insert(bytes.end(), end->unread.begin(), end->unread.end());
-    end->unread.clear();
-    take_bytes(end, std::move(bytes), now);
-  });
-}
-
 std::unique_ptr<ClientPort> SimNode::dial(SimClient& client, uint64_t connection) {
   auto end = std::make_shared<ServerEnd>();
   end->client = &client;
