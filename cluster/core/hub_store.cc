@@ -79,12 +79,14 @@ void HubStore::open(uint32_t shards, uint64_t cluster_seed,
   SHOAL_ASSERT(!store_);
   lead_terms_.assign(shards, 0);
   store_ = std::make_unique<replica::Store>(
-      replica::Store::Options{.self = context_.self,
-                              .incarnation = store_life(context_.life),
-                              .seed = context_.random.next(),
-                              .shards = shards,
-                              .cluster_seed = cluster_seed,
-                              .workers = context_.config.workers + 1},  // the hub itself
+      replica::Store::Options{
+          .self = context_.self,
+          .incarnation = store_life(context_.life),
+          .seed = context_.random.next(),
+          .shards = shards,
+          .cluster_seed = cluster_seed,
+          .workers = context_.config.workers + 1,  // the hub itself
+          .piece_bytes = std::min(replica::kPieceBytes, context_.config.limits.bulk_piece_bytes)},
       replica::Store::Surroundings{.tell_workers =
                                        [this](std::vector<PlacedRoute> routes) {
                                          return routes_.tell_all(std::move(routes));

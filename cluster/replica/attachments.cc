@@ -6,7 +6,17 @@
 namespace shoal::replica {
 namespace {
 
-constexpr size_t kOverhead = 64;  // of a message that is held anywhere
+constexpr size_t kOverhead = 64;   // of a message that is held anywhere
+constexpr uint64_t kOnTheWay = 4;  // pieces of one message
+
+proto::StoreMessages& messages_for(const std::string& client_id, const Attachment& to,
+                                   proto::StoreReply& reply) {
+  proto::StoreMessages* const messages = reply.add_messages();
+  messages->set_worker(to.worker);
+  messages->set_client_id(client_id);
+  messages->set_epoch(to.epoch);
+  return *messages;
+}
 
 void fill(proto::StoreMessage& out, shard::Delivery&& from, int64_t wall_ms) {
   out.set_number(from.number);
@@ -28,6 +38,7 @@ void fill(proto::StoreMessage& out, shard::Delivery&& from, int64_t wall_ms) {
   out.set_topic(std::move(body.topic));
   out.set_properties(std::move(body.properties));
   out.set_payload(std::move(body.payload));
+  if (body.pieces) out.set_payload_bytes(body.pieces->bytes);
 }
 
 }  // namespace
@@ -69,16 +80,46 @@ void Attachments::on_room(const proto::StoreRoom& room) {
   note(it->first);
 }
 
+void Attachments::on_read(const proto::StorePiecesRead& read) {
+  const auto it = attached_.find(read.client_id());
+  if (it == attached_.end() || it->second.epoch != read.epoch()) return;
+  std::optional<Attachment::Giving>& giving = it->second.giving;
+  if (!giving || giving->number != read.message()) return;
+  giving->read = std::max(giving->read, std::min(read.bytes(), giving->given));
+  note(it->first);
+}
+
 void Attachments::pump(const shard::ShardState& state, int64_t wall_ms, const ReplyTo& reply_to) {
   for (const std::string& client_id : std::exchange(noted_, {})) {
     const auto it = attached_.find(client_id);
     if (it == attached_.end()) continue;
     proto::StoreReply* const reply = reply_to(it->second.node, it->second.incarnation);
     if (reply == nullptr) continue;
-    while (it->second.unread_bytes < unread_bytes_max_ &&
-           give(client_id, it->second, state, wall_ms, *reply)) {
-    }
+    do {
+      give_pieces(client_id, it->second, state, *reply);
+    } while (!it->second.giving && it->second.unread_bytes < unread_bytes_max_ &&
+             give(client_id, it->second, state, wall_ms, *reply));
   }
+}
+
+// Nothing of the session goes before what is left of them. A body is gone only with its session.
+void Attachments::give_pieces(const std::string& client_id, Attachment& to,
+                              const shard::ShardState& state, proto::StoreReply& reply) {
+  if (!to.giving) return;
+  Attachment::Giving& giving = *to.giving;
+  const uint64_t most = giving.read + kOnTheWay * giving.pieces.each;
+  if (giving.given >= most) return;
+  proto::StoreMessages& messages = messages_for(client_id, to, reply);
+  while (giving.given < std::min(most, giving.pieces.bytes)) {
+    std::string bytes = state.piece(giving.body, giving.given);
+    if (bytes.empty()) return to.giving.reset();
+    proto::StorePiece* const piece = messages.add_pieces();
+    piece->set_number(giving.number);
+    piece->set_offset(giving.given);
+    giving.given += bytes.size();
+    piece->set_payload(std::move(bytes));
+  }
+  if (giving.given == giving.pieces.bytes) to.giving.reset();
 }
 
 bool Attachments::give(const std::string& client_id, Attachment& to, const shard::ShardState& state,
@@ -87,16 +128,17 @@ bool Attachments::give(const std::string& client_id, Attachment& to, const shard
   limits.bytes = std::min(limits.bytes, unread_bytes_max_ - to.unread_bytes);
   std::vector<shard::Delivery> deliveries = state.deliveries(client_id, to.next, limits);
   if (deliveries.empty()) return false;
-  proto::StoreMessages* const messages = reply.add_messages();
-  messages->set_worker(to.worker);
-  messages->set_client_id(client_id);
-  messages->set_epoch(to.epoch);
+  proto::StoreMessages& messages = messages_for(client_id, to, reply);
   for (shard::Delivery& each : deliveries) {
     const size_t bytes = each.message.size() + kOverhead;
     to.next = each.number + 1;
     to.unread.push_back({each.number, bytes});
     to.unread_bytes += bytes;
-    fill(*messages->add_messages(), std::move(each), wall_ms);
+    if (each.message.pieces) {
+      to.giving = {.number = each.number, .body = each.body, .pieces = *each.message.pieces};
+    }
+    fill(*messages.add_messages(), std::move(each), wall_ms);
+    if (to.giving) break;
   }
   return true;
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,6 +29,15 @@ struct Attachment {
   };
   std::deque<Unread> unread;
   size_t unread_bytes = 0;
+  // The payload of the last message that was given, piece by piece.
+  struct Giving {
+    uint64_t number = 0;
+    shard::BodyId body = 0;
+    shard::Pieces pieces;
+    uint64_t given = 0;
+    uint64_t read = 0;  // that the node has
+  };
+  std::optional<Giving> giving;
 };
 
 class Attachments {
@@ -44,6 +54,7 @@ class Attachments {
   // There may be more to give.
   void note(const std::string& client_id);
   void on_room(const proto::StoreRoom& room);
+  void on_read(const proto::StorePiecesRead& read);
 
   // Gives what there is room for. `reply` is where it goes; null: its node cannot be told now.
   using ReplyTo = std::function<proto::StoreReply*(NodeId node, uint64_t incarnation)>;
@@ -52,6 +63,8 @@ class Attachments {
  private:
   bool give(const std::string& client_id, Attachment& to, const shard::ShardState& state,
             int64_t wall_ms, proto::StoreReply& reply);
+  static void give_pieces(const std::string& client_id, Attachment& to,
+                          const shard::ShardState& state, proto::StoreReply& reply);
 
   const size_t unread_bytes_max_;
   std::map<std::string, Attachment, std::less<>> attached_;

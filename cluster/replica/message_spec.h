@@ -13,8 +13,14 @@ namespace shoal::replica {
 // Views into `message`. Its expiry becomes an interval from now on, rounded up to a second: it runs
 // from the op's stamp.
 shard::MessageSpec spec_of(const Message& message, Now now);
-MessageRef message_of(const proto::StoreMessage& from, Now now);
+// One that came in pieces, or stands in them.
+struct JoinedPayload {
+  SharedBytes bytes;
+  size_t size = 0;
+};
+// `joined`: instead of the payload in `from`.
+MessageRef message_of(const proto::StoreMessage& from, Now now, const JoinedPayload& joined = {});
 // Of a shard's state: its date is on the wall clock.
-MessageRef message_of(const shard::Body& from, Now now);
+MessageRef message_of(const shard::Body& from, Now now, const JoinedPayload& joined = {});
 
 }  // namespace shoal::replica

@@ -1,6 +1,8 @@
 #include "cluster/replica/outbox_sender.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "cluster/shard/forwarded.h"
 #include "cluster/shard/slots.h"
@@ -11,6 +13,20 @@ namespace {
 
 constexpr size_t kItemsMax = 512;  // read and not done
 constexpr int kAgainTicks = 20;    // a second
+constexpr uint64_t kOnTheWay = 4;  // pieces of one item
+
+// Live sessions get it whole; null: it is in one piece.
+SharedBytes joined(const shard::ShardState& state, const shard::OutboxMessage& item) {
+  if (!item.message->pieces) return nullptr;
+  const shard::Pieces& pieces = *item.message->pieces;
+  const std::shared_ptr<uint8_t[]> out(new uint8_t[pieces.bytes]);
+  for (uint64_t at = 0; at < pieces.bytes; at += pieces.each) {
+    const std::string piece = state.piece(item.record.body, at);
+    std::copy_n(piece.begin(), std::min<uint64_t>(piece.size(), pieces.bytes - at),
+                reinterpret_cast<char*>(out.get()) + at);
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -37,24 +53,33 @@ void OutboxSender::on_published(uint64_t number) {
   if (it != items_.end()) it->second.is_published = true;
 }
 
-void OutboxSender::on_answer(uint32_t from, uint64_t number, bool accepted) {
+void OutboxSender::on_answer(uint32_t from, const Answer& answer) {
   Target& target = targets_[from];
   target.ticks = 0;
-  if (!accepted) {
+  if (answer.received) return on_received(target, answer);
+  if (!answer.accepted) {
     target.again = true;
     return;
   }
-  target.unanswered.erase(number);
-  const auto it = items_.find(number);
+  target.unanswered.erase(answer.number);
+  const auto it = items_.find(answer.number);
   if (it != items_.end()) it->second.waiting.erase(from);
+}
+
+void OutboxSender::on_received(Target& target, const Answer& answer) {
+  if (target.next.empty() || target.next.front() != answer.number) return;
+  target.there = answer.accepted ? std::max(target.there, *answer.received) : *answer.received;
+  if (!answer.accepted) target.again = true;
+  target.given = std::max(target.given, target.there);
 }
 
 void OutboxSender::on_shard_leader(uint32_t shard) { targets_[shard].again = true; }
 
 void OutboxSender::on_tick() {
   for (auto& [shard, target] : targets_) {
-    if (target.unanswered.empty()) target.ticks = 0;
-    if (!target.unanswered.empty() && ++target.ticks >= kAgainTicks) target.again = true;
+    const bool waits = !target.unanswered.empty() || target.given != 0;
+    if (!waits) target.ticks = 0;
+    if (waits && ++target.ticks >= kAgainTicks) target.again = true;
   }
 }
 
@@ -70,21 +95,16 @@ OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEf
   Pumped pumped;
   read(state, out, pumped);
   for (auto& [shard, target] : targets_) {
-    if (target.again) send_again(state, shard, target, out);
+    if (std::exchange(target.again, false)) take_back(target);
   }
   for (auto& [number, item] : items_) {
     if (!item.is_known && SHOAL_MUTATED("store-targets-out-of-order")) continue;
     if (!item.is_known) break;
     if (item.is_sent) continue;
     item.is_sent = true;
-    for (const uint32_t shard : item.targets) {
-      if (!item.waiting.contains(shard)) continue;  // it answered what an earlier leader had sent
-      Target& target = targets_[shard];
-      const uint64_t previous = target.unanswered.empty() ? 0 : *target.unanswered.rbegin();
-      send(state, shard, number, previous, out);
-      target.unanswered.insert(number);
-    }
+    for (const uint32_t shard : item.targets) targets_[shard].next.push_back(number);
   }
+  for (auto& [shard, target] : targets_) send_next(state, shard, target, out);
   for (auto it = items_.begin(); it != items_.end();) {
     const Item& item = it->second;
     const bool is_answered = item.waiting.empty() || SHOAL_MUTATED("store-outbox-not-answered");
@@ -115,8 +135,10 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
     read_to_ = each.number;
     Item& item = items_[each.number];
     if (each.record.kind == shard::OutboxKind::kMessage) {
-      out.publishes.push_back({each.number, least, std::move(*each.message), each.record.is_will,
-                               std::move(each.record.group), std::move(each.record.picks)});
+      SharedBytes payload = joined(state, each);
+      out.publishes.push_back({each.number, least, std::move(*each.message), std::move(payload),
+                               each.record.is_will, std::move(each.record.group),
+                               std::move(each.record.picks)});
       continue;
     }
     const bool is_membership = each.record.kind == shard::OutboxKind::kMembership;
@@ -130,26 +152,60 @@ void OutboxSender::read(const shard::ShardState& state, ServerEffects& out, Pump
   }
 }
 
-// `previous` makes a target refuse an item when one before it was lost on the way.
-void OutboxSender::send(const shard::ShardState& state, uint32_t shard, uint64_t number,
-                        uint64_t previous, ServerEffects& out) {
-  const std::vector<shard::OutboxMessage> found = state.outbox(number - 1, {.items = 1});
-  if (found.empty() || found[0].number != number) return;
-  if (SHOAL_MUTATED("store-no-previous")) previous = 0;
-  ServerEffects::ToShard to{shard, {}, 1};
-  shard::append_op(shard::forwarded(found[0], shard_, previous), std::nullopt, to.ops);
-  out.to_shards.push_back(std::move(to));
+// What it has not answered goes out again. The pieces that it has stay.
+void OutboxSender::take_back(Target& target) {
+  target.ticks = 0;
+  if (!target.unanswered.empty()) target.there = 0;
+  target.given = target.there;
+  target.next.insert(target.next.begin(), target.unanswered.begin(), target.unanswered.end());
+  target.unanswered.clear();
 }
 
-void OutboxSender::send_again(const shard::ShardState& state, uint32_t shard, Target& target,
-                              ServerEffects& out) {
-  target.again = false;
-  target.ticks = 0;
-  uint64_t previous = 0;
-  for (const uint64_t number : target.unanswered) {
-    send(state, shard, number, previous, out);
-    previous = number;
+void OutboxSender::send_next(const shard::ShardState& state, uint32_t shard, Target& target,
+                             ServerEffects& out) {
+  while (!target.next.empty()) {
+    const uint64_t number = target.next.front();
+    const auto item = items_.find(number);
+    // It may have answered what an earlier leader had sent.
+    const bool waits = item != items_.end() && item->second.waiting.contains(shard);
+    std::vector<shard::OutboxMessage> found;
+    if (waits) found = state.outbox(number - 1, {.items = 1});
+    if (!found.empty() && found[0].number == number) {
+      if (!send_pieces(state, found[0], shard, target, out)) return;
+      send(found[0], shard, target.unanswered.empty() ? 0 : *target.unanswered.rbegin(), out);
+      target.unanswered.insert(number);
+    }
+    target.next.pop_front();
+    target.there = target.given = 0;
   }
+}
+
+bool OutboxSender::send_pieces(const shard::ShardState& state, const shard::OutboxMessage& item,
+                               uint32_t shard, Target& target, ServerEffects& out) {
+  if (!item.message || !item.message->pieces) return true;
+  const shard::Pieces& pieces = *item.message->pieces;
+  while (target.given < pieces.bytes && target.given - target.there < kOnTheWay * pieces.each) {
+    const std::string bytes = state.piece(item.record.body, target.given);
+    if (bytes.empty()) return false;  // only of a disk that fails
+    const shard::PieceOp op{.upload = {.from = shard_, .number = item.number},
+                            .offset = target.given,
+                            .total = pieces.bytes,
+                            .bytes = bytes};
+    ServerEffects::ToShard to{shard, {}, 1};
+    shard::append_op(op, std::nullopt, to.ops);
+    out.to_shards.push_back(std::move(to));
+    target.given += bytes.size();
+  }
+  return target.there == pieces.bytes;
+}
+
+// `previous` makes a target refuse an item when one before it was lost on the way.
+void OutboxSender::send(shard::OutboxMessage& item, uint32_t shard, uint64_t previous,
+                        ServerEffects& out) {
+  if (SHOAL_MUTATED("store-no-previous")) previous = 0;
+  ServerEffects::ToShard to{shard, {}, 1};
+  shard::append_op(shard::forwarded(item, shard_, previous), std::nullopt, to.ops);
+  out.to_shards.push_back(std::move(to));
 }
 
 }  // namespace shoal::replica

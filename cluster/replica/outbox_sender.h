@@ -2,11 +2,14 @@
 // until they have answered, and is then done.
 //
 // An item goes out only when the targets of all before it are known: each target drops numbers that
-// are not above the highest that it had.
+// are not above the highest that it had. A large one goes in pieces before, a few on their way at a time,
+// and what is behind it for that target waits.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,7 +30,12 @@ class OutboxSender {
 
   void on_targets(uint64_t number, uint64_t shards);
   void on_published(uint64_t number);
-  void on_answer(uint32_t from, uint64_t number, bool accepted);
+  struct Answer {
+    uint64_t number = 0;
+    bool accepted = false;
+    std::optional<uint64_t> received = {};  // of a piece: so many bytes are there
+  };
+  void on_answer(uint32_t from, const Answer& answer);
   void on_shard_leader(uint32_t shard);
   void on_tick();
   // Of the items first..last, one that says who shares is not answered.
@@ -51,6 +59,9 @@ class OutboxSender {
     std::set<uint32_t> waiting;  // for these
   };
   struct Target {
+    std::deque<uint64_t> next;  // to be sent, in order
+    uint64_t there = 0;         // bytes of the first one's payload that it has,
+    uint64_t given = 0;         // and that went out
     std::set<uint64_t> unanswered;
     bool again = false;
     int ticks = 0;  // since anything came from it, while something is unanswered
@@ -58,10 +69,14 @@ class OutboxSender {
 
   void read(const shard::ShardState& state, ServerEffects& out, Pumped& pumped);
   uint64_t least(const shard::ShardState& state);
-  void send(const shard::ShardState& state, uint32_t shard, uint64_t number, uint64_t previous,
-            ServerEffects& out);
-  void send_again(const shard::ShardState& state, uint32_t shard, Target& target,
-                  ServerEffects& out);
+  void send_next(const shard::ShardState& state, uint32_t shard, Target& target,
+                 ServerEffects& out);
+  void send(shard::OutboxMessage& item, uint32_t shard, uint64_t previous, ServerEffects& out);
+  // True: all of them are there.
+  bool send_pieces(const shard::ShardState& state, const shard::OutboxMessage& item, uint32_t shard,
+                   Target& target, ServerEffects& out);
+  static void take_back(Target& target);
+  static void on_received(Target& target, const Answer& answer);
 
   const uint32_t shard_;
   const uint32_t shards_;

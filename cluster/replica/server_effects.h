@@ -10,6 +10,7 @@
 #include "cluster/shard/effects.h"
 #include "cluster/shard/shard_state.h"
 #include "proto/shoal/store.pb.h"
+#include "shoal/message.h"
 #include "shoal/types.h"
 
 namespace shoal::replica {
@@ -42,6 +43,7 @@ struct ServerEffects {
     uint64_t number = 0;
     uint64_t least = 0;  // none below this comes again, whoever leads
     shard::Body message;
+    SharedBytes payload;                   // of one in pieces
     bool is_will = false;                  // what it retains nobody has written
     std::string group;                     // a shared subscription: to who shares that alone
     std::vector<shard::OutboxPick> picks;  // that an earlier leader may have sent it to

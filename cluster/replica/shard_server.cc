@@ -92,6 +92,7 @@ void ShardServer::detach_all(NodeId node, uint64_t before) {
   for (const shard::AttachedSession& each : state_.attached(node, before)) {
     add(shard::DetachOp{.client_id = each.client_id, .epoch = each.epoch});
   }
+  if (state_.has_uploads(node, before)) add(shard::DropUploadsOp{node, before});
 }
 
 void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, int64_t wall_ms) {
@@ -105,6 +106,7 @@ void ShardServer::on_request(NodeId from, const proto::StoreRequest& request, in
   if (request.op_count() != 0) on_ops(request.ops(), request.op_count(), wall_ms);
   for (const proto::StoreQuestion& each : request.questions()) on_question(from, each);
   for (const proto::StoreRoom& each : request.room()) attachments_.on_room(each);
+  for (const proto::StorePiecesRead& each : request.read()) attachments_.on_read(each);
 }
 
 // What the node has and the state does not know any more was taken over; what the state has and the
@@ -188,6 +190,7 @@ void ShardServer::carry_out() {
       subscribing_.push_back(each);
     }
   }
+  for (const shard::Effects::Uploaded& each : applied_.uploaded) tell_uploaded(each);
   for (const shard::Effects::Deliverable& each : applied_.deliverable) {
     attachments_.note(each.client_id);
     sharers_.note(each.client_id);
@@ -211,6 +214,16 @@ void ShardServer::answer(const shard::Effects::Done& done) {
   out->set_worker(done.source.worker);
   out->set_number(done.source.number);
   out->set_outcome(static_cast<uint32_t>(done.outcome));
+}
+
+void ShardServer::tell_uploaded(const shard::Effects::Uploaded& uploaded) {
+  proto::StoreReply* const reply = reply_to(uploaded.upload.node, uploaded.upload.incarnation);
+  if (reply == nullptr) return;
+  proto::StoreUploaded* const out = reply->add_uploaded();
+  out->set_worker(uploaded.upload.from);
+  out->set_upload(uploaded.upload.number);
+  out->set_bytes(uploaded.bytes);
+  out->set_is_gap(uploaded.is_gap);
 }
 
 // The group's shard has to know of the member, and everybody of the group, before anybody is told
@@ -288,8 +301,8 @@ void ShardServer::on_picks(uint64_t number, std::vector<shard::OutboxPick> picks
 
 void ShardServer::on_published(uint64_t number) { outbox_.on_published(number); }
 
-void ShardServer::on_outbox_answer(uint32_t from, uint64_t number, bool accepted) {
-  outbox_.on_answer(from, number, accepted);
+void ShardServer::on_outbox_answer(uint32_t from, const OutboxSender::Answer& answer) {
+  outbox_.on_answer(from, answer);
 }
 
 void ShardServer::on_shard_leader(uint32_t shard) {

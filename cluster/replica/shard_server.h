@@ -60,7 +60,7 @@ class ShardServer {
   void on_targets(uint64_t number, uint64_t shards);
   void on_published(uint64_t number);
   void on_picks(uint64_t number, std::vector<shard::OutboxPick> picks);
-  void on_outbox_answer(uint32_t from_shard, uint64_t number, bool accepted);
+  void on_outbox_answer(uint32_t from_shard, const OutboxSender::Answer& answer);
   // Another shard has a new leader: what it did not answer goes out again.
   void on_shard_leader(uint32_t shard);
   // From another shard's leader: its outbox item, or a member that has room.
@@ -90,6 +90,7 @@ class ShardServer {
   void begin_serving();
   void carry_out();
   void answer(const shard::Effects::Done& done);
+  void tell_uploaded(const shard::Effects::Uploaded& uploaded);
   void answer_subscribing();
   void attach(const std::string& client_id, const shard::SessionRecord& session, uint64_t next);
   void tell_connected(const std::string& client_id, const shard::SessionRecord& session);

@@ -51,7 +51,8 @@ StoreClient::Options Store::client_options(uint64_t incarnation) const {
           .incarnation = incarnation,
           .shards = options_.shards,
           .cluster_seed = options_.cluster_seed,
-          .workers = options_.workers};
+          .workers = options_.workers,
+          .piece_bytes = options_.piece_bytes};
 }
 
 void Store::begin_life(uint64_t incarnation, Now now) {
@@ -194,7 +195,9 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
       });
     case StoreFrame::kOutboxAnswer:
       return with(proto::OutboxAnswer(), [&](proto::OutboxAnswer& m) {
-        to_server(m.source_shard(), OutboxAnswered{m.shard(), m.number(), m.accepted()});
+        OutboxSender::Answer answer{m.number(), m.accepted()};
+        if (m.is_piece()) answer.received = m.received();
+        to_server(m.source_shard(), OutboxAnswered{m.shard(), answer});
       });
     case StoreFrame::kWant:
       return with(proto::ShareWant(), [&](proto::ShareWant& m) {
@@ -251,7 +254,9 @@ void Store::on_server(uint32_t shard, uint64_t term, ServerEffects&& effects) {
   }
   for (ServerEffects::Reply& each : effects.replies) routes_.hold(shard, std::move(each));
   for (ServerEffects::Publish& each : effects.publishes) {
-    effects_.publishes.push_back({shard, each.number, each.least, message_of(each.message, now),
+    const size_t bytes = each.message.pieces ? each.message.pieces->bytes : 0;
+    effects_.publishes.push_back({shard, each.number, each.least,
+                                  message_of(each.message, now, {std::move(each.payload), bytes}),
                                   each.is_will, std::move(each.group), std::move(each.picks)});
   }
   for (const uint64_t number : effects.picked) effects_.picked.push_back({shard, number});
@@ -344,8 +349,10 @@ void Store::deliver_answer(uint32_t shard, const shard::Effects::OutboxAnswer& a
   message.set_shard(shard);
   message.set_number(answer.number);
   message.set_accepted(answer.accepted);
+  message.set_is_piece(answer.received.has_value());
+  message.set_received(answer.received.value_or(0));
   to_leader(answer.source_shard, StoreFrame::kOutboxAnswer, message,
-            OutboxAnswered{shard, answer.number, answer.accepted});
+            OutboxAnswered{shard, {answer.number, answer.accepted, answer.received}});
 }
 
 // ---- the end of a turn --------------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Store {
     uint32_t shards = 1;
     uint64_t cluster_seed = 0;
     int workers = 1;
+    size_t piece_bytes = StoreClient::Options().piece_bytes;
     unsigned trailing = Groups::Options().trailing;
     uint64_t uncommitted_entries_max = Groups::Options().uncommitted_entries_max;
   };

@@ -1,6 +1,7 @@
 #include "cluster/replica/store_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cluster/replica/message_spec.h"
 #include "cluster/shard/slots.h"
@@ -28,7 +29,7 @@ uint32_t StoreClient::shard_of(std::string_view name) const {
 uint64_t StoreClient::waiting() const {
   uint64_t count = 0;
   for (const Shard& each : shards_) {
-    for (const Lane& lane : each.lanes) count += lane.ops.size();
+    for (const Lane& lane : each.lanes) count += lane.ops.size() + lane.uploads.size();
   }
   return count;
 }
@@ -190,11 +191,8 @@ void StoreClient::on(WorkerIndex, SessionRoom&& mail) {
 }
 
 void StoreClient::on(WorkerIndex from, SessionReceive&& mail) {
-  submit(shard_of(mail.client_id), from, mail.number,
-         shard::ReceiveOp{.client_id = mail.client_id,
-                          .epoch = mail.epoch,
-                          .packet_id = mail.packet_id,
-                          .message = spec_of(*mail.message, now_)});
+  const uint32_t shard = shard_of(mail.client_id);
+  take(shard, from, {std::move(mail)});
 }
 
 void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
@@ -203,19 +201,51 @@ void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
 }
 
 void StoreClient::on(WorkerIndex from, ShardPublish&& mail) {
-  shard::PublishOp op{.message = spec_of(*mail.message, now_)};
-  op.group = mail.shared;
-  if (mail.item) op.item = {mail.item->shard, mail.item->number, mail.item->least};
-  std::vector<Op*> ops;
+  std::vector<uint32_t> shards;
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    if ((mail.shards >> shard & 1) == 0) continue;
-    submit(shard, from, mail.number, op);
-    ops.push_back(&shards_[shard].lanes[from].ops.back());
+    if (mail.shards >> shard & 1) shards.push_back(shard);
   }
-  SHOAL_ASSERT(!ops.empty());
-  if (ops.size() == 1) return;
-  shared_[{from, mail.number}].left = static_cast<int>(ops.size());
-  for (Op* const each : ops) each->is_shared = true;
+  SHOAL_ASSERT(!shards.empty());
+  const bool is_shared = shards.size() > 1;
+  if (is_shared) shared_[{from, mail.number}].left = static_cast<int>(shards.size());
+  for (const uint32_t shard : shards) take(shard, from, {mail, is_shared});
+}
+
+// ---- messages
+
+void StoreClient::take(uint32_t shard, WorkerIndex worker, Uploads::Ask ask) {
+  Uploads& uploads = shards_[shard].lanes[worker].uploads;
+  if (uploads.takes(*ask.message(), options_.piece_bytes)) {
+    uploads.add(std::move(ask), options_.piece_bytes);
+  } else {
+    submit_message(shard, worker, ask, 0);
+  }
+}
+
+shard::Upload StoreClient::upload_of(WorkerIndex worker, uint64_t number) const {
+  return {options_.self, options_.incarnation, worker, number};
+}
+
+void StoreClient::submit_message(uint32_t shard, WorkerIndex worker, const Uploads::Ask& ask,
+                                 uint64_t upload) {
+  shard::MessageSpec message = spec_of(*ask.message(), now_);
+  if (upload != 0) {
+    message.payload = {};
+    message.upload = upload_of(worker, upload);
+  }
+  if (const auto* const receive = std::get_if<SessionReceive>(&ask.mail)) {
+    submit(shard, worker, receive->number,
+           shard::ReceiveOp{.client_id = receive->client_id,
+                            .epoch = receive->epoch,
+                            .packet_id = receive->packet_id,
+                            .message = message});
+    return;
+  }
+  const auto& publish = std::get<ShardPublish>(ask.mail);
+  shard::PublishOp op{.message = message, .group = publish.shared};
+  if (publish.item) op.item = {publish.item->shard, publish.item->number, publish.item->least};
+  submit(shard, worker, publish.number, op);
+  shards_[shard].lanes[worker].ops.back().is_shared = ask.is_shared;
 }
 
 // ---- leaders ------------------------------------------------------------------------------------
@@ -230,7 +260,9 @@ void StoreClient::on_leader(uint32_t at, NodeId node, uint64_t term) {
   for (Lane& lane : shard.lanes) {
     if (!SHOAL_MUTATED("store-nothing-submitted-again")) lane.sent = 0;
     lane.is_gap = false;
+    lane.uploads.on_leader();
   }
+  for (auto& [client_id, session] : shard.sessions) session.arriving.reset();
 }
 
 void StoreClient::on_no_leader(uint32_t at, uint64_t term) {
@@ -253,6 +285,7 @@ void StoreClient::on_reply(NodeId from, proto::StoreReply&& reply, Now now) {
   for (const proto::StoreConnected& each : reply.connected()) on_connected(reply.shard(), each);
   for (const proto::StoreDone& each : reply.done()) on_done(reply.shard(), each);
   for (const proto::StoreAnswer& each : reply.answers()) on_answer(each);
+  for (const proto::StoreUploaded& each : reply.uploaded()) on_uploaded(reply.shard(), each);
   for (proto::StoreMessages& each : *reply.mutable_messages()) {
     on_messages(reply.shard(), std::move(each), now);
   }
@@ -270,7 +303,7 @@ void StoreClient::on_connected(uint32_t shard, const proto::StoreConnected& conn
     submit_detach(worker, 0, it->first, connected.epoch(), true, std::nullopt);
     return settle(it, SessionAttached::Outcome::kAttached);
   }
-  shards_[shard].sessions[it->first] = {connected.epoch(), worker, 0};
+  shards_[shard].sessions[it->first] = {connected.epoch(), worker, 0, std::nullopt};
   SessionAttached attached;
   attached.conn = connecting.conn;
   attached.client_id = it->first;
@@ -375,27 +408,10 @@ void StoreClient::on_evicted(uint32_t at, const proto::StoreEvicted& evicted) {
   effects_.mails.push_back({worker, SessionEvict{evicted.client_id(), evicted.epoch()}});
 }
 
-void StoreClient::on_messages(uint32_t at, proto::StoreMessages&& messages, Now now) {
-  auto& sessions = shards_[at].sessions;
-  const auto it = sessions.find(messages.client_id());
-  if (it == sessions.end() || it->second.epoch != messages.epoch()) return;
-  SessionMessages mail;
-  mail.client_id = messages.client_id();
-  mail.epoch = messages.epoch();
-  for (const proto::StoreMessage& each : messages.messages()) {
-    const bool had = each.number() <= it->second.delivered;
-    if (had && !SHOAL_MUTATED("store-begins-at-head")) continue;
-    it->second.delivered = each.number();
-    SessionMessage& out = mail.messages.emplace_back();
-    out.number = each.number();
-    out.qos = static_cast<Qos>(each.qos());
-    out.retain = each.retain();
-    out.dup = each.dup();
-    out.released = each.released();
-    out.identifiers.assign(each.identifiers().begin(), each.identifiers().end());
-    if (!out.released) out.message = message_of(each, now);
-  }
-  if (!mail.messages.empty()) effects_.mails.push_back({it->second.worker, std::move(mail)});
+void StoreClient::on_uploaded(uint32_t at, const proto::StoreUploaded& uploaded) {
+  if (uploaded.worker() >= shards_[at].lanes.size()) return;
+  Uploads& uploads = shards_[at].lanes[uploaded.worker()].uploads;
+  uploads.on_uploaded(uploaded.upload(), uploaded.bytes(), uploaded.is_gap());
 }
 
 // ---- time, and the end of a turn
@@ -405,6 +421,7 @@ void StoreClient::on_tick(Now now) {
   for (Shard& shard : shards_) {
     for (Lane& lane : shard.lanes) {
       if (std::exchange(lane.is_gap, false)) lane.sent = 0;
+      lane.uploads.on_tick();
     }
   }
   for (auto it = connecting_.begin(); it != connecting_.end();) {
@@ -435,14 +452,23 @@ void StoreClient::send(uint32_t at) {
   }
   uint32_t ops = 0;
   for (Lane& lane : shard.lanes) {
-    for (; lane.sent < lane.ops.size(); ++lane.sent) {
-      *out.mutable_ops() += lane.ops[lane.sent].bytes;
-      ++ops;
-      if (out.ops().size() >= kRequestBytes) post(at, std::exchange(ops, 0));
+    for (; lane.sent < lane.ops.size(); ++lane.sent) send_ops(at, lane.ops[lane.sent].bytes, ops);
+  }
+  for (size_t worker = 0; worker < shard.lanes.size(); ++worker) {
+    const shard::Upload of = upload_of(static_cast<WorkerIndex>(worker), 0);
+    Uploads& uploads = shard.lanes[worker].uploads;
+    while (const auto piece = uploads.next_piece(of, options_.piece_bytes)) {
+      send_ops(at, *piece, ops);
     }
   }
-  const bool has_more = out.questions_size() != 0 || out.room_size() != 0;
+  const bool has_more = out.questions_size() != 0 || out.room_size() != 0 || out.read_size() != 0;
   if (ops != 0 || has_more || out.begins()) post(at, ops);
+}
+
+void StoreClient::send_ops(uint32_t at, const std::string& bytes, uint32_t& ops) {
+  *shards_[at].out.mutable_ops() += bytes;
+  ++ops;
+  if (shards_[at].out.ops().size() >= kRequestBytes) post(at, std::exchange(ops, 0));
 }
 
 void StoreClient::post(uint32_t at, uint32_t ops) {
@@ -458,6 +484,12 @@ void StoreClient::post(uint32_t at, uint32_t ops) {
 
 ClientEffects& StoreClient::end_turn() {
   for (uint32_t at = 0; at < options_.shards; ++at) {
+    for (size_t worker = 0; worker < shards_[at].lanes.size(); ++worker) {
+      const auto from = static_cast<WorkerIndex>(worker);
+      while (auto ready = shards_[at].lanes[worker].uploads.take_ready()) {
+        submit_message(at, from, ready->ask, ready->upload);
+      }
+    }
     if (shards_[at].leader.node) send(at);
   }
   return effects_;

@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/replica/arriving.h"
+#include "cluster/replica/uploads.h"
 #include "cluster/shard/effects.h"
 #include "cluster/shard/entry.h"
 #include "proto/shoal/store.pb.h"
@@ -51,6 +53,7 @@ class StoreClient {
     // A CONNECT that needs nothing stored waits no longer for a shard without a leader to say whether
     // anything is: then its session is the worker's alone.
     Duration question_timeout = Duration::seconds(2);
+    size_t piece_bytes = kPieceBytes;
   };
   explicit StoreClient(const Options& options);
 
@@ -84,11 +87,13 @@ class StoreClient {
     uint64_t first = 1;   // number of the first
     size_t sent = 0;      // of them, to the present leader
     bool is_gap = false;  // the leader misses some: again with the next tick
+    Uploads uploads;
   };
   struct Session {
     SessionEpoch epoch = 0;
     WorkerIndex worker = 0;
     uint64_t delivered = 0;
+    std::optional<Arriving> arriving;  // the next one
   };
   struct Shard {
     Leader leader;
@@ -124,6 +129,9 @@ class StoreClient {
   template <class AnyOp>
   uint64_t submit(uint32_t shard, WorkerIndex worker, uint64_t worker_number, const AnyOp& op,
                   std::string client_id = {});
+  void take(uint32_t shard, WorkerIndex worker, Uploads::Ask ask);
+  void submit_message(uint32_t shard, WorkerIndex worker, const Uploads::Ask& ask, uint64_t upload);
+  shard::Upload upload_of(WorkerIndex worker, uint64_t number) const;
   void submit_connect(Connecting& connecting);
   void submit_detach(WorkerIndex worker, uint64_t worker_number, const std::string& client_id,
                      SessionEpoch epoch, bool discards_will, std::optional<uint32_t> expiry_s);
@@ -138,8 +146,12 @@ class StoreClient {
   void finish(WorkerIndex worker, const Op& op, SessionDone::Outcome outcome);
   void on_answer(const proto::StoreAnswer& answer);
   void on_evicted(uint32_t shard, const proto::StoreEvicted& evicted);
+  void on_uploaded(uint32_t shard, const proto::StoreUploaded& uploaded);
+  // store_deliveries.cc
   void on_messages(uint32_t shard, proto::StoreMessages&& messages, Now now);
+  void on_pieces(uint32_t shard, const proto::StoreMessages& messages, Session& session);
   void send(uint32_t shard);
+  void send_ops(uint32_t shard, const std::string& bytes, uint32_t& ops);
   void post(uint32_t shard, uint32_t ops);
 
   uint32_t shard_of(std::string_view name) const;

@@ -47,8 +47,7 @@ struct Picks {
 };
 struct OutboxAnswered {
   uint32_t from_shard = 0;
-  uint64_t number = 0;
-  bool accepted = false;
+  OutboxSender::Answer answer;
 };
 struct LeaderChanged {
   uint32_t shard = 0;  // of another one

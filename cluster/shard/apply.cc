@@ -61,6 +61,7 @@ void ShardState::Core::apply_op(const EntryOp& op) {
   }
   const uint64_t last = meta.last_outbox;
   Effects::Done done{*op.source, apply_numbered(op)};
+  if (done.outcome != Effects::Outcome::kGap) drop_unused(op.op);
   if (is_sharing(op.op)) {
     // Of a repeat nobody knows which they were.
     if (done.outcome == Effects::Outcome::kApplied) done.outbox_first = last + 1;
@@ -83,6 +84,7 @@ Effects::Outcome ShardState::Core::apply_numbered(const EntryOp& op) {
   if (is_repeat && SHOAL_MUTATED("store-repeat-applied")) return run(op.op);
   if (is_repeat) return skip(SkipReason::kRepeat);
   if (source.number != mark.number + 1) return skip(SkipReason::kGap);
+  if (lacks_pieces(numbered_message(op.op))) return skip(SkipReason::kGap);
   mark.number = source.number;
   tables.put(key, mark);
   return run(op.op);
@@ -125,6 +127,8 @@ Effects::Outcome ShardState::Core::on(const FeatureOp& op) {
 
 Effects::Outcome ShardState::Core::on(const ForgetNodeOp& op) {
   tables.remove_prefix(shard_key(KeyKind::kSourceMark).number(op.node.value));
+  const std::string uploads = shard_key(KeyKind::kUpload).number(op.node.value);
+  drop_uploads(uploads, end_of_prefix(uploads));
   return Effects::Outcome::kApplied;
 }
 

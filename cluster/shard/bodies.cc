@@ -19,24 +19,41 @@ Body ShardState::Core::read_body(BodyId id) const {
   return tables.need<Body>(shard_key(KeyKind::kBody).number(id));
 }
 
-BodyId ShardState::Core::store_body(const Body& body) {
-  store_body(++meta.last_body, body, 1);
-  return meta.last_body;
+NewBody ShardState::Core::begin_body(const MessageSpec& message) {
+  NewBody out{0, body_of(message)};
+  UploadRecord record;
+  if (message.upload && tables.get(upload_key(*message.upload), record)) {
+    tables.remove(upload_key(*message.upload));
+    --meta.uploads;
+    out.id = record.body;
+    out.body.pieces = record.pieces;
+  } else {
+    out.id = ++meta.last_body;
+  }
+  return out;
 }
 
-void ShardState::Core::store_body(BodyId id, const Body& body, uint32_t references) {
+BodyId ShardState::Core::store_body(const NewBody& body, uint32_t references) {
   std::string bytes;
-  append_record(body, bytes);
-  tables.add_bytes(shard_key(KeyKind::kBody).number(id), bytes);
+  append_record(body.body, bytes);
+  tables.add_bytes(shard_key(KeyKind::kBody).number(body.id), bytes);
   ++meta.bodies;
   meta.bodies_bytes += bytes.size();
   if (references > 1)
-    tables.put(shard_key(KeyKind::kReferences).number(id), References{references});
+    tables.put(shard_key(KeyKind::kReferences).number(body.id), References{references});
+  return body.id;
+}
+
+void ShardState::Core::let_go(const NewBody& body) {
+  if (body.body.pieces) drop_pieces(body.id, *body.body.pieces);
 }
 
 void ShardState::Core::drop_body(BodyId id) {
-  const std::optional<size_t> size = tables.remove(shard_key(KeyKind::kBody).number(id));
+  const std::string key = shard_key(KeyKind::kBody).number(id);
+  const auto body = tables.need<Body>(key);
+  const std::optional<size_t> size = tables.remove(key);
   SHOAL_ASSERT(size || !tables.values().is_healthy());
+  if (body.pieces) drop_pieces(id, *body.pieces);
   --meta.bodies;
   meta.bodies_bytes -= size.value_or(0);
 }

@@ -88,10 +88,21 @@ struct Effects {
     uint32_t source_shard = 0;
     uint64_t number = 0;
     bool accepted = false;  // or a repeat; otherwise an item before it is missing
+    // Of a piece: so many bytes are here. Not accepted: it goes on behind them.
+    std::optional<uint64_t> received = {};
     bool operator==(const OutboxAnswer&) const = default;
   };
 
+  // How much of a worker's upload is here; `is_gap`: it goes on behind that.
+  struct Uploaded {
+    Upload upload;
+    uint64_t bytes = 0;
+    bool is_gap = false;
+    bool operator==(const Uploaded&) const = default;
+  };
+
   std::vector<Done> done;
+  std::vector<Uploaded> uploaded;
   std::vector<Connected> connected;
   std::vector<Evicted> evicted;
   std::vector<Deliverable> deliverable;

@@ -283,10 +283,42 @@ struct ForgetNodeOp {
   }
 };
 
+// A piece of a payload whose op comes later: they come in order, and one that came before changes
+// nothing. All but the last are as long as the first.
+struct PieceOp {
+  static constexpr uint32_t kKind = 18;
+  Upload upload;
+  uint64_t offset = 0;
+  uint64_t total = 0;  // bytes of the payload
+  std::string_view bytes;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(2, self.upload);
+    f(3, self.offset);
+    f(4, self.total);
+    f(5, self.bytes);
+  }
+};
+
+// Nobody goes on with what incarnations of the node before this one began.
+struct DropUploadsOp {
+  static constexpr uint32_t kKind = 19;
+  NodeId node;
+  uint64_t before = 0;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(2, self.node);
+    f(3, self.before);
+  }
+};
+
 // `std::monostate`: an op that this program cannot read.
-using Op = std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, UnsubscribeOp, PublishOp,
-                        AckOp, ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp,
-                        TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp, OutboxPickedOp>;
+using Op =
+    std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, UnsubscribeOp, PublishOp, AckOp,
+                 ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp, TakeOp, TickOp,
+                 LimitsOp, FeatureOp, ForgetNodeOp, OutboxPickedOp, PieceOp, DropUploadsOp>;
 
 // As it stands in an entry.
 template <class AnyOp>

@@ -22,6 +22,9 @@ OutboxInOp forwarded(const OutboxMessage& from, uint32_t source_shard, uint64_t 
                                 .retain = from.message->retain,
                                 .publisher = from.message->publisher,
                                 .expires_at = from.message->expires_at};
+  if (from.message->pieces) {
+    op.item.message->upload = Upload{.from = source_shard, .number = from.number};
+  }
   return op;
 }
 

@@ -85,8 +85,9 @@ bool ShardState::Core::give_to_others(std::string_view group, Qos qos, BodyId bo
 void ShardState::Core::on_return(const OutboxItem& item) {
   const std::string where = key(KeyKind::kGroup, item.group);
   GroupRecord group;
-  const Body body = body_of(*item.message);
-  const BodyId id = store_body(body);
+  const NewBody stored = begin_body(*item.message);
+  const Body& body = stored.body;
+  const BodyId id = store_body(stored);
   if (!tables.get(where, group)) {
     if (!give_to_others(item.group, body.qos, id)) drop_reference(id);
     return;

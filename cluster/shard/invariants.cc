@@ -14,8 +14,12 @@ struct Census {
   uint64_t sessions = 0;
   uint64_t outbox = 0;
   uint64_t bodies = 0;
-  uint64_t segments = 0;         // in the store
-  uint64_t segments_walked = 0;  // by the queues' own pointers
+  uint64_t bodies_bytes = 0;
+  uint64_t uploads = 0;
+  std::map<BodyId, Pieces> pieces_said;  // by messages and uploads
+  std::map<BodyId, Pieces> pieces;       // that stand there
+  uint64_t segments = 0;                 // in the store
+  uint64_t segments_walked = 0;          // by the queues' own pointers
 };
 
 void check_queue(Queue& queue, Census& census) {
@@ -81,6 +85,22 @@ struct ShardState::Inspection {
     SHOAL_ASSERT(record.online <= record.members);
   }
 
+  void on_upload(const UploadRecord& record) {
+    ++census.uploads;
+    SHOAL_ASSERT(record.pieces.bytes != 0 && record.pieces.bytes <= record.total);
+    SHOAL_ASSERT(!census.pieces_said.contains(record.body));
+    census.pieces_said[record.body] = record.pieces;
+  }
+
+  void on_piece(KeyParts& parts, std::string_view key, std::string_view value) {
+    Pieces& pieces = census.pieces[parts.number()];
+    SHOAL_ASSERT(parts.number() == pieces.bytes);
+    pieces.bytes += value.size();
+    pieces.each = std::max<uint64_t>(pieces.each, value.size());
+    pieces.hash += hash_of(key, value);
+    census.bodies_bytes += value.size();
+  }
+
   void on_key(std::string_view key, std::string_view value) {
     KeyParts parts(key);
     switch (parts.kind()) {
@@ -92,7 +112,15 @@ struct ShardState::Inspection {
           ++census.references[body];
         }
         return;
-      case KeyKind::kBody: ++census.bodies; return;
+      case KeyKind::kBody: {
+        ++census.bodies;
+        census.bodies_bytes += value.size();
+        const auto body = read_value<Body>(value);
+        if (body.pieces) census.pieces_said[parts.number()] = *body.pieces;
+        return;
+      }
+      case KeyKind::kUpload: return on_upload(read_value<UploadRecord>(value));
+      case KeyKind::kPiece: return on_piece(parts, key, value);
       case KeyKind::kQueue: ++census.segments; return;
       default: return;
     }
@@ -120,6 +148,8 @@ void ShardState::check_invariants() const {
   SHOAL_ASSERT(census.sessions == meta.sessions && census.queued == meta.queued);
   SHOAL_ASSERT(census.outbox == meta.outbox);
   SHOAL_ASSERT(census.bodies == meta.bodies && census.bodies == census.references.size());
+  SHOAL_ASSERT(census.bodies_bytes == meta.bodies_bytes && census.uploads == meta.uploads);
+  SHOAL_ASSERT(census.pieces == census.pieces_said);
   SHOAL_ASSERT(census.segments == census.segments_walked);
   inspection.check_references();
 }

@@ -34,6 +34,24 @@ struct Source {
   }
 };
 
+// A payload that goes before its op, in pieces (PieceOp): whose, and which of them. Numbers of a worker
+// are its node's own for each shard, those of a shard are its outbox's.
+struct Upload {
+  NodeId node;  // none: `from` is a shard
+  uint64_t incarnation = 0;
+  uint32_t from = 0;  // a worker
+  uint64_t number = 0;
+  bool operator==(const Upload&) const = default;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.node);
+    f(2, self.incarnation);
+    f(3, self.from);
+    f(4, self.number);
+  }
+};
+
 // An application message. `expiry_s` runs from the op's stamp on; what comes from another shard has
 // its date already.
 struct MessageSpec {
@@ -44,7 +62,8 @@ struct MessageSpec {
   bool retain = false;
   uint64_t publisher = 0;  // client_id_hash
   std::optional<uint32_t> expiry_s;
-  uint64_t expires_at = 0;  // stamp; 0: never
+  uint64_t expires_at = 0;            // stamp; 0: never
+  std::optional<Upload> upload = {};  // instead of the payload
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -56,6 +75,7 @@ struct MessageSpec {
     f(6, self.publisher);
     f(7, self.expiry_s);
     f(8, self.expires_at);
+    f(10, self.upload);
   }
 };
 

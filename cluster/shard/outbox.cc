@@ -45,7 +45,7 @@ Effects::Outcome ShardState::Core::on(const OutboxPickedOp& op) {
 // one change, so a PUBLISH that comes again finds both or neither.
 Effects::Outcome ShardState::Core::on(const ReceiveOp& op) {
   Effects::Outcome outcome{};
-  if (op.packet_id == 0 || op.message.topic.empty()) return skip(SkipReason::kMalformed);
+  if (op.packet_id == 0 || !is_usable(op.message)) return skip(SkipReason::kMalformed);
   std::optional<OpenSession> session = open(op.client_id, op.epoch, outcome);
   if (!session) return outcome;
   const std::string where = key(KeyKind::kReceived, op.client_id).number(op.packet_id);
@@ -56,7 +56,7 @@ Effects::Outcome ShardState::Core::on(const ReceiveOp& op) {
     ++session->record.received;
     save(*session);
   }
-  put_in_outbox({.kind = OutboxKind::kMessage, .body = store_body(body_of(op.message))});
+  put_in_outbox({.kind = OutboxKind::kMessage, .body = store_body(begin_body(op.message))});
   return Effects::Outcome::kApplied;
 }
 
@@ -78,14 +78,17 @@ Effects::Outcome ShardState::Core::on(const OutboxInOp& op) {
   OutboxMark mark;
   tables.get(where, mark);
   const bool repeat = op.number <= mark.number && !SHOAL_MUTATED("store-outbox-item-again");
-  const bool gap = op.previous > mark.number && !SHOAL_MUTATED("store-outbox-gap-applied");
+  const bool lacks = op.previous > mark.number && !SHOAL_MUTATED("store-outbox-gap-applied");
+  const bool gap = lacks || lacks_pieces(op.item.message ? &*op.item.message : nullptr);
   effects->outbox_answers.push_back({op.source_shard, op.number, !gap || repeat});
   if (repeat) return skip(SkipReason::kRepeat);
   if (gap) return skip(SkipReason::kGap);
   // Also of what cannot be used: it would come again for ever.
   mark.number = op.number;
   tables.put(where, mark);
-  return on_item(op) ? Effects::Outcome::kApplied : skip(SkipReason::kMalformed);
+  const bool is_used = on_item(op);
+  drop_uploads_of_shard(op.source_shard, op.number);
+  return is_used ? Effects::Outcome::kApplied : skip(SkipReason::kMalformed);
 }
 
 bool ShardState::Core::on_item(const OutboxInOp& op) {
@@ -112,8 +115,9 @@ bool ShardState::Core::on_item(const OutboxInOp& op) {
 // It was asked for, so it is queued whatever the limits; a session that is no member any more gives it
 // back.
 void ShardState::Core::on_delivery(const OutboxItem& item) {
-  const Body body = body_of(*item.message);
-  const BodyId id = store_body(body);
+  const NewBody stored = begin_body(*item.message);
+  const Body& body = stored.body;
+  const BodyId id = store_body(stored);
   std::optional<OpenSession> session = open(item.client_id);
   const std::string subscription = key(KeyKind::kSubscription, item.client_id).text(item.group);
   if (!session || is_over(session->record) || !tables.has(subscription)) {

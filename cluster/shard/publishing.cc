@@ -8,7 +8,7 @@
 namespace shoal::shard {
 
 Effects::Outcome ShardState::Core::on(const PublishOp& op) {
-  if (op.message.topic.empty()) return skip(SkipReason::kMalformed);
+  if (!is_usable(op.message)) return skip(SkipReason::kMalformed);
   if (op.item && !take_pick(*op.item, op.group)) return skip(SkipReason::kRepeat);
   if (op.group.empty()) {
     publish(op.message);
@@ -37,18 +37,22 @@ bool ShardState::Core::take_pick(const PickedItem& item, std::string_view group)
 }
 
 void ShardState::Core::publish(const MessageSpec& message) {
-  const Body body = body_of(message);
-  if (is_expired(body.expires_at) || body.qos == Qos::k0) return;
-  const BodyId id = ++meta.last_body;
-  const uint32_t references = queue_for_all(id, body);
-  if (references != 0) store_body(id, body, references);
+  const NewBody stored = begin_body(message);
+  const Body& body = stored.body;
+  const bool is_over = is_expired(body.expires_at) || body.qos == Qos::k0;
+  const uint32_t references = is_over ? 0 : queue_for_all(stored.id, body);
+  if (references == 0) return let_go(stored);
+  store_body(stored, references);
 }
 
 void ShardState::Core::publish(const MessageSpec& message, std::string_view group) {
-  const Body body = body_of(message);
-  if (is_expired(body.expires_at)) return;
-  const BodyId id = ++meta.last_body;
-  if (queue_for_group(group, entry_of(id, body, body.qos, body.retain))) store_body(id, body, 1);
+  const NewBody stored = begin_body(message);
+  const Body& body = stored.body;
+  const bool is_queued =
+      !is_expired(body.expires_at) &&
+      queue_for_group(group, entry_of(stored.id, body, body.qos, body.retain));
+  if (!is_queued) return let_go(stored);
+  store_body(stored, 1);
 }
 
 uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {

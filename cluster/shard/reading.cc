@@ -80,7 +80,9 @@ std::vector<Delivery> ShardState::deliveries(std::string_view client_id, uint64_
     delivery.released = entry->released;
     delivery.dup = entry->number < session->record.resend_end;
     delivery.identifiers = entry->identifiers;
-    if (!entry->released) delivery.message = core_->read_body(entry->body);
+    if (entry->released) continue;
+    delivery.body = entry->body;
+    delivery.message = core_->read_body(entry->body);
   }
   return out;
 }

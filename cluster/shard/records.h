@@ -64,6 +64,38 @@ struct QueueState {
   static QueueState starting_at(uint64_t number) { return {number, number, number, number}; }
 };
 
+// A large payload stands beside its message, under keys of its own, so that no step with it has to be
+// a large one.
+struct Pieces {
+  uint64_t bytes = 0;  // of all
+  uint64_t each = 0;   // of all but the last
+  uint64_t hash = 0;   // the sum over their keys, so that they go without being read
+  bool operator==(const Pieces&) const = default;
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.bytes);
+    f(2, self.each);
+    f(3, self.hash);
+  }
+};
+
+// A payload that comes in pieces, until its op takes it.
+struct UploadRecord {
+  BodyId body = 0;  // that it will be of
+  uint64_t total = 0;
+  Pieces pieces;  // that are here
+
+  bool is_whole() const { return pieces.bytes == total; }
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(1, self.body);
+    f(2, self.total);
+    f(3, self.pieces);
+  }
+};
+
 // Its references are kept apart (KeyKind::kReferences) where there is more than one, so that a large
 // message is not written again for each queue that it leaves.
 struct Body {
@@ -73,9 +105,12 @@ struct Body {
   Qos qos = Qos::k0;
   bool retain = false;
   uint64_t publisher = 0;
-  uint64_t expires_at = 0;  // stamp; 0: never
+  uint64_t expires_at = 0;            // stamp; 0: never
+  std::optional<Pieces> pieces = {};  // instead of the payload
 
-  uint64_t size() const { return topic.size() + properties.size() + payload.size(); }
+  uint64_t size() const {
+    return topic.size() + properties.size() + payload.size() + (pieces ? pieces->bytes : 0);
+  }
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -86,6 +121,7 @@ struct Body {
     f(5, self.retain);
     f(6, self.publisher);
     f(7, self.expires_at);
+    f(8, self.pieces);
   }
 };
 
@@ -307,6 +343,7 @@ struct MetaRecord {
   uint64_t hash = 0;            // of all keys but this record's
   std::vector<uint64_t> drops;  // by DropReason
   std::vector<uint64_t> skips;  // by SkipReason
+  uint32_t uploads = 0;         // payloads whose ops have not come
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -324,6 +361,7 @@ struct MetaRecord {
     f(13, self.hash);
     f(14, self.drops);
     f(15, self.skips);
+    f(16, self.uploads);
   }
 };
 

@@ -106,7 +106,7 @@ void ShardState::Core::attach(OpenSession& session, const ConnectOp& op) {
     MessageSpec message = op.will->message;
     message.expiry_s.reset();
     record.will =
-        WillRecord{store_body(body_of(message)), op.will->delay_s, op.will->message.expiry_s};
+        WillRecord{store_body(begin_body(message)), op.will->delay_s, op.will->message.expiry_s};
   }
   tables.put_bytes(attached_key(record, session.client_id), "");
   set_timer(session);

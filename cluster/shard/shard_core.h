@@ -36,6 +36,12 @@ struct OpenSession {
   SessionRecord record;
 };
 
+// A message that is about to be stored.
+struct NewBody {
+  BodyId id = 0;
+  Body body;
+};
+
 struct ShardState::Core {
   Core(const Options& given, KeyValues& values);
 
@@ -67,6 +73,8 @@ struct ShardState::Core {
   Effects::Outcome on(const LimitsOp& op);
   Effects::Outcome on(const FeatureOp& op);
   Effects::Outcome on(const ForgetNodeOp& op);
+  Effects::Outcome on(const PieceOp& op);
+  Effects::Outcome on(const DropUploadsOp& op);
   Effects::Outcome on(const std::monostate& op);
 
   // ---- load.cc
@@ -136,11 +144,27 @@ struct ShardState::Core {
   // ---- bodies.cc
   Body body_of(const MessageSpec& message) const;
   Body read_body(BodyId id) const;
-  BodyId store_body(const Body& body);  // one reference
-  void store_body(BodyId id, const Body& body, uint32_t references);
+  // With the pieces that came before it, which are there. It has to be stored, or let go.
+  NewBody begin_body(const MessageSpec& message);
+  BodyId store_body(const NewBody& body, uint32_t references = 1);
+  void let_go(const NewBody& body);
   void drop_reference(BodyId id);
   void drop_reference(const QueueEntry& entry);
   void drop_body(BodyId id);
+
+  // ---- uploads.cc
+  Key upload_key(const Upload& upload) const;
+  bool is_answered(const Upload& upload) const;
+  void add_piece(const PieceOp& op, UploadRecord& record);
+  void tell_uploaded(const Upload& upload, uint64_t bytes, bool is_gap);
+  bool is_usable(const MessageSpec& message) const;
+  static const MessageSpec* numbered_message(const Op& op);  // of an op that has a source; or null
+  bool lacks_pieces(const MessageSpec* message) const;
+  void drop_unused(const Op& op);
+  void drop_upload(const std::string& key);
+  void drop_uploads(const std::string& begin, const std::string& end);
+  void drop_uploads_of_shard(uint32_t shard, uint64_t up_to);
+  void drop_pieces(BodyId id, const Pieces& pieces);
 
   // ---- outbox.cc
   void put_in_outbox(const OutboxRecord& record);

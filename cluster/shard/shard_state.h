@@ -41,6 +41,7 @@ struct Delivery {
   bool released = false;  // a PUBREL is to be sent instead; there is no message
   std::vector<uint32_t> identifiers;
   Body message;
+  BodyId body = 0;
 };
 
 struct OutboxMessage {
@@ -104,6 +105,10 @@ class ShardState {
   // Items behind `after`.
   std::vector<OutboxMessage> outbox(uint64_t after, const PortionLimits& limits) const;
   bool is_in_outbox(uint64_t number) const;
+  // Of a body's payload; at a multiple of Pieces::each. Empty: the body is gone.
+  std::string piece(BodyId id, uint64_t offset) const;
+  // A payload that nobody goes on with, of an incarnation of this node before this one.
+  bool has_uploads(NodeId node, uint64_t before) const;
   uint64_t source_mark(NodeId node, WorkerIndex worker, uint64_t incarnation) const;
   // All sessions, as long as `each` says so. Reads the disk.
   using EachSession = std::function<bool(std::string_view client_id, const SessionRecord&)>;

@@ -185,7 +185,7 @@ Effects::Outcome ShardState::Core::on(const ReplayPortionOp& op) {
     // What came live since the subscription is newer.
     const bool seen = tables.has(key(KeyKind::kSeenLive, op.client_id).text(body.topic));
     if (qos == Qos::k0 || own || seen || is_expired(body.expires_at)) continue;
-    QueueEntry entry = entry_of(store_body(body), body, qos, true);
+    QueueEntry entry = entry_of(store_body({++meta.last_body, body}), body, qos, true);
     if (replay.subscription.identifier != 0) entry.identifiers = {replay.subscription.identifier};
     append(*session, queue, std::move(entry));
   }

@@ -32,6 +32,13 @@ void Tables::add_bytes(const std::string& key, std::string_view bytes) {
   values_.add(key, bytes);
 }
 
+uint64_t Tables::add_counted(const std::string& key, std::string_view bytes) {
+  const uint64_t hash = hash_of(key, bytes);
+  hash_ += hash;
+  values_.add(key, bytes);
+  return hash;
+}
+
 std::optional<size_t> Tables::remove(const std::string& key) {
   std::string old;
   if (!values_.get(key, old)) return std::nullopt;

@@ -49,6 +49,10 @@ class Tables {
   bool get_bytes(const std::string& key, std::string& bytes) const;
   void put_bytes(const std::string& key, std::string_view bytes);
   void add_bytes(const std::string& key, std::string_view bytes);  // there is no such key
+  // Of keys whose values are removed unread: what they are in the hash is the caller's to keep.
+  uint64_t add_counted(const std::string& key, std::string_view bytes);
+  void remove_counted(const std::string& key) { values_.remove(key); }
+  void uncount(uint64_t hash) { hash_ -= hash; }
   // The size of its value; none if there was no such key.
   std::optional<size_t> remove(const std::string& key);
   // For what is not part of the hash.

@@ -7,10 +7,32 @@
 
 namespace shoal::replica::test {
 
-MessageRef message_of(const std::string& payload, Qos qos) {
+namespace {
+
+constexpr char kFill = '.';
+
+// By the number of the message: most are short, some of some pieces.
+std::string payload_of(const std::string& text) {
+  const uint64_t number = std::stoull(text.substr(text.find(':') + 1));
+  std::string payload = text;
+  if (number % 6 == 0) payload.resize(payload.size() + number % 500, kFill);
+  return payload;
+}
+
+// Empty: it is not what was sent.
+std::string text_of(std::string payload) {
+  std::string text = payload.substr(0, payload.find(kFill, payload.find(':')));
+  return payload_of(text) == payload ? text : std::string();
+}
+
+}  // namespace
+
+MessageRef message_of(const std::string& text, Qos qos) {
+  const std::string payload = payload_of(text);
   MessageView view;
   view.qos = qos;
   view.topic = kTopic;
+  view.publisher = std::hash<std::string>()(text.substr(0, text.find(':')));
   view.payload = {reinterpret_cast<const uint8_t*>(payload.data()), payload.size()};
   return Message::create(view);
 }
@@ -135,7 +157,8 @@ void Subscriber::receive(const SessionMessage& message) {
     return acknowledge(message.number, SessionAckKind::kPubcomp);
   }
   const auto payload = message.message->payload();
-  const std::string text(payload.begin(), payload.end());
+  const std::string text = text_of({payload.begin(), payload.end()});
+  if (text.empty()) return violate(": a payload that nobody sent");
   const bool was_seen = reader_.seen.contains(text);
   if (was_seen && !message.dup) violate(": " + text + " again without DUP");
   if (message.qos == Qos::k1) {

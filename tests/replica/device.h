@@ -15,7 +15,8 @@
 
 namespace shoal::replica::test {
 
-MessageRef message_of(const std::string& payload, Qos qos);
+// With a payload that begins with this text: some are so long that they go in pieces.
+MessageRef message_of(const std::string& text, Qos qos);
 
 // The workers of the nodes, as far as they number what they ask.
 class Workers {

@@ -64,6 +64,7 @@ void StoreCluster::open_store(int at) {
   options.shards = options_.shards;
   options.cluster_seed = kClusterSeed;
   options.workers = options_.workers + 1;  // the hub itself
+  options.piece_bytes = options_.piece_bytes;
   options.trailing = options_.trailing;
   options.uncommitted_entries_max = options_.uncommitted_entries_max;
   process.store = std::make_unique<Store>(

@@ -39,6 +39,7 @@ class StoreCluster {
     // See GroupOptions. Little more than a batch makes entries wait in Groups.
     uint64_t uncommitted_entries_max = 66;
     size_t unread_bytes = 300;
+    size_t piece_bytes = 40;
     Duration latency{300'000};  // between nodes, mostly
     Duration wake{40'000};      // of threads, mostly
   };
