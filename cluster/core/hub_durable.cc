@@ -179,6 +179,8 @@ ShardStatus HubCore::status_of(uint32_t shard) const {
   const replica::HostEffects::Figures& figures = store.figures(shard);
   status.applied = figures.applied;
   status.sessions = figures.sessions;
+  status.attached = figures.attached;
+  status.expired = figures.expired;
   status.queued = figures.queued;
   status.bytes = figures.bytes;
   status.outbox = figures.outbox;

@@ -59,6 +59,8 @@ struct ShardStatus {
   uint64_t applied = 0;
   std::vector<ReplicaStatus> replicas;
   uint64_t sessions = 0;
+  uint64_t attached = 0;  // of them
+  uint64_t expired = 0;   // ended so
   uint64_t queued = 0;
   uint64_t bytes = 0;
   uint32_t outbox = 0;

@@ -70,8 +70,13 @@ HostEffects ShardHost::end_turn() {
   effects_.term = server_->term();
   effects_.server = std::exchange(server_->end_turn(), {});
   const shard::MetaRecord& meta = server_->state().meta();
-  effects_.figures = {server_->applied_index(), meta.sessions, meta.queued, meta.bodies_bytes,
-                      meta.outbox};
+  effects_.figures = {.applied = server_->applied_index(),
+                      .sessions = meta.sessions,
+                      .attached = meta.attached,
+                      .expired = meta.expired,
+                      .queued = meta.queued,
+                      .bytes = meta.bodies_bytes,
+                      .outbox = meta.outbox};
   HostEffects out = std::exchange(effects_, {});
   if (!status_.ok() || server_->is_too_new()) return {};
   return out;

@@ -50,6 +50,8 @@ struct HostEffects {
   struct Figures {
     uint64_t applied = 0;
     uint64_t sessions = 0;
+    uint64_t attached = 0;
+    uint64_t expired = 0;
     uint64_t queued = 0;  // messages that wait for sessions
     uint64_t bytes = 0;   // of all messages
     uint32_t outbox = 0;

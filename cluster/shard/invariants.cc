@@ -12,6 +12,7 @@ struct Census {
   std::vector<BodyId> sole;  // of which a queue says that it has only one
   uint64_t queued = 0;
   uint64_t sessions = 0;
+  uint64_t attached = 0;
   uint64_t outbox = 0;
   uint64_t bodies = 0;
   uint64_t bodies_bytes = 0;
@@ -67,6 +68,7 @@ struct ShardState::Inspection {
     ++census.sessions;
     OpenSession session{std::string(client_id), read_value<SessionRecord>(value)};
     const SessionRecord& record = session.record;
+    if (record.attached) ++census.attached;
     if (record.will) ++census.references[record.will->body];
     SHOAL_ASSERT(!record.attached || record.timer == 0);
     const Key prefix = core.key(KeyKind::kSubscription, client_id);
@@ -145,7 +147,8 @@ void ShardState::check_invariants() const {
   });
   const Census& census = inspection.census;
   const MetaRecord& meta = core_->meta;
-  SHOAL_ASSERT(census.sessions == meta.sessions && census.queued == meta.queued);
+  SHOAL_ASSERT(census.sessions == meta.sessions && census.attached == meta.attached);
+  SHOAL_ASSERT(census.queued == meta.queued);
   SHOAL_ASSERT(census.outbox == meta.outbox);
   SHOAL_ASSERT(census.bodies == meta.bodies && census.bodies == census.references.size());
   SHOAL_ASSERT(census.bodies_bytes == meta.bodies_bytes && census.uploads == meta.uploads);

@@ -48,9 +48,8 @@ void ShardState::Core::publish(const MessageSpec& message) {
 void ShardState::Core::publish(const MessageSpec& message, std::string_view group) {
   const NewBody stored = begin_body(message);
   const Body& body = stored.body;
-  const bool is_queued =
-      !is_expired(body.expires_at) &&
-      queue_for_group(group, entry_of(stored.id, body, body.qos, body.retain));
+  const bool is_queued = !is_expired(body.expires_at) &&
+                         queue_for_group(group, entry_of(stored.id, body, body.qos, body.retain));
   if (!is_queued) return let_go(stored);
   store_body(stored, 1);
 }

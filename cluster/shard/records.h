@@ -344,6 +344,8 @@ struct MetaRecord {
   std::vector<uint64_t> drops;  // by DropReason
   std::vector<uint64_t> skips;  // by SkipReason
   uint32_t uploads = 0;         // payloads whose ops have not come
+  uint64_t attached = 0;        // sessions whose clients are connected
+  uint64_t expired = 0;         // sessions that ended because nobody came back in time
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -362,6 +364,8 @@ struct MetaRecord {
     f(14, self.drops);
     f(15, self.skips);
     f(16, self.uploads);
+    f(17, self.attached);
+    f(18, self.expired);
   }
 };
 

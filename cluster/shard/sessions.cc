@@ -81,11 +81,17 @@ void ShardState::Core::evict(OpenSession& session, bool resumes) {
   if (record.attached) {
     effects->evicted.push_back(
         {session.client_id, record.epoch, record.node, record.incarnation, record.worker});
-    tables.remove(attached_key(record, session.client_id));
-    record.attached = false;
+    leave_node(session);
   }
   if (resumes && waits) drop_will(session);
   fire_will(session);
+}
+
+void ShardState::Core::leave_node(OpenSession& session) {
+  SHOAL_ASSERT(session.record.attached);
+  tables.remove(attached_key(session.record, session.client_id));
+  session.record.attached = false;
+  --meta.attached;
 }
 
 void ShardState::Core::attach(OpenSession& session, const ConnectOp& op) {
@@ -109,6 +115,7 @@ void ShardState::Core::attach(OpenSession& session, const ConnectOp& op) {
         WillRecord{store_body(begin_body(message)), op.will->delay_s, op.will->message.expiry_s};
   }
   tables.put_bytes(attached_key(record, session.client_id), "");
+  ++meta.attached;
   set_timer(session);
   effects->connected.push_back(
       {session.client_id, place, record.resumed, op.node, op.incarnation, op.worker});
@@ -132,8 +139,7 @@ Effects::Outcome ShardState::Core::on(const DetachOp& op) {
 
 void ShardState::Core::detach(OpenSession& session) {
   SessionRecord& record = session.record;
-  tables.remove(attached_key(record, session.client_id));
-  record.attached = false;
+  leave_node(session);
   if (record.expiry_s == 0) return end_session(session);
   if (record.expiry_s != kNeverExpires) {  // [MQTT5-3.1.2-23]
     record.expires_at = meta.stamp + uint64_t{record.expiry_s} * 1000;
@@ -191,11 +197,12 @@ void ShardState::Core::on_session_timer(std::string_view client_id) {
 }
 
 void ShardState::Core::end_session(OpenSession& session) {
+  if (is_over(session.record)) ++meta.expired;
   fire_will(session);
   end_queue(session);
   drop_subscriptions(session);
   tables.remove_prefix(key(KeyKind::kReceived, session.client_id));
-  if (session.record.attached) tables.remove(attached_key(session.record, session.client_id));
+  if (session.record.attached) leave_node(session);
   session.record.expires_at = 0;
   set_timer(session);
   tables.remove(key(KeyKind::kSession, session.client_id));

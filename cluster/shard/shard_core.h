@@ -92,6 +92,7 @@ struct ShardState::Core {
   void evict(OpenSession& session, bool resumes);
   void attach(OpenSession& session, const ConnectOp& op);
   void detach(OpenSession& session);
+  void leave_node(OpenSession& session);
   void end_session(OpenSession& session);
   void end_queue(OpenSession& session);
   void fire_will(OpenSession& session);

@@ -13,7 +13,7 @@ namespace shoal {
 struct Limits {
   // A client's packets.
   uint32_t packet_size_max = 268'435'455;  // bytes of one control packet, all of it
-  uint32_t connect_size_max = 64 * 1024;   // of a CONNECT, and of AUTH before CONNACK: nobody is
+  uint32_t connect_size_max = 128 * 1024;  // of a CONNECT, and of AUTH before CONNACK: nobody is
                                            // known before it who may make us hold more
   uint16_t receive_maximum = 100;          // QoS > 0 PUBLISH that a client may have open to us
   uint16_t inflight_max = 100;             // QoS > 0 PUBLISH that we have open to one client

@@ -193,7 +193,6 @@ void Core::admit(Connection& c) {
     close(*s->connection, ReasonCode::kSessionTakenOver);
   }
   SHOAL_ASSERT(s->ended);
-  check_quiet(*s);
 }
 
 void Core::refuse_user(Connection& c) {

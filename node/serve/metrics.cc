@@ -171,6 +171,9 @@ void add_shards(MetricsText& out, const HubStatus& hub) {
       {&ShardStatus::commit, "shoal_shard_commit_index", "Last entry that is committed."},
       {&ShardStatus::applied, "shoal_shard_applied_index", "Last entry that is applied here."},
       {&ShardStatus::sessions, "shoal_shard_sessions", "Durable sessions."},
+      {&ShardStatus::attached, "shoal_shard_sessions_attached",
+       "Durable sessions whose clients are connected."},
+      {&ShardStatus::expired, "shoal_shard_sessions_expired", "Durable sessions that expired."},
       {&ShardStatus::queued, "shoal_shard_queued_messages", "Messages that wait for sessions."},
       {&ShardStatus::bytes, "shoal_shard_message_bytes", "Bytes of all messages."},
   };

@@ -74,17 +74,23 @@ void SystemTopics::add_broker(const SystemFigures& figures) {
   const BrokerCounters& broker = figures.broker;
   note_clients(broker.connected_now);
   resident_max_ = std::max(resident_max_, figures.resident_bytes);
-  const uint64_t absent = broker.sessions_now - std::min(broker.sessions_now, broker.connected_now);
   uint64_t stored = broker.queued_now + figures.hub.retained;
-  for (const ShardStatus& each : figures.hub.shards) stored += each.is_leader ? each.queued : 0;
+  uint64_t absent = 0, expired = 0;
+  for (const ShardStatus& each : figures.hub.shards) {
+    if (!each.is_leader) continue;
+    stored += each.queued;
+    absent += each.sessions - each.attached;
+    expired += each.expired;
+  }
   add(broker_topic("version"), "shoal version " + std::string(kVersion));
   add(broker_topic("uptime"), std::to_string(figures.uptime.to_seconds()) + " seconds");
   add(broker_topic("clients/connected"), broker.connected_now);
   add(broker_topic("clients/active"), broker.connected_now);
   add(broker_topic("clients/disconnected"), absent);
   add(broker_topic("clients/inactive"), absent);
-  add(broker_topic("clients/total"), broker.sessions_now);
+  add(broker_topic("clients/total"), broker.connected_now + absent);
   add(broker_topic("clients/maximum"), clients_max_);
+  add(broker_topic("clients/expired"), expired);
   add(broker_topic("subscriptions/count"), broker.subscriptions_now);
   add(broker_topic("retained messages/count"), figures.hub.retained);
   add(broker_topic("messages/stored"), stored);

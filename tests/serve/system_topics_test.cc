@@ -23,7 +23,13 @@ TEST(SystemTopics, WhatMosquittosUsersKnow) {
   figures.uptime = Duration::seconds(90);
   figures.resident_bytes = 5000;
   figures.broker.connected_now = 2;
-  figures.broker.sessions_now = 5;
+  figures.hub.shards.resize(2);
+  figures.hub.shards[0].is_leader = true;
+  for (ShardStatus& each : figures.hub.shards) {
+    each.sessions = 9;
+    each.attached = 6;
+    each.expired = 8;
+  }
   figures.broker.queued_now = 7;
   figures.broker.queued_bytes_now = 70;
   figures.broker.publishes_in = {1, 2, 3};
@@ -35,19 +41,13 @@ TEST(SystemTopics, WhatMosquittosUsersKnow) {
   topics.note_clients(4);
   auto told = by_topic(topics.update(figures));
   const std::pair<const char*, const char*> rows[] = {
-      {"uptime", "90 seconds"},
-      {"clients/connected", "2"},
-      {"clients/total", "5"},
-      {"clients/disconnected", "3"},
-      {"clients/maximum", "4"},
-      {"messages/received", "40"},
-      {"messages/stored", "10"},
-      {"store/messages/bytes", "100"},
-      {"publish/messages/received", "6"},
-      {"publish/messages/sent", "60"},
-      {"publish/messages/dropped", "4"},
-      {"retained messages/count", "3"},
-      {"heap/current", "5000"},
+      {"uptime", "90 seconds"},         {"clients/connected", "2"},
+      {"clients/total", "5"},           {"clients/disconnected", "3"},
+      {"clients/maximum", "4"},         {"clients/expired", "8"},
+      {"messages/received", "40"},      {"messages/stored", "10"},
+      {"store/messages/bytes", "100"},  {"publish/messages/received", "6"},
+      {"publish/messages/sent", "60"},  {"publish/messages/dropped", "4"},
+      {"retained messages/count", "3"}, {"heap/current", "5000"},
       {"load/sockets/5min", "0.00"},
   };
   for (const auto& [name, payload] : rows) {
