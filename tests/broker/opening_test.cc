@@ -104,9 +104,9 @@ TEST(Opening, WhatIsNoConnect) {
       {"a reserved type", {0x00, 0}, {}},
       {"another protocol", {0x10, 7, 0, 4, 'H', 'T', 'T', 'P', 9}, {}},  // [MQTT311-3.1.2-1]
       {"a length that never ends", {0x10, 0xFF, 0xFF, 0xFF, 0xFF}, {}},
-      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 4, 'M', 'Q', 'T', 'T', 5, 2}, {"CONNACK 0x95"}},
-      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 4, 'M', 'Q', 'T', 'T', 4, 2}, {}},
-      {"too large", {0x10, 0x81, 0x80, 0x04, 0, 6, 'M', 'Q', 'I', 's', 'd', 'p'}, {}},
+      {"too large", {0x10, 0x81, 0x80, 0x08, 0, 4, 'M', 'Q', 'T', 'T', 5, 2}, {"CONNACK 0x95"}},
+      {"too large", {0x10, 0x81, 0x80, 0x08, 0, 4, 'M', 'Q', 'T', 'T', 4, 2}, {}},
+      {"too large", {0x10, 0x81, 0x80, 0x08, 0, 6, 'M', 'Q', 'I', 's', 'd', 'p'}, {}},
       {"too large", {0x20, 0xFF, 0xFF, 0x7F}, {}},
   };
   for (const Row& row : rows) {

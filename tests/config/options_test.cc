@@ -39,8 +39,9 @@ TEST(Options, TablesAreSound) {
 // Each row sets a field of its own: what one sets, no other row's value changes.
 TEST(Options, EachSetsItsOwnField) {
   const auto sample_of = [](const Option<ServeDraft>& option) -> std::string {
-    for (const char* sample : {"7", "2", "1.3", "os", "reject-new", "json", "error",
-                               "10.9.8.7:6543", "10.9.8.7", "33MiB", "33s", "true", "/path"}) {
+    for (const char* sample :
+         {"7", "2", "1.3", "os", "reject-new", "json", "error", "10.9.8.7:6543", "10.9.8.7",
+          "33MiB", "33KiB", "33s", "true", "/path"}) {
       ServeDraft draft;
       if (option.binding.set(draft, std::vector<std::string>{sample})) continue;
       if (option.binding.print(draft) != option.binding.print(ServeDraft{})) return sample;
