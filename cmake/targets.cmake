@@ -9,7 +9,8 @@ target_include_directories(shoal_includes INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_
 # The configuration of the header-only libraries must be one and the same in every file.
 target_compile_definitions(shoal_includes INTERFACE TOML_HEADER_ONLY=0)
 if(SHOAL_MUTATIONS)
-  target_compile_definitions(shoal_includes INTERFACE SHOAL_MUTATIONS)
+  file(WRITE ${CMAKE_BINARY_DIR}/mutations/mutations_on.h "")
+  target_include_directories(shoal_includes INTERFACE ${CMAKE_BINARY_DIR}/mutations)
 endif()
 
 # The bodies of Boost's headers, compiled once instead of in each file that includes them.

@@ -1,9 +1,12 @@
 // Deliberate mistakes, to test the simulator: SHOAL_MUTATED("name") is false in every build but the
-// one that defines SHOAL_MUTATIONS, where it is true for the one mutation that was switched on. Each
+// one that has a file mutations_on.h, where it is true for the one mutation that was switched on. Each
 // name that stands in the code is in a tests/*/mutations.txt, and the simulator there must catch it.
+// A file, since a definition for the compiler would make other objects of all sources: so only those
+// that include this are compiled once more.
 #pragma once
 
-#ifdef SHOAL_MUTATIONS
+#if __has_include("mutations_on.h")
+#define SHOAL_MUTATIONS
 
 #include <string>
 #include <string_view>

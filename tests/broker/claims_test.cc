@@ -117,7 +117,7 @@ TEST(Claims, AConnectionThatIsGoneWhenItsClaimIsGrantedLeavesItToTheOneThatIsHer
     cluster.mail(0, ClaimAnswer{.conn = {77, 3}, .client_id = "c", .stamp = later});
     cluster.commit();
     EXPECT_THAT(client.take(), ElementsAre("CONNACK 0x00"));
-    cluster.mail(0, Evict{"c", later});
+    cluster.mail(0, Evict{"c", later, std::nullopt});
     EXPECT_TRUE(client.closed);
   }
 }
