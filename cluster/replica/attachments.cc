@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/replica/uploads.h"
+
 namespace shoal::replica {
 namespace {
 
-constexpr size_t kOverhead = 64;   // of a message that is held anywhere
-constexpr uint64_t kOnTheWay = 4;  // pieces of one message
+constexpr size_t kOverhead = 64;  // of a message that is held anywhere
 
 proto::StoreMessages& messages_for(const std::string& client_id, const Attachment& to,
                                    proto::StoreReply& reply) {
@@ -107,7 +108,7 @@ void Attachments::give_pieces(const std::string& client_id, Attachment& to,
                               const shard::ShardState& state, proto::StoreReply& reply) {
   if (!to.giving) return;
   Attachment::Giving& giving = *to.giving;
-  const uint64_t most = giving.read + kOnTheWay * giving.pieces.each;
+  const uint64_t most = giving.read + kPiecesOnTheWay * giving.pieces.each;
   if (giving.given >= most) return;
   proto::StoreMessages& messages = messages_for(client_id, to, reply);
   while (giving.given < std::min(most, giving.pieces.bytes)) {

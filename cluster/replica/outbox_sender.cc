@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "cluster/replica/uploads.h"
 #include "cluster/shard/forwarded.h"
 #include "cluster/shard/slots.h"
 #include "shoal/mutation.h"
@@ -13,7 +14,6 @@ namespace {
 
 constexpr size_t kItemsMax = 512;  // read and not done
 constexpr int kAgainTicks = 20;    // a second
-constexpr uint64_t kOnTheWay = 4;  // pieces of one item
 
 // Live sessions get it whole; null: it is in one piece.
 SharedBytes joined(const shard::ShardState& state, const shard::OutboxMessage& item) {
@@ -184,7 +184,8 @@ bool OutboxSender::send_pieces(const shard::ShardState& state, const shard::Outb
                                uint32_t shard, Target& target, ServerEffects& out) {
   if (!item.message || !item.message->pieces) return true;
   const shard::Pieces& pieces = *item.message->pieces;
-  while (target.given < pieces.bytes && target.given - target.there < kOnTheWay * pieces.each) {
+  while (target.given < pieces.bytes &&
+         target.given - target.there < kPiecesOnTheWay * pieces.each) {
     const std::string bytes = state.piece(item.record.body, target.given);
     if (bytes.empty()) return false;  // only of a disk that fails
     const shard::PieceOp op{.upload = {.from = shard_, .number = item.number},

@@ -1,6 +1,7 @@
 #include "cluster/replica/store_client.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "cluster/replica/message_spec.h"
@@ -201,14 +202,16 @@ void StoreClient::on(WorkerIndex from, SessionRelease&& mail) {
 }
 
 void StoreClient::on(WorkerIndex from, ShardPublish&& mail) {
-  std::vector<uint32_t> shards;
-  for (uint32_t shard = 0; shard < options_.shards; ++shard) {
-    if (mail.shards >> shard & 1) shards.push_back(shard);
+  const uint64_t shards = mail.shards & ~uint64_t{0} >> (64 - options_.shards);
+  const int count = std::popcount(shards);
+  SHOAL_ASSERT(count != 0);
+  if (count == 1) {
+    return take(static_cast<uint32_t>(std::countr_zero(shards)), from, {std::move(mail)});
   }
-  SHOAL_ASSERT(!shards.empty());
-  const bool is_shared = shards.size() > 1;
-  if (is_shared) shared_[{from, mail.number}].left = static_cast<int>(shards.size());
-  for (const uint32_t shard : shards) take(shard, from, {mail, is_shared});
+  shared_[{from, mail.number}].left = count;
+  for (uint64_t left = shards; left != 0; left &= left - 1) {
+    take(static_cast<uint32_t>(std::countr_zero(left)), from, {mail, true});
+  }
 }
 
 // ---- messages
@@ -303,7 +306,7 @@ void StoreClient::on_connected(uint32_t shard, const proto::StoreConnected& conn
     submit_detach(worker, 0, it->first, connected.epoch(), true, std::nullopt);
     return settle(it, SessionAttached::Outcome::kAttached);
   }
-  shards_[shard].sessions[it->first] = {connected.epoch(), worker, 0, std::nullopt};
+  shards_[shard].sessions[it->first] = {connected.epoch(), worker, 0, nullptr};
   SessionAttached attached;
   attached.conn = connecting.conn;
   attached.client_id = it->first;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -93,7 +94,7 @@ class StoreClient {
     SessionEpoch epoch = 0;
     WorkerIndex worker = 0;
     uint64_t delivered = 0;
-    std::optional<Arriving> arriving;  // the next one
+    std::unique_ptr<Arriving> arriving;  // the next one; most have none
   };
   struct Shard {
     Leader leader;

@@ -33,7 +33,8 @@ void StoreClient::on_messages(uint32_t at, proto::StoreMessages&& messages, Now 
     const bool had = each.number() <= session.delivered;
     if (had && !SHOAL_MUTATED("store-begins-at-head")) continue;
     if (each.payload_bytes() != 0) {
-      if (each.payload_bytes() <= Arriving::kBytesMax) session.arriving.emplace(each, now);
+      const bool is_sane = each.payload_bytes() <= Arriving::kBytesMax;
+      if (is_sane) session.arriving = std::make_unique<Arriving>(each, now);
       continue;
     }
     session.delivered = each.number();

@@ -8,11 +8,6 @@
 #include "shoal/mutation.h"
 
 namespace shoal::replica {
-namespace {
-
-constexpr size_t kOnTheWay = 4;  // pieces
-
-}  // namespace
 
 bool Uploads::takes(const Message& message, size_t piece_bytes) const {
   if (message.payload().size() > piece_bytes) return true;
@@ -63,7 +58,7 @@ std::optional<std::string> Uploads::next_piece(const shard::Upload& of, size_t p
   size_t on_the_way = 0;
   for (Waiting& each : waiting_) {
     on_the_way += each.sent - each.there;
-    if (on_the_way >= kOnTheWay * piece_bytes) break;
+    if (on_the_way >= kPiecesOnTheWay * piece_bytes) break;
     if (each.sent == each.bytes()) continue;
     const std::string_view payload = text_of(each.ask.message()->payload());
     shard::PieceOp op{.upload = of, .offset = each.sent, .total = payload.size()};

@@ -18,8 +18,9 @@
 
 namespace shoal::replica {
 
-// A longer payload goes in pieces of that.
+// A longer payload goes in pieces of that, so many on their way at a time, wherever it goes.
 constexpr size_t kPieceBytes = 64 * 1024;
+constexpr uint64_t kPiecesOnTheWay = 4;
 
 class Uploads {
  public:

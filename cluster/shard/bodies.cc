@@ -22,8 +22,7 @@ Body ShardState::Core::read_body(BodyId id) const {
 NewBody ShardState::Core::begin_body(const MessageSpec& message) {
   NewBody out{0, body_of(message)};
   UploadRecord record;
-  if (message.upload && tables.get(upload_key(*message.upload), record)) {
-    tables.remove(upload_key(*message.upload));
+  if (message.upload && tables.take(upload_key(*message.upload), record)) {
     --meta.uploads;
     out.id = record.body;
     out.body.pieces = record.pieces;
@@ -49,13 +48,13 @@ void ShardState::Core::let_go(const NewBody& body) {
 }
 
 void ShardState::Core::drop_body(BodyId id) {
-  const std::string key = shard_key(KeyKind::kBody).number(id);
-  const auto body = tables.need<Body>(key);
-  const std::optional<size_t> size = tables.remove(key);
-  SHOAL_ASSERT(size || !tables.values().is_healthy());
+  const std::optional<std::string> old = tables.remove(shard_key(KeyKind::kBody).number(id));
+  SHOAL_ASSERT(old || !tables.values().is_healthy());
+  BodyPieces body;
+  SHOAL_ASSERT(!old || read_record(*old, body) || !tables.values().is_healthy());
   if (body.pieces) drop_pieces(id, *body.pieces);
   --meta.bodies;
-  meta.bodies_bytes -= size.value_or(0);
+  meta.bodies_bytes -= old ? old->size() : 0;
 }
 
 // Saves to look for a count where there is none, as of most messages.

@@ -97,7 +97,7 @@ bool ShardState::Core::on_item(const OutboxInOp& op) {
   const bool has_group = !item.group.empty();
   switch (item.kind) {
     case OutboxKind::kMessage:
-      if (has_message) publish(*item.message);
+      if (has_message) publish(*item.message, {});
       return has_message;
     case OutboxKind::kMembership:
       if (has_group) on_membership(item);

@@ -10,11 +10,7 @@ namespace shoal::shard {
 Effects::Outcome ShardState::Core::on(const PublishOp& op) {
   if (!is_usable(op.message)) return skip(SkipReason::kMalformed);
   if (op.item && !take_pick(*op.item, op.group)) return skip(SkipReason::kRepeat);
-  if (op.group.empty()) {
-    publish(op.message);
-  } else {
-    publish(op.message, op.group);
-  }
+  publish(op.message, op.group);
   return Effects::Outcome::kApplied;
 }
 
@@ -36,25 +32,22 @@ bool ShardState::Core::take_pick(const PickedItem& item, std::string_view group)
   return true;
 }
 
-void ShardState::Core::publish(const MessageSpec& message) {
+void ShardState::Core::publish(const MessageSpec& message, std::string_view group) {
   const NewBody stored = begin_body(message);
   const Body& body = stored.body;
-  const bool is_over = is_expired(body.expires_at) || body.qos == Qos::k0;
-  const uint32_t references = is_over ? 0 : queue_for_all(stored.id, body);
+  uint32_t references = 0;
+  if (!is_expired(body.expires_at)) {
+    references = group.empty()
+                     ? queue_for_all(stored.id, body)
+                     : queue_for_group(group, entry_of(stored.id, body, body.qos, body.retain));
+  }
   if (references == 0) return let_go(stored);
   store_body(stored, references);
 }
 
-void ShardState::Core::publish(const MessageSpec& message, std::string_view group) {
-  const NewBody stored = begin_body(message);
-  const Body& body = stored.body;
-  const bool is_queued = !is_expired(body.expires_at) &&
-                         queue_for_group(group, entry_of(stored.id, body, body.qos, body.retain));
-  if (!is_queued) return let_go(stored);
-  store_body(stored, 1);
-}
-
+// At QoS 0 the live path has it.
 uint32_t ShardState::Core::queue_for_all(BodyId id, const Body& body) {
+  if (body.qos == Qos::k0) return 0;
   uint32_t references = 0;
   const Match& match = router.match(body.topic);
   // The router's orders are those of its own history, which is another on each replica: neither the

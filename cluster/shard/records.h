@@ -125,6 +125,16 @@ struct Body {
   }
 };
 
+// Of a Body, for who has no use for the rest.
+struct BodyPieces {
+  std::optional<Pieces> pieces = {};
+
+  template <class Self, class Fields>
+  static void visit(Self& self, Fields& f) {
+    f(8, self.pieces);
+  }
+};
+
 struct References {
   uint32_t count = 0;
 

@@ -117,7 +117,7 @@ struct ShardState::Core {
   void want(std::string_view filter, bool wanted);
 
   // ---- publishing.cc
-  void publish(const MessageSpec& message);  // for plain subscriptions
+  // For that shared subscription; without one for the plain ones.
   void publish(const MessageSpec& message, std::string_view group);
   // Queues it for all who want it, and gives the references that this took.
   uint32_t queue_for_all(BodyId id, const Body& body);

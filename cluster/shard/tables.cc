@@ -27,52 +27,45 @@ void Tables::put_bytes(const std::string& key, std::string_view bytes) {
   values_.put(key, bytes);
 }
 
-void Tables::add_bytes(const std::string& key, std::string_view bytes) {
-  hash_ += hash_of(key, bytes);
-  values_.add(key, bytes);
-}
-
-uint64_t Tables::add_counted(const std::string& key, std::string_view bytes) {
+uint64_t Tables::add_bytes(const std::string& key, std::string_view bytes) {
   const uint64_t hash = hash_of(key, bytes);
   hash_ += hash;
   values_.add(key, bytes);
   return hash;
 }
 
-std::optional<size_t> Tables::remove(const std::string& key) {
+std::optional<std::string> Tables::remove(const std::string& key) {
   std::string old;
   if (!values_.get(key, old)) return std::nullopt;
   hash_ -= hash_of(key, old);
   values_.remove(key);
-  return old.size();
+  return old;
 }
 
 void Tables::scan_prefix(const std::string& prefix, const KeyValues::Visit& visit) const {
   values_.scan(prefix, end_of_prefix(prefix), visit);
 }
 
-std::vector<std::string> Tables::keys_with_prefix(const std::string& prefix) const {
+std::vector<std::string> Tables::keys_in_range(const std::string& from,
+                                               const std::string& to) const {
   std::vector<std::string> keys;
-  scan_prefix(prefix, [&](std::string_view key, std::string_view) {
+  values_.scan(from, to, [&keys](std::string_view key, std::string_view) {
     keys.emplace_back(key);
     return true;
   });
   return keys;
 }
 
-size_t Tables::remove_prefix(const std::string& prefix) {
-  const std::vector<std::string> keys = keys_with_prefix(prefix);
-  for (const std::string& key : keys) remove(key);
-  return keys.size();
+std::vector<std::string> Tables::keys_with_prefix(const std::string& prefix) const {
+  return keys_in_range(prefix, end_of_prefix(prefix));
 }
 
 void Tables::remove_range(const std::string& from, const std::string& to) {
-  std::vector<std::string> keys;
-  values_.scan(from, to, [&keys](std::string_view key, std::string_view) {
-    keys.emplace_back(key);
-    return true;
-  });
-  for (const std::string& key : keys) remove(key);
+  for (const std::string& key : keys_in_range(from, to)) remove(key);
+}
+
+void Tables::remove_prefix(const std::string& prefix) {
+  remove_range(prefix, end_of_prefix(prefix));
 }
 
 }  // namespace shoal::shard

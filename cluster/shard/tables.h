@@ -48,13 +48,20 @@ class Tables {
   bool has(const std::string& key) const;
   bool get_bytes(const std::string& key, std::string& bytes) const;
   void put_bytes(const std::string& key, std::string_view bytes);
-  void add_bytes(const std::string& key, std::string_view bytes);  // there is no such key
+  // There is no such key. Returns what it adds to the hash.
+  uint64_t add_bytes(const std::string& key, std::string_view bytes);
   // Of keys whose values are removed unread: what they are in the hash is the caller's to keep.
-  uint64_t add_counted(const std::string& key, std::string_view bytes);
   void remove_counted(const std::string& key) { values_.remove(key); }
   void uncount(uint64_t hash) { hash_ -= hash; }
-  // The size of its value; none if there was no such key.
-  std::optional<size_t> remove(const std::string& key);
+  // Its value; none if there was no such key.
+  std::optional<std::string> remove(const std::string& key);
+  // get(), and out of here.
+  template <class Record>
+  bool take(const std::string& key, Record& record) {
+    const std::optional<std::string> old = remove(key);
+    SHOAL_ASSERT(!old || read_record(*old, record) || !values_.is_healthy());
+    return old.has_value();
+  }
   // For what is not part of the hash.
   template <class Record>
   void put_apart(const std::string& key, const Record& record) {
@@ -64,10 +71,11 @@ class Tables {
   }
 
   void scan_prefix(const std::string& prefix, const KeyValues::Visit& visit) const;
-  // Copies, so that they may be changed while they are worked on.
+  // Copies, so that they may be changed while they are worked on. A range is without `to`.
+  std::vector<std::string> keys_in_range(const std::string& from, const std::string& to) const;
   std::vector<std::string> keys_with_prefix(const std::string& prefix) const;
-  size_t remove_prefix(const std::string& prefix);
-  void remove_range(const std::string& from, const std::string& to);  // without `to`
+  void remove_range(const std::string& from, const std::string& to);
+  void remove_prefix(const std::string& prefix);
 
   const KeyValues& values() const { return values_; }
   uint64_t hash() const { return hash_; }

@@ -63,7 +63,7 @@ void ShardState::Core::add_piece(const PieceOp& op, UploadRecord& record) {
     record.body = ++meta.last_body;
     ++meta.uploads;
   }
-  record.pieces.hash += tables.add_counted(
+  record.pieces.hash += tables.add_bytes(
       shard_key(KeyKind::kPiece).number(record.body).number(record.pieces.bytes), op.bytes);
   record.pieces.bytes += op.bytes.size();
   meta.bodies_bytes += op.bytes.size();
@@ -97,8 +97,7 @@ void ShardState::Core::drop_unused(const Op& op) {
 
 void ShardState::Core::drop_upload(const std::string& key) {
   UploadRecord record;
-  if (!tables.get(key, record)) return;
-  tables.remove(key);
+  if (!tables.take(key, record)) return;
   --meta.uploads;
   drop_pieces(record.body, record.pieces);
 }
@@ -112,12 +111,7 @@ void ShardState::Core::drop_pieces(BodyId id, const Pieces& pieces) {
 }
 
 void ShardState::Core::drop_uploads(const std::string& begin, const std::string& end) {
-  std::vector<std::string> keys;
-  tables.values().scan(begin, end, [&](std::string_view key, std::string_view) {
-    keys.emplace_back(key);
-    return true;
-  });
-  for (const std::string& key : keys) drop_upload(key);
+  for (const std::string& key : tables.keys_in_range(begin, end)) drop_upload(key);
 }
 
 Effects::Outcome ShardState::Core::on(const DropUploadsOp& op) {
