@@ -11,10 +11,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 constexpr auto k311 = ProtocolVersion::kMqtt311;
 
-TEST(Draining, ClosesAtItsRateAndRefusesNewClients) {
+TestCluster::Options with_other_server() {
   TestCluster::Options options;
   options.config.server_reference = "other.example:1883";
-  TestCluster cluster(options);
+  return options;
+}
+
+TEST(Draining, ClosesAtItsRateAndRefusesNewClients) {
+  TestCluster cluster(with_other_server());
   std::vector<TestClient*> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(&cluster.connect(0, "c" + std::to_string(i)));
   cluster.mail(0, Drain{5});
@@ -45,9 +49,7 @@ TEST(Draining, NamesNoOtherServerWhereNoneIsConfigured) {
 
 // "Moved" where another server is named: without one the client would remember nothing.
 TEST(Draining, SaysThatTheServerMovedWhenTheNodeLeaves) {
-  TestCluster::Options options;
-  options.config.server_reference = "other.example:1883";
-  TestCluster cluster(options);
+  TestCluster cluster(with_other_server());
   TestClient& here = cluster.connect(0, "here");
   TestClient& old = cluster.connect(0, {.client_id = "old", .version = k311});
   cluster.mail(0, Drain{100, true});
@@ -68,9 +70,7 @@ TEST(Draining, SaysThatTheServerMovedWhenTheNodeLeaves) {
 }
 
 TEST(Draining, TellsWhoIsLeftWhenTheNodeHasLeftWhereToGo) {
-  TestCluster::Options options;
-  options.config.server_reference = "other.example:1883";
-  TestCluster cluster(options);
+  TestCluster cluster(with_other_server());
   TestClient& late = cluster.connect(0, "late");
   cluster.mail(0, Drain{1e-6, true});
   cluster.mail(0, AllClose{});

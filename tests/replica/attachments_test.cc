@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cluster/replica/arriving.h"
-#include "cluster/shard/entry.h"
+#include "tests/shard/shard_fixture.h"
 
 namespace shoal::replica {
 namespace {
@@ -14,34 +14,23 @@ constexpr size_t kEach = 4;
 
 class LargeMessage : public testing::Test {
  protected:
-  LargeMessage() : state_({}, values_), attachments_(1000) {
-    shard::EntryBuilder entry(1'000'000);
-    entry.add(shard::ConnectOp{.client_id = "c",
-                               .user = "u",
-                               .node = NodeId{1},
-                               .incarnation = 1,
-                               .receive_maximum = 3,
-                               .expiry_s = shard::kNeverExpires});
-    const shard::OpPlace epoch = (uint64_t{1} << shard::kPositionBits) + 1;
-    entry.add(shard::SubscribeOp{"c", epoch, {{.filter = "t", .qos = Qos::k1}}});
-    const shard::Upload upload{.node = NodeId{1}, .incarnation = 1, .number = 1};
-    for (size_t at = 0; at < payload_.size(); at += kEach) {
-      entry.add(shard::PieceOp{upload, at, payload_.size(), payload_.substr(at, kEach)});
-    }
-    shard::PublishOp large{.message = {.topic = "t", .qos = Qos::k1, .upload = upload}};
-    entry.add(large, shard::Source{NodeId{1}, 1, 0, 1});
-    entry.add(shard::PublishOp{.message = {.topic = "t", .payload = "small", .qos = Qos::k1}});
-    shard::Effects applied;
-    EXPECT_EQ(state_.apply(1, entry.finish(), applied), shard::Applied::kApplied);
-    epoch_ = epoch;
+  LargeMessage() : attachments_(1000) {
+    epoch_ = shard_.connect("c");
+    shard_.subscribe("c", "t", Qos::k1);
+    const shard::Upload upload{.node = shard::kNodeA, .incarnation = 1, .number = 1};
+    shard_.upload(upload, payload_, kEach);
+    const shard::PublishOp large{.message = {.topic = "t", .qos = Qos::k1, .upload = upload}};
+    shard_.submit(large, {shard::kNodeA, 1, 0, 1});
+    shard_.publish("t", "small");
     attach(0);
   }
   void attach(uint64_t next) {
-    attachments_.attach("c", {.node = NodeId{1}, .incarnation = 1, .epoch = epoch_, .next = next});
+    attachments_.attach("c",
+                        {.node = shard::kNodeA, .incarnation = 1, .epoch = epoch_, .next = next});
   }
   proto::StoreReply pump() {
     proto::StoreReply reply;
-    attachments_.pump(state_, 1'000'000, [&reply](NodeId, uint64_t) { return &reply; });
+    attachments_.pump(*shard_.state, 1'000'000, [&reply](NodeId, uint64_t) { return &reply; });
     return reply;
   }
   // Offsets of pieces, and the payloads of messages.
@@ -68,8 +57,7 @@ class LargeMessage : public testing::Test {
 
   const std::string payload_ = "0123456789abcdefghijkl";
   shard::OpPlace epoch_ = 0;
-  shard::MemoryKeyValues values_;
-  shard::ShardState state_;
+  shard::TestShard shard_;
   Attachments attachments_;
 };
 

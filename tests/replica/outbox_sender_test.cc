@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cluster/shard/entry.h"
-#include "cluster/shard/shard_state.h"
+#include "tests/shard/shard_fixture.h"
 
 namespace shoal::replica {
 namespace {
@@ -12,24 +11,19 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+// A QoS 2 PUBLISH of a client that is connected then.
+void receive(shard::TestShard& shard, const shard::MessageSpec& message, uint16_t packet_id) {
+  if (!shard.state->session("c")) shard.connect("c");
+  const shard::ReceiveOp op{
+      .client_id = "c", .epoch = shard.epoch("c"), .packet_id = packet_id, .message = message};
+  shard.submit(op, {shard::kNodeA, 1, 0, packet_id});
+}
+
 // What a target says of a message may come before it was sent: an earlier leadership had sent it.
 TEST(OutboxSender, WhatWasAnsweredBeforeItWasSentIsNotSentAgain) {
-  shard::MemoryKeyValues values;
-  shard::ShardState state({}, values);
-  shard::EntryBuilder entry(1'000'000);
-  entry.add(shard::ConnectOp{.client_id = "c",
-                             .user = "u",
-                             .node = NodeId{1},
-                             .incarnation = 1,
-                             .receive_maximum = 3,
-                             .expiry_s = shard::kNeverExpires});
-  const shard::OpPlace epoch = (uint64_t{1} << shard::kPositionBits) + 1;
-  entry.add(shard::ReceiveOp{.client_id = "c",
-                             .epoch = epoch,
-                             .packet_id = 1,
-                             .message = {.topic = "t", .payload = "p", .qos = Qos::k2}});
-  shard::Effects applied;
-  ASSERT_EQ(state.apply(1, entry.finish(), applied), shard::Applied::kApplied);
+  shard::TestShard source;
+  receive(source, {.topic = "t", .payload = "p", .qos = Qos::k2}, 1);
+  const shard::ShardState& state = *source.state;
   ASSERT_TRUE(state.is_in_outbox(1));
 
   OutboxSender sender(0, 4, 0);
@@ -50,29 +44,11 @@ class LargeItem : public testing::Test {
  protected:
   static constexpr size_t kEach = 4;
 
-  LargeItem() : state_({}, values_), sender_(0, 4, 0) {
-    shard::EntryBuilder entry(1'000'000);
-    entry.add(shard::ConnectOp{.client_id = "c",
-                               .user = "u",
-                               .node = NodeId{1},
-                               .incarnation = 1,
-                               .receive_maximum = 3,
-                               .expiry_s = shard::kNeverExpires});
-    const shard::Upload upload{.node = NodeId{1}, .incarnation = 1, .number = 1};
-    for (size_t at = 0; at < payload_.size(); at += kEach) {
-      entry.add(shard::PieceOp{upload, at, payload_.size(), payload_.substr(at, kEach)});
-    }
-    const shard::OpPlace epoch = (uint64_t{1} << shard::kPositionBits) + 1;
-    shard::ReceiveOp large{.client_id = "c", .epoch = epoch, .packet_id = 1};
-    large.message = {.topic = "t", .qos = Qos::k2, .upload = upload};
-    entry.add(large, shard::Source{NodeId{1}, 1, 0, 1});
-    const shard::ReceiveOp small{.client_id = "c",
-                                 .epoch = epoch,
-                                 .packet_id = 2,
-                                 .message = {.topic = "t", .payload = "p", .qos = Qos::k2}};
-    entry.add(small, shard::Source{NodeId{1}, 1, 0, 2});
-    shard::Effects applied;
-    EXPECT_EQ(state_.apply(1, entry.finish(), applied), shard::Applied::kApplied);
+  LargeItem() : sender_(0, 4, 0) {
+    const shard::Upload upload{.node = shard::kNodeA, .incarnation = 1, .number = 1};
+    shard_.upload(upload, payload_, kEach);
+    receive(shard_, {.topic = "t", .qos = Qos::k2, .upload = upload}, 1);
+    receive(shard_, {.topic = "t", .payload = "p", .qos = Qos::k2}, 2);
     pump();
     for (const uint64_t number : {1, 2}) {
       sender_.on_targets(number, 1 << kTarget);
@@ -83,7 +59,7 @@ class LargeItem : public testing::Test {
   // What goes to the target: a piece as its offset, an item as its number and 1000.
   std::vector<uint64_t> pump() {
     ServerEffects out;
-    done_ = sender_.pump(state_, out).done;
+    done_ = sender_.pump(*shard_.state, out).done;
     for (const ServerEffects::Publish& each : out.publishes) published_.push_back(each.payload);
     std::vector<uint64_t> sent;
     for (const ServerEffects::ToShard& each : out.to_shards) {
@@ -104,8 +80,7 @@ class LargeItem : public testing::Test {
 
   static constexpr uint32_t kTarget = 2;
   const std::string payload_ = "0123456789abcdefghijkl";
-  shard::MemoryKeyValues values_;
-  shard::ShardState state_;
+  shard::TestShard shard_;
   OutboxSender sender_;
   std::vector<uint64_t> done_;
   std::vector<SharedBytes> published_;

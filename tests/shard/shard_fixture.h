@@ -69,6 +69,12 @@ class TestShard {
   Effects publish(std::string_view topic, std::string_view payload, Qos qos = Qos::k1) {
     return apply(PublishOp{message(topic, payload, qos)});
   }
+  // A large payload, for the op that names it.
+  void upload(const Upload& upload, std::string_view payload, size_t each) {
+    for (size_t at = 0; at < payload.size(); at += each) {
+      apply(PieceOp{upload, at, payload.size(), payload.substr(at, each)});
+    }
+  }
   Effects detach(std::string_view client_id) {
     return apply(DetachOp{.client_id = client_id, .epoch = epoch(client_id)});
   }

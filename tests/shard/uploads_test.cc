@@ -32,9 +32,7 @@ class UploadsTest : public testing::Test, protected TestShard {
     restart();
     return {effects.uploaded.at(0).bytes, effects.uploaded.at(0).is_gap};
   }
-  void give_all(const Upload& upload) {
-    for (uint64_t at = 0; at < kPayload.size(); at += kEach) apply(piece(upload, at));
-  }
+  void give_all(const Upload& upload) { TestShard::upload(upload, kPayload, kEach); }
   Effects::Outcome publish_uploaded(const Upload& upload, uint64_t number) {
     PublishOp op{.message = message("t", "")};
     op.message.upload = upload;
