@@ -69,6 +69,8 @@ function(shoal_protos name folder)
   target_link_libraries(${name}_grpc PUBLIC ${name} gRPC::grpc++)
   add_dependencies(${name} ${name}_generate)
   add_dependencies(${name}_grpc ${name}_generate)
+  # What protoc writes has the same internal names in every file.
+  set_target_properties(${name} ${name}_grpc PROPERTIES UNITY_BUILD OFF)
 endfunction()
 
 function(shoal_program name folder)

@@ -15,7 +15,7 @@ constexpr Duration kBalancingInterval = Duration::seconds(1);
 constexpr Duration kSteady = Duration::seconds(5);
 // So long without a lease: another is gone on with instead (leases.h).
 constexpr Duration kSteppedDown = Duration::millis(500);
-constexpr uint64_t kNearly = 1000;  // entries that a voter may lack: it gets them before it leads
+constexpr uint64_t kLacksMax = 1000;  // entries that a voter may lack: it gets them before it leads
 
 }  // namespace
 
@@ -50,7 +50,7 @@ LeadershipView HubCore::leadership_view() const {
     LeadershipView::Led led{.shard = shard};
     for (const raft::Server& each : group.configuration()->servers) {
       const bool is_voter = each.role == raft::Role::kVoter && each.id != context_.self;
-      if (is_voter && group.match(each.id) + kNearly >= group.last()) led.able.push_back(each.id);
+      if (is_voter && group.match(each.id) + kLacksMax >= group.last()) led.able.push_back(each.id);
     }
     view.led.push_back(std::move(led));
   }

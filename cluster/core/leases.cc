@@ -1,17 +1,9 @@
 #include "cluster/core/leases.h"
 
-#include <algorithm>
-
+#include "cluster/core/node_list.h"
 #include "shoal/mutation.h"
 
 namespace shoal {
-namespace {
-
-bool contains(const std::vector<NodeId>& ids, NodeId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
-}
-
-}  // namespace
 
 Leases::Standing& Leases::standing_of(NodeId id) {
   const auto [it, is_new] = standings_.try_emplace(id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cluster/core/node_list.h"
 #include "shoal/random.h"
 
 namespace shoal {
@@ -11,10 +12,6 @@ using How = raft::ChangeMember::How;
 
 constexpr size_t kVotersMin = 3;
 constexpr uint64_t kNearly = 1000;  // entries behind which a learner is promoted
-
-bool contains(const std::vector<NodeId>& nodes, NodeId id) {
-  return std::find(nodes.begin(), nodes.end(), id) != nodes.end();
-}
 
 // Each shard prefers the nodes in an order of its own, so that replicas spread.
 uint64_t preference(uint32_t shard, NodeId node) {

@@ -7,7 +7,7 @@
 namespace shoal::replica {
 namespace {
 
-constexpr size_t kPortionBytes = 256 * 1024;
+constexpr size_t kCopyPortionBytes = 256 * 1024;
 
 // What was applied is in the log, so nothing depends on when it gets to the disk of the state. Later is
 // cheaper, since what is gone again by then never gets there; it waits in memory meanwhile.
@@ -99,7 +99,7 @@ void ShardHost::on_copy(CopyWanted& mail) {
 
 void ShardHost::send_portion(NodeId to, Outgoing& outgoing) {
   absl::StatusOr<shard::StatePortion> portion =
-      outgoing.reader->portion(outgoing.after, kPortionBytes);
+      outgoing.reader->portion(outgoing.after, kCopyPortionBytes);
   if (!check(portion.status())) return;
   proto::CopyPortion message;
   message.set_shard(options_.shard);

@@ -11,7 +11,7 @@
 namespace shoal::replica {
 namespace {
 
-constexpr size_t kPortionBytes = 64 * 1024;
+constexpr size_t kRoutesPortionBytes = 64 * 1024;
 constexpr size_t kRouteOverhead = 16;
 
 uint16_t weight_of(uint32_t count) {
@@ -83,7 +83,7 @@ void ShardRoutes::send_whole(uint32_t shard, NodeId to) {
   for (const auto& [filter, weight] : known.routes) {
     add_to(message, filter, weight);
     bytes += filter.size() + kRouteOverhead;
-    if (bytes < kPortionBytes) continue;
+    if (bytes < kRoutesPortionBytes) continue;
     around_.send(to, message);
     begin();
     bytes = 0;

@@ -4,18 +4,10 @@
 
 #include "cluster/replica/message_spec.h"
 #include "cluster/replica/shard_server.h"
+#include "node/rules/overloaded.h"
 
 namespace shoal::replica {
-namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
-
-}  // namespace
+namespace {}  // namespace
 
 void give(ShardServer& server, ToServer&& mail, Now now) {
   std::visit(Overloaded{

@@ -3,18 +3,12 @@
 
 #include <variant>
 
+#include "node/rules/overloaded.h"
 #include "node/rules/topic.h"
 #include "shoal/assert.h"
 
 namespace shoal {
 namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
 
 // The largest value of the option means no limit but the protocol's own.
 size_t packet_size_max_of(const Limits& limits) {

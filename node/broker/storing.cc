@@ -3,19 +3,11 @@
 #include <utility>
 
 #include "node/broker/core.h"
+#include "node/rules/overloaded.h"
 #include "shoal/assert.h"
 
 namespace shoal {
-namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
-
-}  // namespace
+namespace {}  // namespace
 
 void Core::on_store_mail(FromStore& mail) {
   std::visit(Overloaded{

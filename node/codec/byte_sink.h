@@ -15,6 +15,8 @@
 
 namespace shoal {
 
+inline bool is_5(ProtocolVersion version) { return version == ProtocolVersion::kMqtt5; }
+
 // Writes to memory that the caller reserved.
 class ByteSink {
  public:

@@ -7,8 +7,6 @@
 namespace shoal {
 namespace {
 
-bool is_5(ProtocolVersion version) { return version == ProtocolVersion::kMqtt5; }
-
 // ---- properties, in the order of the standard's sections
 // ------------------------------------------
 

@@ -4,8 +4,6 @@
 namespace shoal {
 namespace {
 
-bool is_5(ProtocolVersion version) { return version == ProtocolVersion::kMqtt5; }
-
 template <class Sink>
 void put_properties(Sink& out, const Publish& p) {
   put_two_byte_property(out, PropertyId::kTopicAlias, p.topic_alias);

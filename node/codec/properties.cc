@@ -24,15 +24,15 @@ constexpr uint16_t kAnswers = in(PacketType::kPubAck) | in(PacketType::kPubRec) 
 constexpr uint16_t kEverywhere = kWill | kConnect | kConnAck | kPublish | kAnswers | kSubscribe |
                                  in(PacketType::kUnsubscribe) | kDisconnect | kAuth;
 
-struct Row {
+struct PropertyRow {
   PropertyType type = PropertyType::kNone;
   uint16_t places = 0;
   const char* name = "unknown";
 };
 
 // Table 2-4.
-constexpr auto kRows = [] {
-  std::array<Row, kPropertyIdMax + 1> rows{};
+constexpr auto kProperties = [] {
+  std::array<PropertyRow, kPropertyIdMax + 1> rows{};
   const auto set = [&rows](PropertyId id, PropertyType type, int places, const char* name) {
     rows[static_cast<size_t>(id)] = {type, static_cast<uint16_t>(places), name};
   };
@@ -69,10 +69,11 @@ constexpr auto kRows = [] {
   return rows;
 }();
 
-constexpr Row kUnknown;
+constexpr PropertyRow kUnknown;
 
-const Row& row_of(PropertyId id) {
-  return static_cast<size_t>(id) < kRows.size() ? kRows[static_cast<size_t>(id)] : kUnknown;
+const PropertyRow& row_of(PropertyId id) {
+  return static_cast<size_t>(id) < kProperties.size() ? kProperties[static_cast<size_t>(id)]
+                                                      : kUnknown;
 }
 
 uint16_t two_bytes(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }

@@ -25,14 +25,14 @@ enum : uint16_t {
   kInDisconnect = kInClientDisconnect | kInServerDisconnect,
 };
 
-struct Row {
+struct Reason {
   ReasonCode reason;
   uint16_t places;
   const char* name;
 };
 
 // Table 2-6, with the "sent by" columns of 3.14.2.1 and 3.15.2.1.
-constexpr Row kRows[] = {
+constexpr Reason kReasons[] = {
     {ReasonCode::kSuccess,
      kInConnAck | kInPublishAnswer | kInReleaseAnswer | kInSubAck | kInUnsubAck |
          kInClientDisconnect | kInServerAuth,
@@ -99,7 +99,7 @@ constexpr Row kRows[] = {
 // Spread over the byte's range once, at compile time: an acknowledgement is decoded per message.
 constexpr auto kPlacesOf = [] {
   std::array<uint16_t, 256> places{};
-  for (const Row& row : kRows) places[static_cast<uint8_t>(row.reason)] = row.places;
+  for (const Reason& row : kReasons) places[static_cast<uint8_t>(row.reason)] = row.places;
   return places;
 }();
 
@@ -130,7 +130,7 @@ std::string_view name_of(PacketType type) {
 }
 
 std::string_view name_of(ReasonCode reason) {
-  for (const Row& row : kRows) {
+  for (const Reason& row : kReasons) {
     if (row.reason == reason) return row.name;
   }
   return "unknown";

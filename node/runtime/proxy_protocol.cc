@@ -11,7 +11,7 @@
 namespace shoal {
 namespace {
 
-using Bytes = std::span<const uint8_t>;
+using ByteSpan = std::span<const uint8_t>;
 
 constexpr std::string_view kPrefixV1 = "PROXY ";
 constexpr size_t kLineBytesMaxV1 = 107;  // with CR LF
@@ -28,7 +28,7 @@ constexpr uint8_t kTypeSsl = 0x20;
 constexpr uint8_t kSubtypeSslCommonName = 0x22;
 constexpr uint8_t kClientCertificate = 0x02 | 0x04;  // on this connection, or in its session
 
-std::string_view text_of(Bytes bytes) {
+std::string_view text_of(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -89,7 +89,7 @@ ProxyHeaderResult parse_line_v1(std::string_view line, size_t size) {
   return header;
 }
 
-ProxyHeaderResult parse_v1(Bytes bytes) {
+ProxyHeaderResult parse_v1(ByteSpan bytes) {
   const std::string_view text = text_of(bytes.first(std::min(bytes.size(), kLineBytesMaxV1)));
   const size_t end = text.find("\r\n");
   const bool is_whole = end != std::string_view::npos;
@@ -109,11 +109,11 @@ ProxyHeaderResult parse_v1(Bytes bytes) {
 
 // ---- version 2: binary
 
-size_t number_of(Bytes bytes) { return static_cast<size_t>(bytes[0]) << 8 | bytes[1]; }
+size_t number_of(ByteSpan bytes) { return static_cast<size_t>(bytes[0]) << 8 | bytes[1]; }
 
 // Calls `visit(type, value)` for each TLV; false when they do not fit exactly.
 template <class Visit>
-bool for_each_tlv(Bytes rest, Visit&& visit) {
+bool for_each_tlv(ByteSpan rest, Visit&& visit) {
   while (!rest.empty()) {
     if (rest.size() < 3) return false;
     const size_t size = number_of(rest.subspan(1));
@@ -125,18 +125,18 @@ bool for_each_tlv(Bytes rest, Visit&& visit) {
 }
 
 // client flags (1), verify (4; 0: the certificate was good), and TLVs of its own.
-bool read_ssl(Bytes value, ProxyHeader& header) {
+bool read_ssl(ByteSpan value, ProxyHeader& header) {
   if (value.size() < 5) return false;
   const bool is_verified = (value[0] & kClientCertificate) != 0 && value[1] == 0 && value[2] == 0 &&
                            value[3] == 0 && value[4] == 0;
-  return for_each_tlv(value.subspan(5), [&](uint8_t type, Bytes inner) {
+  return for_each_tlv(value.subspan(5), [&](uint8_t type, ByteSpan inner) {
     if (type == kSubtypeSslCommonName && is_verified) header.tls_identity = text_of(inner);
   });
 }
 
-bool read_tlvs(Bytes tlvs, ProxyHeader& header) {
+bool read_tlvs(ByteSpan tlvs, ProxyHeader& header) {
   bool fits = true;
-  const bool all_fit = for_each_tlv(tlvs, [&](uint8_t type, Bytes value) {
+  const bool all_fit = for_each_tlv(tlvs, [&](uint8_t type, ByteSpan value) {
     if (type == kTypeAuthority) header.authority = text_of(value);
     if (type == kTypeSsl) fits = read_ssl(value, header) && fits;
   });
@@ -144,7 +144,7 @@ bool read_tlvs(Bytes tlvs, ProxyHeader& header) {
 }
 
 // Source, destination, and their ports; then TLVs.
-ProxyHeaderResult parse_proxied_v2(uint8_t family, Bytes payload, ProxyHeader header) {
+ProxyHeaderResult parse_proxied_v2(uint8_t family, ByteSpan payload, ProxyHeader header) {
   const bool is_ipv4 = family == kFamilyIpv4;
   if (!is_ipv4 && family != kFamilyIpv6) return header;  // UNSPEC, Unix: no address that we know
   const size_t address_size = is_ipv4 ? sizeof(in_addr) : sizeof(in6_addr);
@@ -158,7 +158,7 @@ ProxyHeaderResult parse_proxied_v2(uint8_t family, Bytes payload, ProxyHeader he
   return header;
 }
 
-ProxyHeaderResult parse_v2(Bytes bytes) {
+ProxyHeaderResult parse_v2(ByteSpan bytes) {
   if (bytes.size() > kSignatureV2.size()) {
     const uint8_t version_and_command = bytes[12];
     if (version_and_command >> 4 != 2) return ProxyHeaderMalformed{"an unknown version"};
@@ -172,13 +172,13 @@ ProxyHeaderResult parse_v2(Bytes bytes) {
   if (header.size > kProxyHeaderBytesMax) return ProxyHeaderMalformed{"too long"};
   if (bytes.size() < header.size) return ProxyHeaderUnfinished{};
   if ((bytes[12] & 0xF) == kCommandLocal) return header;
-  const Bytes payload = bytes.first(header.size).subspan(kFixedBytesV2);
+  const ByteSpan payload = bytes.first(header.size).subspan(kFixedBytesV2);
   return parse_proxied_v2(bytes[13] >> 4, payload, std::move(header));
 }
 
 // Whether both begin alike, as far as both go.
 template <class Other>
-bool begins_like(Bytes bytes, const Other& pattern) {
+bool begins_like(ByteSpan bytes, const Other& pattern) {
   const size_t size = std::min(bytes.size(), pattern.size());
   return std::equal(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size), pattern.begin(),
                     [](uint8_t a, auto b) { return a == static_cast<uint8_t>(b); });
@@ -186,7 +186,7 @@ bool begins_like(Bytes bytes, const Other& pattern) {
 
 }  // namespace
 
-ProxyHeaderResult parse_proxy_header(Bytes bytes) {
+ProxyHeaderResult parse_proxy_header(ByteSpan bytes) {
   if (bytes.empty()) return ProxyHeaderUnfinished{};
   if (begins_like(bytes, kSignatureV2)) return parse_v2(bytes);
   if (!begins_like(bytes, kPrefixV1)) return ProxyHeaderMalformed{"no PROXY header"};

@@ -12,14 +12,14 @@ namespace {
 
 using Status = IoResult::Status;
 using Step = Transport::Opening::Step;
-using Bytes = std::span<const uint8_t>;
+using ByteSpan = std::span<const uint8_t>;
 
 // A frame is announced before it is written whole, so a short one keeps pongs from waiting long.
 constexpr size_t kFrameBytesMost = 64 * 1024;
 // Pongs that wait for a client which pings and does not read.
 constexpr size_t kControlBytesMax = 4 * 1024;
 
-Bytes bytes_of(const std::string& text) {
+ByteSpan bytes_of(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -112,8 +112,8 @@ IoResult WebSocketTransport::write(Output& output) {
 IoResult WebSocketTransport::flush(Output& output) {
   IoResult total;
   while (header_at_ < header_size_ || frame_left_ != 0) {
-    std::array<Bytes, kGatheredPieces> pieces;
-    pieces[0] = Bytes(header_).subspan(header_at_, header_size_ - header_at_);
+    std::array<ByteSpan, kGatheredPieces> pieces;
+    pieces[0] = ByteSpan(header_).subspan(header_at_, header_size_ - header_at_);
     const size_t gathered = output.gather(std::span(pieces).subspan(1));
     size_t count = 1;
     size_t payload = 0;
@@ -123,7 +123,7 @@ IoResult WebSocketTransport::flush(Output& output) {
       payload += pieces[count].size();
     }
     const size_t header_part = pieces[0].size();
-    const auto used = std::span<const Bytes>(pieces).first(count);
+    const auto used = std::span<const ByteSpan>(pieces).first(count);
     const IoResult one = stream_->write(header_part == 0 ? used.subspan(1) : used);
     const size_t of_header = std::min(one.bytes, header_part);
     header_at_ = static_cast<uint8_t>(header_at_ + of_header);
@@ -143,7 +143,7 @@ IoResult WebSocketTransport::flush(Output& output) {
 
 IoResult WebSocketTransport::flush_control() {
   if (control_.empty()) return {};
-  const std::array<Bytes, 1> pieces = {bytes_of(control_)};
+  const std::array<ByteSpan, 1> pieces = {bytes_of(control_)};
   const IoResult result = stream_->write(pieces);
   control_.erase(0, result.bytes);
   return result;

@@ -9,6 +9,7 @@
 
 #include "node/runtime/clock.h"
 #include "node/serve/gathering.h"
+#include "node/serve/hex.h"
 #include "node/serve/json_response.h"
 #include "node/serve/metrics.h"
 #include "node/serve/process_memory.h"
@@ -17,12 +18,6 @@ namespace shoal {
 namespace {
 
 namespace json = boost::json;
-
-std::string hex(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 double millis(Duration duration) { return static_cast<double>(duration.ns) / 1e6; }
 

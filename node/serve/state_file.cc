@@ -12,9 +12,10 @@
 #include "node/serve/state_file.h"
 
 #include <array>
-#include <cinttypes>
 #include <cstdio>
 #include <vector>
+
+#include "node/serve/hex.h"
 
 namespace shoal {
 namespace {
@@ -25,12 +26,6 @@ uint64_t sum_of(std::string_view text) {  // FNV-1a
   uint64_t sum = 0xcbf29ce484222325;
   for (const char c : text) sum = (sum ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return sum;
-}
-
-std::string hex(uint64_t value) {
-  std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016" PRIx64, value);
-  return text.data();
 }
 
 // A name as one word, never empty.

@@ -7,7 +7,7 @@
 namespace shoal {
 namespace {
 
-AccessRules parsed(std::string_view text) {
+AccessRules rules_of(std::string_view text) {
   auto result = AccessRules::parse(text);
   if (const auto* errors = std::get_if<LineErrors>(&result)) {
     ADD_FAILURE() << errors->front().text("acl");
@@ -18,7 +18,7 @@ AccessRules parsed(std::string_view text) {
 
 // Every row was also tried against mosquitto 2.0.11, whose answer is the expectation.
 TEST(AccessRulesTest, DecideLikeMosquitto) {
-  const AccessRules rules = parsed(R"(
+  const AccessRules rules = rules_of(R"(
 topic read anon/#
 user alice
 topic readwrite a/#
@@ -83,7 +83,7 @@ pattern readwrite +/any
 
 TEST(AccessRulesTest, AnEmptyFileAllowsNothing) {
   for (const char* text : {"", "\n\n", "# topic readwrite #\n"}) {
-    const auto access = parsed(text).access_of("alice", "c");
+    const auto access = rules_of(text).access_of("alice", "c");
     EXPECT_FALSE(access->may_write("a"));
     EXPECT_FALSE(access->may_read("a"));
     EXPECT_EQ(access->filter_access("#"), FilterAccess::kNothing);
@@ -91,19 +91,19 @@ TEST(AccessRulesTest, AnEmptyFileAllowsNothing) {
 }
 
 TEST(AccessRulesTest, SystemTopicsAreNamedToBeAllowed) {
-  const auto all = parsed("topic readwrite #").access_of("", "c");
+  const auto all = rules_of("topic readwrite #").access_of("", "c");
   EXPECT_TRUE(all->may_read("a/b"));
   EXPECT_FALSE(all->may_read("$SYS/broker/uptime"));
-  const auto system = parsed("topic read $SYS/#").access_of("", "c");
+  const auto system = rules_of("topic read $SYS/#").access_of("", "c");
   EXPECT_TRUE(system->may_read("$SYS/broker/uptime"));
   EXPECT_TRUE(system->may_read("$SYS"));
   EXPECT_FALSE(system->may_read("SYS/broker/uptime"));
   // Nobody makes system topics of theirs by a client id that begins with a dollar.
-  EXPECT_FALSE(parsed("pattern write %c/x").access_of("", "$SYS")->may_write("$SYS/x"));
+  EXPECT_FALSE(rules_of("pattern write %c/x").access_of("", "$SYS")->may_write("$SYS/x"));
 }
 
 TEST(AccessRulesTest, Lines) {
-  const auto access = parsed(
+  const auto access = rules_of(
                           "\t topic   read \t with blanks/in it  \r\n"
                           "topic read\n"
                           "user  a user \n"
@@ -116,7 +116,7 @@ TEST(AccessRulesTest, Lines) {
   EXPECT_TRUE(access->may_write("one"));
   EXPECT_FALSE(access->may_write("two"));
   EXPECT_TRUE(access->may_write("three"));
-  const auto anonymous = parsed("topic read with blanks/in it\ntopic read\n").access_of("", "c");
+  const auto anonymous = rules_of("topic read with blanks/in it\ntopic read\n").access_of("", "c");
   EXPECT_TRUE(anonymous->may_read("with blanks/in it"));
   EXPECT_TRUE(anonymous->may_write("read"));  // without an access: a topic of that name
 }
@@ -148,7 +148,7 @@ TEST(AccessRulesTest, ErrorsNameTheirLines) {
 }
 
 TEST(AccessRulesTest, FiltersOfSubscriptions) {
-  const AccessRules rules = parsed(R"(
+  const AccessRules rules = rules_of(R"(
 user u
 topic read a/#
 topic deny a/no/#
@@ -217,7 +217,7 @@ class Exhaustive : public testing::Test {
 
 TEST_F(Exhaustive, RulesMatchAsFiltersDo) {
   for (const std::string& filter : filters_) {
-    const auto access = parsed("topic read " + filter).access_of("", "c");
+    const auto access = rules_of("topic read " + filter).access_of("", "c");
     for (const std::string& topic : topics_) {
       ASSERT_EQ(access->may_read(topic), matches(filter, topic)) << filter << " " << topic;
     }
@@ -243,7 +243,7 @@ TEST_F(Exhaustive, OverlapAndCover) {
 }
 
 TEST_F(Exhaustive, FilterAccessNeverContradictsWhatIsDelivered) {
-  const AccessRules rules = parsed(R"(
+  const AccessRules rules = rules_of(R"(
 topic read a/#
 topic deny a/b
 topic deny +/a/a

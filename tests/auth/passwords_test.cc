@@ -28,7 +28,7 @@ constexpr const char* kScram =
     "$scram-sha-256$4096$MDEyMzQ1Njc4OWFiY2RlZg==$bpSY5Ze9NUH+I35LC3gVq+DpBfK46iXBxvhAKqVu9pE=$"
     "VpYlBuxyzeCI1KnctrefdljpB1mk3Gp7sBI/t11+NkQ=";
 
-Passwords parsed(std::string_view text) {
+Passwords users_of(std::string_view text) {
   auto result = Passwords::parse(text);
   if (const auto* errors = std::get_if<LineErrors>(&result)) {
     ADD_FAILURE() << errors->front().text("file");
@@ -126,8 +126,8 @@ TEST(PasswordHashTest, DamagedOrTooCostlyIsRefused) {
 
 TEST(PasswordsTest, VerifiesUsersOfAllForms) {
   const Passwords users =
-      parsed(std::string("# a comment\n\n  old : ") + kPbkdf2 + "  \r\nolder:" + kSha512 +
-             "\nnew:" + kArgon2id + "\nscram:" + kScram);
+      users_of(std::string("# a comment\n\n  old : ") + kPbkdf2 + "  \r\nolder:" + kSha512 +
+               "\nnew:" + kArgon2id + "\nscram:" + kScram);
   EXPECT_EQ(users.size(), 4u);
   EXPECT_TRUE(users.verify("old", "secret"));
   EXPECT_TRUE(users.verify("older", "secret"));
@@ -143,7 +143,7 @@ TEST(PasswordsTest, VerifiesUsersOfAllForms) {
     EXPECT_FALSE(users.verify(name, "secret"));
     EXPECT_FALSE(users.verify(name, "password"));
   }
-  EXPECT_FALSE(parsed("").verify("old", "secret"));
+  EXPECT_FALSE(users_of("").verify("old", "secret"));
 }
 
 TEST(PasswordsTest, ErrorsNameTheirLines) {
@@ -194,7 +194,7 @@ int64_t thread_time_ns() {
 TEST(PasswordsTest, AnUnknownUserCostsAsMuchAsAWrongPassword) {
   const std::string slow =
       argon2id_text_of("password", bytes_of("0123456789abcdef"), {.memory_kib = 4096, .passes = 3});
-  const Passwords users = parsed("a:" + slow + "\nb:" + slow + "\n");
+  const Passwords users = users_of("a:" + slow + "\nb:" + slow + "\n");
   const auto cost_ns = [&users](const char* user) {
     const int64_t start = thread_time_ns();
     for (int i = 0; i < 5; ++i) EXPECT_FALSE(users.verify(user, "wrong"));
@@ -207,7 +207,7 @@ TEST(PasswordsTest, AnUnknownUserCostsAsMuchAsAWrongPassword) {
 }
 
 TEST(PasswordsTest, VerifiesOnManyThreads) {
-  const Passwords users = parsed(std::string("old:") + kPbkdf2 + "\nnew:" + kArgon2id);
+  const Passwords users = users_of(std::string("old:") + kPbkdf2 + "\nnew:" + kArgon2id);
   std::vector<std::thread> threads;
   std::atomic<int> right = 0;
   for (int i = 0; i < 4; ++i) {
@@ -224,13 +224,13 @@ TEST(PasswordsTest, VerifiesOnManyThreads) {
 
 TEST(PasswordsTest, UnknownUsersHaveSteadyScramDecoys) {
   const std::string text = std::string("s:") + kScram + "\nold:" + kPbkdf2 + "\n";
-  const Passwords users = parsed(text);
+  const Passwords users = users_of(text);
   const ScramCredential decoy = users.scram_of("nobody");
-  EXPECT_EQ(decoy, parsed(text).scram_of("nobody"));
+  EXPECT_EQ(decoy, users_of(text).scram_of("nobody"));
   EXPECT_EQ(decoy.iterations, 4096u);
   EXPECT_EQ(decoy.salt.size(), users.scram_of("s").salt.size());
   EXPECT_NE(decoy.salt, users.scram_of("nobody2").salt);
-  EXPECT_NE(decoy.salt, parsed(text + "# other\n").scram_of("nobody").salt);
+  EXPECT_NE(decoy.salt, users_of(text + "# other\n").scram_of("nobody").salt);
   EXPECT_FALSE(is_scram_password(users.scram_of("old"), "secret"));  // has no SCRAM line
   EXPECT_TRUE(is_scram_password(users.scram_of("s"), "secret"));
 }

@@ -8,7 +8,6 @@ namespace shoal::test {
 namespace {
 
 using ::testing::ElementsAre;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
 
 // ---- rights ---------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
 
 TestCluster::Options with_other_server() {
   TestCluster::Options options;

@@ -10,9 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k3 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 TEST(Durable, EveryConnectAsksTheStore) {
   TestCluster cluster;
   TestClient& live =
@@ -45,7 +42,7 @@ TEST(Durable, ALiveSessionLeavesNothing) {
 
 // [MQTT5-3.1.2-5] [MQTT311-3.1.2-4] [MQTT311-3.1.2-5] [MQTT5-3.2.2-3] [MQTT311-3.2.2-2]
 TEST(Durable, GoesOnWhereverItsClientComesBack) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     for (const size_t next : {0u, 1u, 2u}) {  // the same worker, another one, another node
       TestCluster cluster({.nodes = 2, .workers = 2, .config = {}});
       TestClient& publisher = cluster.connect(3, "publisher");
@@ -79,7 +76,7 @@ TEST(Durable, ConnackWaitsForTheStore) {
 }
 
 TEST(Durable, WithoutAnAnswerTheClientIsSentAway) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster;
     cluster.store().holds_commits = true;
     TestClient& client = cluster.open(0, durable("c", version));
@@ -142,7 +139,7 @@ TEST(Durable, AConnectionThatGoesWhileItsRoutesAreToldIsDetached) {
 }
 
 TEST(Durable, AnotherUserIsRefused) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     const auto as = [&](const char* user) {
       return durable("c", version, [user](Connect& c) { c.user_name = user; });
@@ -212,7 +209,7 @@ TEST(Durable, ALaterConnectionOfTheIdMayHaveWon) {
 }
 
 TEST(Durable, CleanStartEndsAStoredSession) {  // [MQTT5-3.1.2-4] [MQTT311-3.1.2-6]
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& first = cluster.connect(0, durable("c", version));

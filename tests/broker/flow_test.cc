@@ -10,10 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-size_t dropped(TestCluster& cluster, DropReason reason) {
-  return cluster.counters(0).dropped[static_cast<size_t>(reason)];
-}
-
 TEST(Flow, TheClientsReceiveMaximumHolds) {
   // [MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2]
   TestCluster cluster;
@@ -159,7 +155,7 @@ TEST(Flow, NothingLargerThanTheClientTakesIsSent) {  // [MQTT5-3.1.2-24] [MQTT5-
   }
   EXPECT_THAT(client.take(),
               ElementsAre("PUBLISH t small", "PUBLISH t small q1 id1", "PUBLISH t small q2 id2"));
-  EXPECT_EQ(dropped(cluster, DropReason::kPacketTooLarge), 3u);
+  EXPECT_EQ(cluster.dropped(DropReason::kPacketTooLarge), 3u);
   EXPECT_THAT(publisher.take(), ElementsAre("PUBACK 1", "PUBACK 11", "PUBREC 2", "PUBREC 12"));
 }
 

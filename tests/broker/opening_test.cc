@@ -12,9 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-constexpr auto k31 = ProtocolVersion::kMqtt31;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
 
 TEST(Opening, Outcomes) {
   struct Row {

@@ -9,8 +9,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-constexpr auto k31 = ProtocolVersion::kMqtt31;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
 
 struct Owing {
   TestClient& client;

@@ -10,10 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-size_t dropped(TestCluster& cluster, DropReason reason) {
-  return cluster.counters(0).dropped[static_cast<size_t>(reason)];
-}
-
 TEST(Session, EndsWithItsConnectionWhenClean) {  // [MQTT311-3.1.2-6] [MQTT5-4.1.0-2]
   for (const auto version : {ProtocolVersion::kMqtt311, ProtocolVersion::kMqtt5}) {
     TestCluster cluster;
@@ -166,7 +162,7 @@ TEST(Session, Qos0IsDroppedForAClientThatDoesNotRead) {
   slow.take();
   slow.reads = false;
   for (int i = 0; i < 20; ++i) cluster.publish(publisher, "t", payload_of(100), Qos::k0);
-  EXPECT_EQ(dropped(cluster, DropReason::kOutputFull), 10u);
+  EXPECT_EQ(cluster.dropped(DropReason::kOutputFull), 10u);
   cluster.read_again(slow);
   EXPECT_EQ(slow.take().size(), 10u);
 }

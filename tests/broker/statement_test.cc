@@ -9,8 +9,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
 
 std::vector<uint8_t> subscription_list(std::initializer_list<SubscriptionRequest> requests) {
   std::vector<uint8_t> list;

@@ -10,9 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k3 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 size_t dropped(TestCluster& cluster, DropReason reason) {
   return cluster.counters(0).dropped[static_cast<size_t>(reason)];
 }
@@ -28,7 +25,7 @@ size_t queued(TestCluster& cluster) { return cluster.store().session("c")->queue
 
 // [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] [MQTT5-3.3.1-1] [MQTT311-3.3.1-1] [MQTT5-4.3.3-5]
 TEST(Stored, IsSentAgainWithDupAndTheOldIdentifiersOnAnotherNode) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& first = cluster.connect(0, durable("c", version));
@@ -314,7 +311,7 @@ TEST(Stored, TopicAliasesOfTheConnection) {
 }
 
 TEST(Stored, Redelivery3xWhileConnected5xNot) {  // [MQTT5-4.4.0-1]
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& client = cluster.connect(0, durable("c", version));

@@ -12,9 +12,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k3 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 void retaining(Publish& p) { p.retain = true; }
 
 // ---- to shards ------------------------------------------------------------------------------------------
@@ -40,7 +37,7 @@ TEST(StoredPublish, GoesToTheShardsThatWantIt) {
 }
 
 TEST(StoredPublish, IsAcknowledgedWhenItIsDurable) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     for (const Qos qos : {Qos::k1, Qos::k2}) {
       TestCluster cluster;
       TestClient& publisher = cluster.connect(0, {.client_id = "publisher", .version = version});
@@ -80,7 +77,7 @@ TEST(StoredPublish, ThatCannotBecomeDurableClosesItsPublisher) {
 }
 
 TEST(StoredPublish, OverTheQuotaIsRefused) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     for (const bool durable_publisher : {false, true}) {
       TestCluster cluster;
       ConnectOptions options = durable("p", version);
@@ -155,7 +152,7 @@ TEST(StoredPublish, WaitsForTheLeaseAsEver) {
 
 // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2], on whatever node the repeat comes.
 TEST(StoredReceive, ARepeatOnAnotherNodeIsDeliveredOnce) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster({.nodes = 3, .workers = 1, .config = {}});
     TestClient& live = cluster.connect(2, "live");
     TestClient& stored = cluster.connect(2, durable("stored"));
@@ -190,7 +187,7 @@ TEST(StoredReceive, ARepeatOnTheSameConnectionIsAnswered) {
     TestClient& live = cluster.connect(0, "live");
     cluster.subscribe(live, "t", Qos::k2);
     live.take();
-    TestClient& publisher = cluster.connect(0, durable("p", k3));
+    TestClient& publisher = cluster.connect(0, durable("p", k311));
     cluster.store().holds_commits = waits == Waits::kForTheStore;
     cluster.set_lease(waits != Waits::kForTheLease);
     cluster.publish(publisher, "t", "x", Qos::k2, 7);
@@ -260,7 +257,7 @@ TEST(StoredReceive, RetainIsWrittenBeforePubrec) {
 
 // Another client's newer one would be lost.
 TEST(StoredReceive, ARepeatDoesNotWriteItsRetainedMessageAgain) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
     TestClient& other = cluster.connect(1, "other");
     TestClient& first = cluster.connect(0, durable("p", version));

@@ -10,9 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k3 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 // For the store, the routes and the lease.
 TEST(StoredSubscribe, SubackWaitsForAll) {
   TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
@@ -90,7 +87,7 @@ TEST(StoredSubscribe, UnsubackWaitsForTheStore) {
 }
 
 TEST(StoredSubscribe, OverTheQuotaIsRefusedAndNothingIsChanged) {
-  for (const auto version : {k3, k5}) {
+  for (const auto version : {k311, k5}) {
     TestCluster cluster;
     TestClient& publisher = cluster.connect(0, "publisher");
     TestClient& client = cluster.connect(0, durable("c", version));

@@ -11,8 +11,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto k5 = ProtocolVersion::kMqtt5;
-
 std::function<void(Connect&)> will(uint32_t delay_s, Qos qos = Qos::k1, bool retain = false) {
   return [=](Connect& c) {
     c.will.emplace().topic = "will";

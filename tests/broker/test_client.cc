@@ -1,17 +1,11 @@
 #include "tests/broker/test_client.h"
+#include "node/rules/overloaded.h"
 
 #include <absl/strings/str_format.h>
 #include <gtest/gtest.h>
 
 namespace shoal::test {
 namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
 
 std::string text(std::string_view view) { return std::string(view); }
 

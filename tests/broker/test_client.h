@@ -12,6 +12,10 @@
 
 namespace shoal::test {
 
+constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
+constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
+constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
+
 struct TestClient {
   size_t broker = 0;  // position in the TestCluster
   ConnId conn;

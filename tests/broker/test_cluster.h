@@ -90,6 +90,7 @@ class TestCluster {
   // What the store held back commits.
   void commit();
   const BrokerCounters& counters(size_t i) { return broker(i).counters(); }
+  uint64_t dropped(DropReason reason) { return counters(0).dropped[static_cast<size_t>(reason)]; }
   Now now() const { return now_; }
 
   // What the hub and the outside do.

@@ -6,21 +6,13 @@
 #include <gtest/gtest.h>
 
 #include "node/rules/forward_batch.h"
+#include "node/rules/overloaded.h"
 #include "node/rules/topic.h"
 #include "tests/broker/test_cluster.h"
 #include "tests/broker/test_store.h"
 
 namespace shoal::test {
-namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overloaded(Functions...) -> Overloaded<Functions...>;
-
-}  // namespace
+namespace {}  // namespace
 
 void TestCluster::on_hub(size_t from, ToHub& mail) {
   std::visit(Overloaded{

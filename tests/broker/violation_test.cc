@@ -12,8 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-constexpr auto k311 = ProtocolVersion::kMqtt311;
-constexpr auto k5 = ProtocolVersion::kMqtt5;
 
 // ---- violations on a connection that is up ----------------------------------------------------------
 

@@ -8,6 +8,7 @@
 
 #include "node/cli/certificates.h"
 #include "node/cli/commands.h"
+#include "tests/cli/ran.h"
 #include "tests/cli/scratch.h"
 
 namespace shoal {
@@ -101,12 +102,6 @@ TEST(Certificates, Validity) {
   EXPECT_EQ(check_authorities(key), "expected a certificate in PEM");
   EXPECT_EQ(check_authorities(scratch.path("none")), "cannot read: No such file or directory");
 }
-
-struct Ran {
-  int status;
-  std::string out;
-  std::string err;
-};
 
 Ran check(const Args& args) {
   std::istringstream in;

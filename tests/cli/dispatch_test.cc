@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "node/cli/commands.h"
+#include "tests/cli/ran.h"
 #include "tests/cli/scratch.h"
 
 namespace shoal {
@@ -9,12 +10,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
-
-struct Ran {
-  int status;
-  std::string out;
-  std::string err;
-};
 
 Ran run(const Args& args) {
   std::istringstream in;

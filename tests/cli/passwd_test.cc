@@ -2,16 +2,11 @@
 
 #include "node/auth/passwords.h"
 #include "node/cli/commands.h"
+#include "tests/cli/ran.h"
 #include "tests/cli/scratch.h"
 
 namespace shoal {
 namespace {
-
-struct Ran {
-  int status;
-  std::string out;
-  std::string err;
-};
 
 Ran passwd(const Args& args, const std::string& input, bool is_terminal = false) {
   std::istringstream in(input);

@@ -9,10 +9,10 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr uint32_t kShard = 3;
+constexpr uint32_t kOutbox = 3;
 constexpr NodeSlot kFirst = 1;  // leaders, the second after the first
 constexpr NodeSlot kSecond = 2;
-constexpr std::string_view kGroup = "$share/g/t";
+constexpr std::string_view kOfGroup = "$share/g/t";
 
 HubConfig one_worker() {
   HubConfig config;
@@ -32,13 +32,13 @@ class OutboxReceiverTest : public testing::Test {
   void parcel(NodeSlot from, uint64_t term, uint64_t number, uint64_t least, uint32_t part = 1) {
     MessageView message{.qos = Qos::k2, .topic = "t"};
     message.expires_at = Instant::never();
-    const SharedPick pick{0, kGroup};
+    const SharedPick pick{0, kOfGroup};
     const std::span<const SharedPick> picks(&pick, part == 0 ? 0 : 1);
-    ForwardBatchWriter writer(static_cast<WorkerIndex>(kShard));
+    ForwardBatchWriter writer(static_cast<WorkerIndex>(kOutbox));
     writer.append(message, part == 0 ? 1 : 0, picks, context_.now.mono);
     std::vector<ForwardBatchRef> batches;
     writer.finish(batches);
-    receiver_.on_parcel(from, {.shard = kShard,
+    receiver_.on_parcel(from, {.shard = kOutbox,
                                .part = part,
                                .number = number,
                                .term = term,
@@ -50,7 +50,7 @@ class OutboxReceiverTest : public testing::Test {
     const auto mails = std::exchange(context_.effects.mails, {});
     for (size_t i = 0; i < mails.size(); ++i) {
       ++number_;
-      receiver_.on_accept(0, {Place{kShards, kShard}, {{number_, number_, acceptance}}});
+      receiver_.on_accept(0, {Place{kShards, kOutbox}, {{number_, number_, acceptance}}});
     }
     return static_cast<int>(mails.size());
   }

@@ -10,7 +10,7 @@ namespace {
 using How = raft::ChangeMember::How;
 using raft::Role;
 
-struct Row {
+struct PlacementRow {
   std::vector<raft::Server> servers;
   std::vector<uint64_t> members;
   std::vector<uint64_t> here;
@@ -18,7 +18,7 @@ struct Row {
   uint64_t missing = 0;
 };
 
-std::string next(const Row& row) {
+std::string next(const PlacementRow& row) {
   raft::Configuration servers{row.servers};
   PlacementView view{
       .shard = 1, .replicas = row.replicas, .servers = &servers, .missing = [&row](NodeId) {

@@ -8,10 +8,15 @@
 
 #include "node/codec/varint.h"
 #include "shoal/assert.h"
+#include "shoal/types.h"
 
 namespace shoal {
 
 using Bytes = std::vector<uint8_t>;
+
+constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
+constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
+constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
 
 inline Bytes operator+(Bytes left, const Bytes& right) {
   left.insert(left.end(), right.begin(), right.end());

@@ -8,9 +8,6 @@
 namespace shoal {
 namespace {
 
-constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
-constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
-constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
 constexpr Sender kClient = Sender::kClient;
 constexpr Sender kServer = Sender::kServer;
 

@@ -8,10 +8,6 @@
 namespace shoal {
 namespace {
 
-constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
-constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
-constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
-
 template <class Packet>
 std::string hex(const Packet& packet, ProtocolVersion version) {
   Bytes out;

@@ -49,9 +49,6 @@ TEST(Malformed, EveryPropertyInEveryPacketOfAServer) {
 }
 
 TEST(Malformed, PacketsOfAServer) {
-  constexpr ProtocolVersion k31 = ProtocolVersion::kMqtt31;
-  constexpr ProtocolVersion k311 = ProtocolVersion::kMqtt311;
-  constexpr ProtocolVersion k5 = ProtocolVersion::kMqtt5;
   constexpr ReasonCode kMalformed = ReasonCode::kMalformedPacket;
   constexpr ReasonCode kProtocol = ReasonCode::kProtocolError;
   const struct {

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Loaded load(const std::vector<std::string>& args) {
+Loaded load_options(const std::vector<std::string>& args) {
   return load_serve_config({.args = args, .host = {"host-1", 4}});
 }
 
@@ -28,7 +28,7 @@ std::vector<std::string> all_of(const Loaded& loaded) {
 
 TEST(Consistency, ASlowSubscriberIsGivenUpBeforeItsPublishersByDefault) {
   const auto slow_of = [](std::vector<std::string> args) {
-    return load(std::move(args)).config.limits.slow_timeout;
+    return load_options(std::move(args)).config.limits.slow_timeout;
   };
   EXPECT_EQ(slow_of({}), Duration::seconds(15));
   EXPECT_EQ(slow_of({"--publish-timeout", "10s"}), Duration::seconds(5));
@@ -117,7 +117,7 @@ TEST(Consistency, OptionsThatDoNotFitTogether) {
       {{"--admin", "0.0.0.0:9883"}, {}},
   };
   for (const auto& [args, expected] : cases) {
-    const auto found = all_of(load(args));
+    const auto found = all_of(load_options(args));
     ASSERT_EQ(found.size(), expected.size())
         << testing::PrintToString(args) << " " << testing::PrintToString(found);
     for (size_t i = 0; i < found.size(); ++i)
@@ -241,7 +241,7 @@ TEST(Listeners, WhoGetsInWithoutAName) {
       {{"--mqtt", "0.0.0.0:1", "--allow-anonymous"}, Anonymous::kAllowed},
   };
   for (const auto& [args, anonymous] : cases) {
-    EXPECT_EQ(load(args).config.listeners.at(0).anonymous, anonymous)
+    EXPECT_EQ(load_options(args).config.listeners.at(0).anonymous, anonymous)
         << testing::PrintToString(args);
   }
 }

@@ -34,7 +34,7 @@ std::vector<std::string> warnings_of(const Loaded& loaded) {
   return texts;
 }
 
-Loaded load_text(const std::string& text) {
+Loaded load_file(const std::string& text) {
   return load_config_text(text, "shoal.toml", {"host-1", 4});
 }
 
@@ -87,13 +87,13 @@ TEST(Load, ListsFromEverySource) {
   const auto expected = ElementsAre("127.0.0.1:1", "[::1]:2", "localhost:3");
   EXPECT_THAT(addresses(load({"--mqtt", "127.0.0.1:1,[::1]:2", "--mqtt=localhost:3"})), expected);
   EXPECT_THAT(addresses(load({}, {{"SHOAL_MQTT", "127.0.0.1:1, [::1]:2 ,localhost:3"}})), expected);
-  EXPECT_THAT(addresses(load_text("mqtt = ['127.0.0.1:1', '[::1]:2', 'localhost:3']")), expected);
-  EXPECT_THAT(addresses(load_text("mqtt = '127.0.0.1:1,[::1]:2,localhost:3'")), expected);
+  EXPECT_THAT(addresses(load_file("mqtt = ['127.0.0.1:1', '[::1]:2', 'localhost:3']")), expected);
+  EXPECT_THAT(addresses(load_file("mqtt = '127.0.0.1:1,[::1]:2,localhost:3'")), expected);
   EXPECT_THAT(addresses(load({"--mqtt", ""})), ElementsAre("127.0.0.1:1883"));
 }
 
 TEST(Load, EveryKindOfValueFromTheFile) {
-  const Loaded loaded = load_text(R"(
+  const Loaded loaded = load_file(R"(
 node-name = "n1"
 allow-anonymous = true
 max-packet-size = "1MiB"
@@ -233,20 +233,20 @@ TEST(Load, FilesThatAreWrongNameLineAndKey) {
       {"[[listener]]\naddress = 'a:1'\nmax-qos = 3",
        {"shoal.toml:3: max-qos: expected 0, 1 or 2, got \"3\""}},
   };
-  for (const auto& [text, errors] : cases) EXPECT_EQ(errors_of(load_text(text)), errors) << text;
+  for (const auto& [text, errors] : cases) EXPECT_EQ(errors_of(load_file(text)), errors) << text;
 }
 
 TEST(Load, BrokenTomlNamesItsLine) {
   for (const char* text : {"a = 1\nb = ", "a = 1\nb", "a = 1\n]", "a = 1\nb = 'x", "a = 1\na = 2",
                            "a = 1\nb = [1, 2", "a = 1\nb = '\x01'"}) {
-    const auto errors = errors_of(load_text(text));
+    const auto errors = errors_of(load_file(text));
     ASSERT_EQ(errors.size(), 1u) << text;
     EXPECT_THAT(errors[0], HasSubstr("shoal.toml:2: ")) << text;
   }
-  EXPECT_EQ(errors_of(load_text("a = 1\n\xff\xfe = 1")).size(), 1u);
+  EXPECT_EQ(errors_of(load_file("a = 1\n\xff\xfe = 1")).size(), 1u);
   std::string deep = "a = 1\nb = ";
   deep.append(100'000, '[');
-  EXPECT_EQ(errors_of(load_text(deep)).size(), 1u);
+  EXPECT_EQ(errors_of(load_file(deep)).size(), 1u);
 }
 
 TEST(Load, HelpNeedsNothingElseToBeRight) {

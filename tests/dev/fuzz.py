@@ -13,7 +13,7 @@ def main():
     chosen = suite.fuzzers(options.names, options.inputs)
     if len(chosen) < len(options.names):
         parser.error("known targets: " + " ".join(p.name for p in suite.fuzzers()))
-    outcomes = [pieces.run_build("build/fuzz", suite.build_command("fuzz", *(p.name for p in chosen)))]
+    outcomes = [pieces.run_build("build/dev", suite.build_command("dev", *(p.name for p in chosen)))]
     outcomes += pieces.run(chosen, suite.CORES)
     return pieces.finish("fuzz", f"./dev fuzz --inputs {options.inputs}", outcomes)
 

@@ -25,7 +25,7 @@ def folders_with_tests():
 def unit(preset, folders=None):
     """One piece a test program of a preset: (those for beside each other, those for alone)."""
     # A seed of the simulated stores takes five times as long with the address sanitizer.
-    env = {} if preset == "release" else {"SHOAL_STORE_SEEDS": "12"}
+    env = {} if preset == "release" else {"STORE_SIM_SEEDS": "12"}
     pieces = [(folder, Piece(f"{preset}/{folder}_test", [f"build/{preset}/{folder}_test", "--gtest_brief=1"], env=env))
               for folder in folders_with_tests() if folders is None or folder in folders]
     return ([p for folder, p in pieces if folder not in REAL_TIME],
@@ -92,7 +92,7 @@ def fuzzers(names=None, inputs=FUZZ_INPUTS):
         crashes = ROOT / "build/fuzz/crashes"
         found.mkdir(parents=True, exist_ok=True)
         crashes.mkdir(parents=True, exist_ok=True)
-        command = [f"build/fuzz/{source.stem}", f"-runs={inputs}", "-timeout=20", "-rss_limit_mb=4096",
+        command = [f"build/dev/{source.stem}", f"-runs={inputs}", "-timeout=20", "-rss_limit_mb=4096",
                    # Choosing by how rare a feature is, and naming each new function, took four fifths of the time.
                    "-entropic=0", "-print_funcs=0", "-print_final_stats=1",
                    f"-artifact_prefix={crashes}/{source.stem}-", str(found)]

@@ -10,8 +10,6 @@ def builds():
     wanted.append(("asserts", ["raft_sim"]))
     if suite.mutants():
         wanted.append(("mutants", ["simulate", "raft_sim", "store_sim"]))
-    if suite.fuzzers():
-        wanted.append(("fuzz", ["fuzzers"]))
     return [pieces.run_build(f"build/{preset}", suite.build_command(preset, *targets))
             for preset, targets in wanted if preset != "tsan" or targets]
 

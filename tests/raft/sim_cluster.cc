@@ -12,8 +12,6 @@ namespace {
 
 constexpr GroupId group_of(int shard) { return {static_cast<uint32_t>(shard), 1}; }
 
-Duration micros(uint64_t n) { return {static_cast<int64_t>(n * 1000)}; }
-
 }  // namespace
 
 bool set_mix(std::string_view name, int voters, SimOptions& options) {

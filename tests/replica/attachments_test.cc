@@ -10,7 +10,7 @@
 namespace shoal::replica {
 namespace {
 
-constexpr size_t kEach = 4;
+constexpr size_t kEachBytes = 4;
 
 class LargeMessage : public testing::Test {
  protected:
@@ -18,7 +18,7 @@ class LargeMessage : public testing::Test {
     epoch_ = shard_.connect("c");
     shard_.subscribe("c", "t", Qos::k1);
     const shard::Upload upload{.node = shard::kNodeA, .incarnation = 1, .number = 1};
-    shard_.upload(upload, payload_, kEach);
+    shard_.upload(upload, payload_, kEachBytes);
     const shard::PublishOp large{.message = {.topic = "t", .qos = Qos::k1, .upload = upload}};
     shard_.submit(large, {shard::kNodeA, 1, 0, 1});
     shard_.publish("t", "small");

@@ -9,8 +9,6 @@ namespace {
 
 constexpr Duration kTick = Duration::millis(50);
 
-Duration micros(uint64_t n) { return {static_cast<int64_t>(n) * 1000}; }
-
 }  // namespace
 
 // ---- the disk -----------------------------------------------------------------------------------

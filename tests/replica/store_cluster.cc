@@ -8,8 +8,6 @@ namespace {
 
 constexpr Duration kHubTick = Duration::millis(20);
 
-Duration micros(uint64_t n) { return {static_cast<int64_t>(n) * 1000}; }
-
 raft::Configuration all_voters(int nodes) {
   raft::Configuration configuration;
   for (int i = 0; i < nodes; ++i) {

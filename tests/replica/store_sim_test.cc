@@ -27,7 +27,7 @@ uint64_t run(uint64_t seed, int nodes) {
 
 TEST(StoreSim, ThreeNodesKeepWhatTheyPromise) {
   uint64_t installed = 0;
-  const uint64_t last = given("SHOAL_STORE_SEEDS", 40);
+  const uint64_t last = given("STORE_SIM_SEEDS", 40);
   for (uint64_t seed = given("SHOAL_STORE_SEED", 1); seed <= last && !HasFailure(); ++seed) {
     installed += run(seed, 3);
   }
@@ -35,7 +35,7 @@ TEST(StoreSim, ThreeNodesKeepWhatTheyPromise) {
 }
 
 TEST(StoreSim, OneNodeKeepsWhatItPromises) {
-  const uint64_t last = given("SHOAL_STORE_SEEDS", 40);
+  const uint64_t last = given("STORE_SIM_SEEDS", 40);
   for (uint64_t seed = 1; seed <= last && !HasFailure(); ++seed) run(seed, 1);
 }
 

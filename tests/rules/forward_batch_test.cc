@@ -10,7 +10,7 @@
 namespace shoal {
 namespace {
 
-constexpr Instant kNow{1'000'000'000};
+constexpr Instant kSentAt{1'000'000'000};
 
 std::span<const uint8_t> view_of(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -40,7 +40,8 @@ std::vector<ForwardBatchRef> batches_of(ForwardBatchWriter& writer) {
 
 ForwardBatchRef batch_of(const std::vector<Sent>& messages) {
   ForwardBatchWriter writer(3);
-  for (const Sent& sent : messages) writer.append(sent.view(), sent.worker_mask, sent.picks, kNow);
+  for (const Sent& sent : messages)
+    writer.append(sent.view(), sent.worker_mask, sent.picks, kSentAt);
   const std::vector<ForwardBatchRef> batches = batches_of(writer);
   EXPECT_EQ(batches.size(), 1u);
   return batches.front();
@@ -77,7 +78,7 @@ TEST(ForwardBatch, ReadsWhatWasWritten) {
   EXPECT_EQ(batch->worker_mask, ~uint64_t{0});
   EXPECT_EQ(batch->first_number, 1u);
   EXPECT_EQ(batch->last_number, 2u);
-  ForwardBatchReader reader(*batch, kNow);
+  ForwardBatchReader reader(*batch, kSentAt);
   ForwardRecord record;
   const uint64_t numbers[] = {0, 0, 1, 2, 0, 0};
   for (size_t i = 0; i < 6; ++i) {
@@ -96,11 +97,11 @@ TEST(ForwardBatch, ExpiryTravelsAsWhatIsLeft) {  // [MQTT5-3.3.2-6]
   };
   const Case cases[] = {
       {Instant::never(), Instant::never()},
-      {kNow + Duration::seconds(7), kReadAt + Duration::seconds(7)},
-      {kNow + Duration::millis(1) + Duration{999'999}, kReadAt + Duration::millis(1)},
-      {kNow, kReadAt},
-      {kNow - Duration::seconds(1), kReadAt},
-      {kNow + Duration::seconds(UINT32_MAX), kReadAt + Duration::seconds(UINT32_MAX)},
+      {kSentAt + Duration::seconds(7), kReadAt + Duration::seconds(7)},
+      {kSentAt + Duration::millis(1) + Duration{999'999}, kReadAt + Duration::millis(1)},
+      {kSentAt, kReadAt},
+      {kSentAt - Duration::seconds(1), kReadAt},
+      {kSentAt + Duration::seconds(UINT32_MAX), kReadAt + Duration::seconds(UINT32_MAX)},
   };
   for (const Case& c : cases) {
     const ForwardBatchRef batch = batch_of({{.expires_at = c.expires_at}});
@@ -116,14 +117,14 @@ TEST(ForwardBatch, NumbersGoOnFromBatchToBatch) {
   EXPECT_TRUE(writer.empty());
   const Sent quiet;
   const Sent sure{.qos = Qos::k1};
-  EXPECT_EQ(writer.append(quiet.view(), 1, {}, kNow), 0u);
+  EXPECT_EQ(writer.append(quiet.view(), 1, {}, kSentAt), 0u);
   EXPECT_FALSE(writer.empty());
   const ForwardBatchRef first = batches_of(writer).front();
   EXPECT_EQ(first->first_number, 0u);
   EXPECT_EQ(first->last_number, 0u);
-  EXPECT_EQ(writer.append(sure.view(), 1, {}, kNow), 1u);
-  EXPECT_EQ(writer.append(quiet.view(), 1, {}, kNow), 0u);
-  EXPECT_EQ(writer.append(sure.view(), 2, {}, kNow), 2u);
+  EXPECT_EQ(writer.append(sure.view(), 1, {}, kSentAt), 1u);
+  EXPECT_EQ(writer.append(quiet.view(), 1, {}, kSentAt), 0u);
+  EXPECT_EQ(writer.append(sure.view(), 2, {}, kSentAt), 2u);
   const ForwardBatchRef second = batches_of(writer).front();
   EXPECT_EQ(second->first_number, 1u);
   EXPECT_EQ(second->last_number, 2u);
@@ -135,14 +136,14 @@ TEST(ForwardBatch, NumbersGoOnFromBatchToBatch) {
 TEST(ForwardBatch, ALongTurnIsCutIntoBatches) {
   ForwardBatchWriter writer(0);
   const Sent sent{.qos = Qos::k1, .payload = std::string(1000, 'x')};
-  for (int i = 0; i < 200; ++i) writer.append(sent.view(), 1, {}, kNow);
+  for (int i = 0; i < 200; ++i) writer.append(sent.view(), 1, {}, kSentAt);
   const std::vector<ForwardBatchRef> batches = batches_of(writer);
   ASSERT_EQ(batches.size(), 4u);
   uint64_t number = 1;
   for (const ForwardBatchRef& batch : batches) {
     EXPECT_EQ(batch->first_number, number);
     EXPECT_LT(batch->records.size(), ForwardBatchWriter::kBatchBytes + 1100);
-    ForwardBatchReader reader(*batch, kNow);
+    ForwardBatchReader reader(*batch, kSentAt);
     for (ForwardRecord record; reader.next(record);) EXPECT_EQ(record.number, number++);
     EXPECT_TRUE(reader.ok());
   }
@@ -156,15 +157,15 @@ TEST(ForwardBatch, ALargeMessageTravelsAloneAndByReference) {
   const MessageRef message = Message::create(large.view());
   EXPECT_TRUE(travels_by_reference(large.view(), Limits{}));
   EXPECT_FALSE(travels_by_reference(small.view(), Limits{}));
-  EXPECT_EQ(writer.append(small.view(), 1, {}, kNow), 1u);
-  EXPECT_EQ(writer.append_large(message, 5, {}, kNow), 2u);
-  EXPECT_EQ(writer.append(small.view(), 1, {}, kNow), 3u);
+  EXPECT_EQ(writer.append(small.view(), 1, {}, kSentAt), 1u);
+  EXPECT_EQ(writer.append_large(message, 5, {}, kSentAt), 2u);
+  EXPECT_EQ(writer.append(small.view(), 1, {}, kSentAt), 3u);
   const std::vector<ForwardBatchRef> batches = batches_of(writer);
   ASSERT_EQ(batches.size(), 3u);
   const ForwardBatch& batch = *batches[1];
   EXPECT_LT(batch.records.size(), 100u);
   EXPECT_EQ(batch.bytes(), batch.records.size() + 500'004);
-  ForwardBatchReader reader(batch, kNow);
+  ForwardBatchReader reader(batch, kSentAt);
   ForwardRecord record;
   ASSERT_TRUE(reader.next(record));
   EXPECT_EQ(record.large, message);
@@ -187,10 +188,10 @@ TEST(ForwardWire, ALargeMessageIsPutTogetherAgain) {
                   .topic = "big",
                   .properties = "prop",
                   .payload = std::string(300'000, 'L'),
-                  .expires_at = kNow + Duration::seconds(9),
+                  .expires_at = kSentAt + Duration::seconds(9),
                   .publisher = 77};
   writer.append_large(Message::create(sent.view()), 5, std::vector<SharedPick>{{6, "$share/g/big"}},
-                      kNow);
+                      kSentAt);
   const ForwardBatchRef batch = batches_of(writer).front();
   std::string parts;
   for (const auto part : large_parts(*batch)) parts += as_text(part);

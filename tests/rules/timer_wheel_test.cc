@@ -120,9 +120,9 @@ TEST(TimerWheel, NextWorkIsNeverLate) {
 }
 
 // Against a map of deadlines: what is due, when, and nothing else.
-class Model {
+class WheelModel {
  public:
-  explicit Model(uint64_t seed) : random_(seed), wheel_(kEpoch) {}
+  explicit WheelModel(uint64_t seed) : random_(seed), wheel_(kEpoch) {}
 
   void step() {
     switch (random_.below(8)) {
@@ -203,7 +203,7 @@ class Model {
 
 TEST(TimerWheel, AgreesWithAMapOfDeadlines) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    Model model(seed);
+    WheelModel model(seed);
     for (int step = 0; step < 2000; ++step) {
       model.step();
       model.check();

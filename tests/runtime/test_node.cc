@@ -34,6 +34,8 @@ std::string packet(int first_byte, const std::string& body) {
 }  // namespace
 
 const std::string kConnack = "\x20\x02\0\0"s;
+const std::string kPing = "\xC0\0"s;
+const std::string kPong = "\xD0\0"s;
 const std::string kSuback = "\x90\x03\0\1\0"s;
 
 std::string connect_packet(std::string_view client_id) {

@@ -79,6 +79,8 @@ std::string connect_packet(std::string_view client_id);
 std::string subscribe_packet(std::string_view filter);
 std::string publish_packet(std::string_view topic, std::string_view payload);
 extern const std::string kConnack;
+extern const std::string kPing;
+extern const std::string kPong;
 extern const std::string kSuback;
 
 }  // namespace shoal

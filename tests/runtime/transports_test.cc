@@ -21,9 +21,6 @@ using std::string_literals::operator""s;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kPing = "\xC0\0"s;
-const std::string kPong = "\xD0\0"s;
-
 // A node with one listener, as configured.
 class OneListener {
  public:

@@ -15,7 +15,7 @@ using std::string_literals::operator""s;
 constexpr char kMask[] = {'\x12', '\x34', '\x56', '\x78'};
 
 // A client's frame: masked.
-std::string frame(int first_byte, const std::string& payload) {
+std::string masked_frame(int first_byte, const std::string& payload) {
   std::string bytes(1, static_cast<char>(first_byte));
   if (payload.size() < 126) {
     bytes += static_cast<char>(0x80 | payload.size());
@@ -59,63 +59,72 @@ Outcome decode(const std::string& bytes, size_t part) {
   return outcome;
 }
 
-constexpr int kFin = 0x80, kContinue = 0, kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
+constexpr int kFin = 0x80, kContinue = 0, kText = 1, kBinary = 2, kClose = 8, kOpPing = 9,
+              kOpPong = 10;
 const std::string kProtocolError = "\x88\x02\x03\xEA"s;
 const std::string kUnsupported = "\x88\x02\x03\xEB"s;
 
 TEST(WebSocketDecoder, Frames) {
   const std::string big(70'000, 'b');
   const std::string medium(300, 'm');
-  std::string unmasked = frame(kFin | kBinary, "x");
+  std::string unmasked = masked_frame(kFin | kBinary, "x");
   unmasked[1] = 1;
-  std::string huge = frame(kFin | kBinary, big);
+  std::string huge = masked_frame(kFin | kBinary, big);
   huge[2] = '\x80';
   const struct {
     const char* what;
     std::string bytes;
     Outcome expected;
   } cases[] = {
-      {"one", frame(kFin | kBinary, "mqtt"), {"mqtt", "", false}},
-      {"empty", frame(kFin | kBinary, ""), {"", "", false}},
+      {"one", masked_frame(kFin | kBinary, "mqtt"), {"mqtt", "", false}},
+      {"empty", masked_frame(kFin | kBinary, ""), {"", "", false}},
       {"two coalesced",
-       frame(kFin | kBinary, "ab") + frame(kFin | kBinary, "cd"),
+       masked_frame(kFin | kBinary, "ab") + masked_frame(kFin | kBinary, "cd"),
        {"abcd", "", false}},
-      {"16 bits of length", frame(kFin | kBinary, medium), {medium, "", false}},
-      {"64 bits of length", frame(kFin | kBinary, big), {big, "", false}},
+      {"16 bits of length", masked_frame(kFin | kBinary, medium), {medium, "", false}},
+      {"64 bits of length", masked_frame(kFin | kBinary, big), {big, "", false}},
       {"fragments",
-       frame(kBinary, "a") + frame(kContinue, "b") + frame(kFin | kContinue, "c"),
+       masked_frame(kBinary, "a") + masked_frame(kContinue, "b") +
+           masked_frame(kFin | kContinue, "c"),
        {"abc", "", false}},
       {"a ping between fragments",
-       frame(kBinary, "a") + frame(kFin | kPing, "hi") + frame(kFin | kContinue, "b"),
+       masked_frame(kBinary, "a") + masked_frame(kFin | kOpPing, "hi") +
+           masked_frame(kFin | kContinue, "b"),
        {"ab", "\x8A\x02hi", false}},
-      {"an empty ping", frame(kFin | kPing, ""), {"", "\x8A\0"s, false}},
+      {"an empty ping", masked_frame(kFin | kOpPing, ""), {"", "\x8A\0"s, false}},
       {"the longest ping",
-       frame(kFin | kPing, std::string(125, 'p')),
+       masked_frame(kFin | kOpPing, std::string(125, 'p')),
        {"", "\x8A\x7D" + std::string(125, 'p'), false}},
-      {"a pong nobody asked for", frame(kFin | kPong, "x"), {"", "", false}},
-      {"close", frame(kFin | kClose, ""), {"", "\x88\0"s, true}},
+      {"a pong nobody asked for", masked_frame(kFin | kOpPong, "x"), {"", "", false}},
+      {"close", masked_frame(kFin | kClose, ""), {"", "\x88\0"s, true}},
       {"close with a code",
-       frame(kFin | kClose,
-             "\x03\xE9"
-             "bye"),
+       masked_frame(kFin | kClose,
+                    "\x03\xE9"
+                    "bye"),
        {"", "\x88\x02\x03\xE9", true}},
       {"nothing counts after close",
-       frame(kFin | kClose, "") + frame(kFin | kBinary, "late"),
+       masked_frame(kFin | kClose, "") + masked_frame(kFin | kBinary, "late"),
        {"", "\x88\0"s, true}},
-      {"close with half a code", frame(kFin | kClose, "\x03"), {"", kProtocolError, true}},
-      {"close with a reserved code", frame(kFin | kClose, "\x03\xED"), {"", kProtocolError, true}},
+      {"close with half a code", masked_frame(kFin | kClose, "\x03"), {"", kProtocolError, true}},
+      {"close with a reserved code",
+       masked_frame(kFin | kClose, "\x03\xED"),
+       {"", kProtocolError, true}},
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
-      {"text", frame(kFin | kText, "mqtt"), {"", kUnsupported, true}},
+      {"text", masked_frame(kFin | kText, "mqtt"), {"", kUnsupported, true}},
       {"not masked", unmasked, {"", kProtocolError, true}},
-      {"a reserved bit", frame(kFin | 0x40 | kBinary, "x"), {"", kProtocolError, true}},
-      {"a reserved opcode", frame(kFin | 3, "x"), {"", kProtocolError, true}},
-      {"a reserved control opcode", frame(kFin | 11, "x"), {"", kProtocolError, true}},
-      {"a continuation of nothing", frame(kFin | kContinue, "x"), {"", kProtocolError, true}},
+      {"a reserved bit", masked_frame(kFin | 0x40 | kBinary, "x"), {"", kProtocolError, true}},
+      {"a reserved opcode", masked_frame(kFin | 3, "x"), {"", kProtocolError, true}},
+      {"a reserved control opcode", masked_frame(kFin | 11, "x"), {"", kProtocolError, true}},
+      {"a continuation of nothing",
+       masked_frame(kFin | kContinue, "x"),
+       {"", kProtocolError, true}},
       {"a message within one",
-       frame(kBinary, "a") + frame(kFin | kBinary, "b"),
+       masked_frame(kBinary, "a") + masked_frame(kFin | kBinary, "b"),
        {"a", kProtocolError, true}},
-      {"a ping in fragments", frame(kPing, "x"), {"", kProtocolError, true}},
-      {"a ping too long", frame(kFin | kPing, std::string(126, 'p')), {"", kProtocolError, true}},
+      {"a ping in fragments", masked_frame(kOpPing, "x"), {"", kProtocolError, true}},
+      {"a ping too long",
+       masked_frame(kFin | kOpPing, std::string(126, 'p')),
+       {"", kProtocolError, true}},
       {"a length beyond 63 bits", huge, {"", kProtocolError, true}},
   };
   for (const auto& row : cases) {
@@ -134,7 +143,7 @@ TEST(WebSocketDecoder, RandomFramesGiveTheirPayloadHoweverTheyAreCut) {
     for (uint64_t frames = 1 + random.below(8); frames > 0; --frames) {
       std::string payload(random.below(random.one_in(4) ? 70'000 : 200), '\0');
       for (char& c : payload) c = static_cast<char>(random.next());
-      bytes += frame(kFin | kBinary, payload);
+      bytes += masked_frame(kFin | kBinary, payload);
       expected += payload;
     }
     EXPECT_EQ(decode(bytes, 1 + random.below(4'000)), (Outcome{expected, "", false}));

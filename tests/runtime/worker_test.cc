@@ -19,8 +19,6 @@ namespace {
 
 using std::string_literals::operator""s;
 
-const std::string kPing = "\xC0\0"s;
-const std::string kPong = "\xD0\0"s;
 const std::string kUnavailable = "\x20\x02\0\3"s;
 const std::string kDisconnect = "\xE0\0"s;
 

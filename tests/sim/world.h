@@ -13,7 +13,11 @@
 #include "shoal/random.h"
 #include "shoal/types.h"
 
-namespace shoal::sim {
+namespace shoal {
+
+inline Duration micros(uint64_t n) { return {static_cast<int64_t>(n * 1000)}; }
+
+namespace sim {
 
 class World {
  public:
@@ -56,4 +60,5 @@ class World {
   std::priority_queue<Event, std::vector<Event>, std::greater<>> agenda_;
 };
 
-}  // namespace shoal::sim
+}  // namespace sim
+}  // namespace shoal
