@@ -21,9 +21,9 @@ OURS = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
 OURS_SKIPPED = re.compile(r"^skipped: (.+)$", re.M)
 GTEST = {
     "passed": re.compile(r"^\[  PASSED  \] (\d+) tests?\.", re.M),
-    "failed": re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below:", re.M),
     "skipped": re.compile(r"^\[  SKIPPED \] (\d+) tests?, listed below:", re.M),
 }
+GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\S+\.\S+?),? ", re.M)  # a brief run lists them nowhere else
 GTEST_SKIPPED = re.compile(r"^\[  SKIPPED \] (\S+\.\S+)$", re.M)
 
 SANITIZERS = {
@@ -69,7 +69,7 @@ def counts_of(text, status):
         skipped = OURS_SKIPPED.findall(text)
         skipped += ["without a name"] * (skipped_count - len(skipped))
     elif any(gtest.values()):
-        passed, failed = (sum(map(int, gtest[word])) for word in ("passed", "failed"))
+        passed, failed = sum(map(int, gtest["passed"])), len(set(GTEST_FAILED.findall(text)))
         skipped = sorted(set(GTEST_SKIPPED.findall(text)))
     else:
         passed, failed = (1, 0) if status == 0 else (0, 1)
