@@ -24,8 +24,8 @@ def folders_with_tests():
 
 def unit(preset, folders=None):
     """One piece a test program of a preset: (those for beside each other, those for alone)."""
-    # A seed of the simulated stores takes five times as long with the address sanitizer.
-    env = {} if preset == "release" else {"STORE_SIM_SEEDS": "12"}
+    # A seed of the simulated stores takes ten times as long with sanitizers.
+    env = {} if preset == "release" else {"STORE_SIM_SEEDS": "6"}
     pieces = [(folder, Piece(f"{preset}/{folder}_test", [f"build/{preset}/{folder}_test", "--gtest_brief=1"], env=env))
               for folder in folders_with_tests() if folders is None or folder in folders]
     return ([p for folder, p in pieces if folder not in REAL_TIME],
