@@ -92,8 +92,11 @@ void Leases::note_heard(Standing& standing, Instant Standing::*what, Instant whe
 
 bool Leases::is_silent(NodeId id) const {
   const Standing* const standing = find(id);
-  return standing != nullptr && context_.now.mono >= standing->granted_until &&
-         !is_heard_both_ways(*standing);
+  if (standing == nullptr) return false;
+  if (SHOAL_MUTATED("lease-not-waited-for")) {
+    return context_.now.mono - standing->last_heard > context_.config.limits.lease / 2;
+  }
+  return context_.now.mono >= standing->granted_until && !is_heard_both_ways(*standing);
 }
 
 std::vector<NodeId> Leases::silent_members() const {
@@ -148,9 +151,7 @@ proto::StateAnswer Leases::answer(const Pair& from, const proto::State& state,
     return answer;
   }
   answer.set_granted(true);
-  if (!SHOAL_MUTATED("granted-lease-forgotten")) {
-    standing.granted_until = context_.now.mono + granted_for();
-  }
+  standing.granted_until = context_.now.mono + granted_for();
   for (const uint64_t value : state.silent()) {
     const NodeId silent{value};
     if (!confirms(from.id(), state, silent, said)) continue;
