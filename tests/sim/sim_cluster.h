@@ -117,6 +117,7 @@ class SimCluster {
   void check_newcomer(const SimClient& late);
   void check_nodes_agree();
   void check_hash(uint32_t shard, uint64_t index, uint64_t hash);
+  bool has_lost_member() const;
   void check_level();
   void check_stores();
   void check_one_connection_each();
