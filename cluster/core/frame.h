@@ -49,6 +49,7 @@ enum class FrameKind : uint8_t {
   kRetainedWanted,
   kOutboxAnswers,
   kRetainedStored,
+  kShardPlacement,
   kStore = 48,  // + replica::StoreFrame
 
   kBatch = 64,  // forward and bulk lane

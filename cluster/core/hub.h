@@ -49,6 +49,8 @@ struct HubConfig {
   std::string software;  // version of the program, for people
   std::string zone;
   uint32_t weight = 1;
+  // A member that is away for so long is replaced, if enough others are there.
+  Duration replace_after = Duration::seconds(600);
   // Of a cluster that this node founds. 0: it has no store, for tests of what needs none.
   uint32_t shards = 0;
   uint32_t replicas = 3;
@@ -76,6 +78,11 @@ struct DrainCommand {
   bool is_for_good = false;  // a LeaveCommand follows
 };
 struct LeaveCommand {};
+// This node's replicas move to others, or, withdrawn, may be here. Answered at once, also where there are
+// too few others for it: HubStatus tells how far it is.
+struct MoveAwayCommand {
+  bool is_withdrawn = false;
+};
 struct RemoveCommand {
   std::string node;  // NodeId in hexadecimal, or a name that only one member has
 };
@@ -85,8 +92,8 @@ struct HandOverCommand {};
 // It has no clients any more: the others need not wait until they miss it. Answered when those that
 // are there know it, or soon.
 struct GoodbyeCommand {};
-using HubCommand =
-    std::variant<DrainCommand, LeaveCommand, RemoveCommand, HandOverCommand, GoodbyeCommand>;
+using HubCommand = std::variant<DrainCommand, LeaveCommand, MoveAwayCommand, RemoveCommand,
+                                HandOverCommand, GoodbyeCommand>;
 
 class HubCore;
 

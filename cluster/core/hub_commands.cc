@@ -31,10 +31,26 @@ void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
     hand_over([this, token] { answer(token, true, "handed over"); });
   } else if (std::holds_alternative<GoodbyeCommand>(command)) {
     say_goodbye(token);
+  } else if (const auto* const away = std::get_if<MoveAwayCommand>(&command)) {
+    move_away(token, away->is_withdrawn);
   } else {
     leave(token);
   }
   settle();
+}
+
+// What the others do not hear of it now they hear with the next State.
+void HubCore::move_away(uint64_t token, bool is_withdrawn) {
+  if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
+  if (is_withdrawn) placing_.stay();
+  const bool moves = !is_withdrawn && placing_.leave();
+  send_states();
+  if (moves) {
+    return answer(token, true,
+                  absl::StrFormat("%d replicas are to move to others", placing_.replicas_here()));
+  }
+  answer(token, true,
+         is_withdrawn ? "replicas may be here" : "there are too few others to take its replicas");
 }
 
 // First others lead, and no client is here any more, so that nothing is promised that the others do

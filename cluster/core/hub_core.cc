@@ -42,7 +42,10 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       retained_(
           context_, forwarding_, [this] { return open_pairs(); }, [this] { return needed(); }),
       store_founding_(stored.store),
-      is_store_founded_(stored.has_store) {
+      is_store_founded_(stored.has_store),
+      placing_(context_, members_, leases_, store_founding_, store_,
+               {.pair_of = [this](NodeId id) { return find_pair(id); },
+                .open_pairs = [this] { return open_pairs(); }}) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
   if (context_.config.shards == 0) return;
@@ -85,7 +88,7 @@ void HubCore::on_tick(Now now) {
   retained_.on_tick(published_until_ > now.mono);
   if (store_) {
     store_->on_tick();
-    place_replicas();
+    placing_.on_tick();
     give_leaderships();
     check_handed_over();
   }
@@ -302,6 +305,10 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
       return with(proto::RetainedDigest(), [&](const proto::RetainedDigest& message) {
         retained_.on_digest(pair, message.digest(), message.as_of_ms());
         return true;
+      });
+    case FrameKind::kShardPlacement:
+      return with(proto::ShardPlacement(), [&](const proto::ShardPlacement& told) {
+        return placing_.on_told(pair.id(), told);
       });
     case FrameKind::kRetainedWanted: retained_.on_wanted(pair); return true;
     case FrameKind::kRetainedStored:

@@ -5,7 +5,7 @@
 // hub_links.cc     links and who is at their other end
 // hub_sessions.cc  States, the beginning and end of sessions, coming into sync
 // hub_members.cc   founding, joining, giving up, closing all, leaving, storing
-// hub_durable.cc   the store
+// hub_durable.cc   the store (where replicas are: placing.h)
 // hub_commands.cc  drain, leave, remove
 // hub_stopping.cc  giving leaderships away, saying goodbye
 // hub_report.cc    status
@@ -29,6 +29,7 @@
 #include "cluster/core/links.h"
 #include "cluster/core/members.h"
 #include "cluster/core/pair.h"
+#include "cluster/core/placing.h"
 #include "cluster/core/retained.h"
 #include "cluster/core/routes.h"
 
@@ -148,13 +149,12 @@ class HubCore {
   void tell_store_of_the_left();
   bool knows_shards(Instant until);
   std::string why_store_not_ready() const;
-  void place_replicas();
-  bool place_replica(uint32_t shard);
   ShardStatus status_of(uint32_t shard) const;
 
   // ---- hub_commands.cc
   void answer(uint64_t token, bool ok, std::string text);
   void leave(uint64_t token);
+  void move_away(uint64_t token, bool is_withdrawn);
   void say_leaving();
   void check_left();
   void remove(uint64_t token, const std::string& node);
@@ -162,7 +162,7 @@ class HubCore {
   // ---- hub_stopping.cc
   bool gives_leaderships() const { return is_draining_ || is_handing_over_; }
   bool has_stepped_down() const;
-  LeadershipView leadership_view() const;
+  LeadershipView leadership_view();
   void give_leaderships();
   void hand_over(std::function<void()> then);
   void check_handed_over();
@@ -191,7 +191,7 @@ class HubCore {
   bool is_store_founded_ = false;  // this node's part of it is on its disks
   bool is_store_asked_ = false;
   std::unique_ptr<HubStore> store_;  // null: this hub has none (HubConfig::shards)
-  Instant last_placement_{};
+  Placing placing_;
   bool knows_shards_ = false;  // since it may acknowledge
 
   std::map<uint64_t, std::function<void()>> stores_;  // what waits for a write

@@ -6,14 +6,12 @@
 #include <utility>
 
 #include "cluster/core/hub_core.h"
-#include "cluster/core/placement.h"
 #include "shoal/assert.h"
 
 namespace shoal {
 namespace {
 
 constexpr uint64_t kGroupIncarnation = 1;
-constexpr Duration kPlacementInterval = Duration::seconds(1);
 
 }  // namespace
 
@@ -122,48 +120,7 @@ std::string HubCore::why_store_not_ready() const {
   return absl::StrFormat("no leader of shard%s %s", count == 1 ? "" : "s", missing);
 }
 
-// ---- replicas -----------------------------------------------------------------------------------
-
-// One shard at a time: a copy of a state costs the disks of both sides.
-void HubCore::place_replicas() {
-  if (!store_->is_open() || context_.now.mono - last_placement_ < kPlacementInterval) return;
-  last_placement_ = context_.now.mono;
-  if (leases_.ack_until() <= context_.now.mono) return;
-  for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
-    if (store_->store()->leads(shard) && place_replica(shard)) return;
-  }
-}
-
-// True: something is under way, or begins.
-bool HubCore::place_replica(uint32_t shard) {
-  const raft::RaftGroup& group = *store_->store()->groups().find(shard);
-  if (group.is_change_pending() || group.promotee()) return true;
-  PlacementView view{
-      .shard = shard, .replicas = store_founding_.replicas, .servers = group.configuration()};
-  for (const auto& [id, member] : members_.all()) {
-    if (member.left) continue;
-    view.members.push_back(id);
-    if (id == context_.self || leases_.is_in_sync(id)) view.here.push_back(id);
-  }
-  view.missing = [&group](NodeId id) {
-    return group.last() - std::min(group.last(), group.match(id));
-  };
-  const bool has_learner =
-      std::any_of(view.servers->servers.begin(), view.servers->servers.end(),
-                  [](const raft::Server& each) { return each.role == raft::Role::kLearner; });
-  const std::optional<raft::ChangeMember> change = next_change(view);
-  if (!change) return has_learner;
-  if (!store_->change(shard, *change)) return true;
-  using How = raft::ChangeMember::How;
-  const StoredMember* const member = members_.find(change->server);
-  const char* const what = change->how == How::kAddLearner ? "gets a copy of"
-                           : change->how == How::kPromote  ? "becomes a replica of"
-                                                           : "is no replica any more of";
-  context_.log(HubEffects::Log::Level::kInfo,
-               absl::StrFormat("node %s %s shard %d",
-                               member == nullptr ? "that left" : member->name, what, shard));
-  return true;
-}
+// ---- status -------------------------------------------------------------------------------------
 
 ShardStatus HubCore::status_of(uint32_t shard) const {
   const replica::Store& store = *store_->store();
@@ -171,7 +128,7 @@ ShardStatus HubCore::status_of(uint32_t shard) const {
                      .leader = store.client().leader(shard).node,
                      .term = store.client().leader(shard).term};
   const raft::RaftGroup* const group = store.groups().find(shard);
-  if (group == nullptr) return status;
+  if (group == nullptr || group->configuration() == nullptr) return status;
   status.is_here = true;
   status.is_leader = status.leader == context_.self;
   status.last = group->last();

@@ -131,6 +131,10 @@ HubStatus HubCore::status(Now now) {
   for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
     status.shards.push_back(status_of(shard));
   }
+  status.placements = placing_.status();
+  status.level_waits = placing_.why_not_level();
+  status.leaving = placing_.is_leaving();
+  status.replicas_here = placing_.replicas_here();
   return status;
 }
 

@@ -63,6 +63,7 @@ void HubCore::send_state(Pair& pair) {
   state.set_ready(why_not_ready().empty());
   state.set_draining(gives_leaderships());
   state.set_gone(is_gone_);
+  state.set_leaving(placing_.is_leaving());
   state.set_clients(figures_.clients);
   state.set_routes(routes_.own_count());
   state.set_messages_in(figures_.messages_in);
@@ -178,7 +179,9 @@ void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
   retained_.on_open(pair);
   routes_.on_open(pair);
   claims_.on_open(pair);
-  if (store_) store_->on_session(pair);
+  if (!store_) return;
+  store_->on_session(pair);
+  placing_.on_session(pair);
 }
 
 void HubCore::end_session(Pair& pair, bool renew) {

@@ -66,6 +66,16 @@ struct ShardStatus {
   uint32_t outbox = 0;
 };
 
+// Where the replicas of a shard are, as its leader told, and where they should be.
+struct PlacementStatus {
+  uint32_t shard = 0;
+  NodeId leader;  // 0: none is known that has told, and so what follows
+  std::vector<NodeId> voters;
+  std::vector<NodeId> learners;  // that get a copy
+  uint64_t lag = 0;              // entries that these are behind
+  std::vector<NodeId> wanted;    // empty: not known yet
+};
+
 struct HubStatus {
   bool ready = false;
   std::string reason;  // why not, in words
@@ -83,6 +93,10 @@ struct HubStatus {
   std::vector<std::pair<std::string, uint64_t>> store_dropped;
   std::vector<MemberStatus> members;
   std::vector<ShardStatus> shards;
+  std::vector<PlacementStatus> placements;
+  std::string level_waits;     // why no replica is moved that could stay; empty: no reason
+  bool leaving = false;        // its replicas are to be elsewhere
+  uint32_t replicas_here = 0;  // that could move
 };
 
 // What the runtime tells the hub about its own workers, for the tables of the others.

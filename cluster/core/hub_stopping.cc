@@ -25,7 +25,7 @@ constexpr uint64_t kLacksMax = 1000;  // entries that a voter may lack: it gets 
 // follows it; but those that it does not reach have no leader then.
 bool HubCore::has_stepped_down() const { return context_.now.mono - last_promise_ >= kSteppedDown; }
 
-LeadershipView HubCore::leadership_view() const {
+LeadershipView HubCore::leadership_view() {
   const replica::Store& store = *store_->store();
   const bool has_stepped_down = this->has_stepped_down();
   LeadershipView view{.gives_all = gives_leaderships() || has_stepped_down,
@@ -39,7 +39,8 @@ LeadershipView HubCore::leadership_view() const {
   };
   for (const auto& [id, pair] : pairs_) {
     const bool is_here = members_.is_member(id) && leases_.is_in_sync(id) && !leases_.is_silent(id);
-    if (!is_here || pair->said.draining() || (has_stepped_down && !pair->said.ready())) continue;
+    const bool goes = pair->said.draining() || pair->said.leaving();
+    if (!is_here || goes || (has_stepped_down && !pair->said.ready())) continue;
     const bool is_steady = context_.now.mono - leases_.in_sync_since(id) >= kSteady;
     if (view.gives_all || is_steady) view.others.push_back({id, pair->hello.weight(), leads(id)});
   }
@@ -50,6 +51,7 @@ LeadershipView HubCore::leadership_view() const {
     LeadershipView::Led led{.shard = shard};
     for (const raft::Server& each : group.configuration()->servers) {
       const bool is_voter = each.role == raft::Role::kVoter && each.id != context_.self;
+      if (!view.gives_all && !placing_.is_wanted(shard, each.id)) continue;  // soon it is none
       if (is_voter && group.match(each.id) + kLacksMax >= group.last()) led.able.push_back(each.id);
     }
     view.led.push_back(std::move(led));

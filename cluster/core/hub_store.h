@@ -71,6 +71,7 @@ class HubStore {
   bool is_ready() const { return store_ != nullptr && store_->is_ready(); }
   bool change(uint32_t shard, const raft::ChangeMember& change);
   bool transfer(uint32_t shard, NodeId to);
+  void forget(uint32_t shard) { store_->forget(shard, context_.now); }
   const replica::Store* store() const { return store_.get(); }
   // Messages that sessions lost by a limit that is configured, of shards that this node leads.
   const std::map<shard::DropReason, uint64_t>& dropped() const { return dropped_; }

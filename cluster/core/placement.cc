@@ -3,55 +3,149 @@
 #include <algorithm>
 
 #include "cluster/core/node_list.h"
+#include "shoal/mutation.h"
 #include "shoal/random.h"
 
 namespace shoal {
 namespace {
 
-using How = raft::ChangeMember::How;
+using Kind = PlacementStep::Kind;
 
 constexpr size_t kVotersMin = 3;
 constexpr uint64_t kNearly = 1000;  // entries behind which a learner is promoted
 
-// Each shard prefers the nodes in an order of its own, so that replicas spread.
+// Where the wanted voters are not known, each shard prefers the nodes in an order of its own.
 uint64_t preference(uint32_t shard, NodeId node) {
   return Random(node.value ^ uint64_t{shard} << 32).next();
 }
 
+class NextStep {
+ public:
+  explicit NextStep(const PlacementView& view)
+      : view_(view),
+        servers_(*view.servers),
+        voters_(servers_.voters()),
+        // Fewer than three are wanted where nodes are missing.
+        size_(std::max(view.wanted.size(), kVotersMin)) {}
+
+  std::optional<PlacementStep> run() const {
+    if (voters_ < kVotersMin) return std::nullopt;
+    for (const raft::Server& each : servers_.servers) {
+      if (each.role == raft::Role::kLearner) return with_learner(each.id);
+    }
+    return voters_ % 2 == 0 ? with_even_voters() : with_odd_voters();
+  }
+
+ private:
+  bool is_node(NodeId id) const { return contains(view_.nodes, id); }
+  bool is_here(NodeId id) const { return contains(view_.here, id); }
+  bool is_wanted(NodeId id) const { return contains(view_.wanted, id); }
+  bool may_level() const {
+    return view_.wanted.size() >= kVotersMin &&
+           std::all_of(view_.nodes.begin(), view_.nodes.end(),
+                       [this](NodeId id) { return is_here(id); });
+  }
+
+  std::optional<PlacementStep> with_learner(NodeId id) const {
+    if (!is_node(id) || (may_level() && !is_wanted(id))) return PlacementStep{Kind::kRemove, id};
+    if (!is_here(id) || view_.missing(id) > kNearly) return std::nullopt;
+    return PlacementStep{Kind::kPromote, id};
+  }
+
+  // An even number bears no more than one less: one goes, unless more are wanted.
+  std::optional<PlacementStep> with_even_voters() const {
+    if (SHOAL_MUTATED("placement-even-stays")) return std::nullopt;
+    if (voters_ < size_) {
+      if (const auto step = add(false)) return step;
+    }
+    std::vector<NodeId> surplus;
+    for (const raft::Server& each : servers_.servers) {
+      if (each.role != raft::Role::kVoter) continue;
+      if (!is_node(each.id) || (may_level() && !is_wanted(each.id))) surplus.push_back(each.id);
+    }
+    // Whoever is gone counts for nothing; of the others one goes only when all that stay are here.
+    for (const NodeId id : surplus) {
+      if (!is_here(id)) return PlacementStep{Kind::kRemove, id};
+    }
+    for (const NodeId id : surplus) {
+      if (id != view_.leader && are_others_here(id)) return PlacementStep{Kind::kRemove, id};
+    }
+    const bool goes_itself = contains(surplus, view_.leader) && are_others_here(view_.leader);
+    return goes_itself ? hand_over() : std::nullopt;
+  }
+
+  // Two are added together, or one for another.
+  std::optional<PlacementStep> with_odd_voters() const {
+    const bool is_short = voters_ < size_;
+    if (is_short && free().size() > 1) return add(true);
+    bool is_surplus = false;
+    for (const raft::Server& each : servers_.servers) {
+      if (!is_node(each.id)) return add(false);
+      is_surplus |= may_level() && !is_wanted(each.id);
+    }
+    return is_surplus && !is_short ? add(true) : std::nullopt;
+  }
+
+  bool are_others_here(NodeId removed) const {
+    return std::all_of(
+        servers_.servers.begin(), servers_.servers.end(),
+        [&](const raft::Server& each) { return each.id == removed || is_here(each.id); });
+  }
+
+  // That have no replica and can get one; the wanted ones alone where every node is there.
+  std::vector<NodeId> free() const {
+    std::vector<NodeId> free;
+    for (const NodeId id : view_.nodes) {
+      if (!is_here(id) || servers_.find(id) != nullptr || (may_level() && !is_wanted(id))) continue;
+      free.push_back(id);
+    }
+    return free;
+  }
+
+  std::optional<NodeId> best_of(const std::vector<NodeId>& some) const {
+    std::optional<NodeId> best;
+    const auto goes_before = [this](NodeId a, NodeId b) {
+      if (is_wanted(a) != is_wanted(b)) return is_wanted(a);
+      return preference(view_.shard, a) > preference(view_.shard, b);
+    };
+    for (const NodeId id : some) {
+      if (!best || goes_before(id, *best)) best = id;
+    }
+    return best;
+  }
+
+  std::optional<PlacementStep> add(bool waits_for_turn) const {
+    const std::optional<NodeId> best = best_of(free());
+    if (!best) return std::nullopt;
+    return PlacementStep{Kind::kAdd, *best, waits_for_turn};
+  }
+
+  // A leader does not remove itself: whoever leads next does.
+  std::optional<PlacementStep> hand_over() const {
+    std::vector<NodeId> able;
+    for (const raft::Server& each : servers_.servers) {
+      const bool stays = is_node(each.id) && (!may_level() || is_wanted(each.id));
+      const bool is_other = each.role == raft::Role::kVoter && each.id != view_.leader;
+      if (is_other && stays && view_.missing(each.id) <= kNearly) able.push_back(each.id);
+    }
+    const std::optional<NodeId> best = best_of(able);
+    if (!best) return std::nullopt;
+    return PlacementStep{Kind::kHandOver, *best};
+  }
+
+  const PlacementView& view_;
+  const raft::Configuration& servers_;
+  const size_t voters_;
+  const size_t size_;
+};
+
 }  // namespace
 
-std::optional<raft::ChangeMember> next_change(const PlacementView& view) {
-  const raft::Configuration& now = *view.servers;
-  if (now.voters() < kVotersMin) return std::nullopt;
-  std::optional<NodeId> gone;
-  std::optional<NodeId> learner;
-  for (const raft::Server& each : now.servers) {
-    const bool is_member = contains(view.members, each.id);
-    if (each.role == raft::Role::kLearner) {
-      if (!is_member) return raft::ChangeMember{How::kRemove, each.id};
-      learner = each.id;
-    } else if (!is_member) {
-      gone = each.id;
-    }
-  }
-  const size_t wanted = std::max<size_t>(view.replicas, kVotersMin);
-  if (gone && now.voters() > wanted) return raft::ChangeMember{How::kRemove, *gone};
-  if (learner) {
-    if (!contains(view.here, *learner) || view.missing(*learner) > kNearly) return std::nullopt;
-    return raft::ChangeMember{How::kPromote, *learner};
-  }
-  // An even number bears no more than one less, so two are added together or none.
-  const size_t free = static_cast<size_t>(std::count_if(
-      view.here.begin(), view.here.end(), [&now](NodeId id) { return now.find(id) == nullptr; }));
-  const size_t missing = wanted - std::min(wanted, now.voters());
-  const bool may_add = gone || (now.voters() % 2 == 0 ? missing > 0 : missing > 1 && free > 1);
-  if (!may_add || free == 0) return std::nullopt;
-  std::optional<NodeId> best;
-  for (const NodeId id : view.here) {
-    if (now.find(id) != nullptr) continue;
-    if (!best || preference(view.shard, id) > preference(view.shard, *best)) best = id;
-  }
-  return raft::ChangeMember{How::kAddLearner, *best};
+std::optional<PlacementStep> next_step(const PlacementView& view) { return NextStep(view).run(); }
+
+bool is_moving(const raft::Configuration& servers) {
+  const size_t voters = servers.voters();
+  return voters != servers.servers.size() || (voters % 2 == 0 && voters > kVotersMin);
 }
 
 }  // namespace shoal

@@ -1,8 +1,11 @@
-// Which replica a shard is to gain or lose next, as its leader decides it: a member that left is replaced
-// by one that is here, first added, then the other removed; where there are fewer than the cluster
-// wants, one is added. One step at a time, each a change of the Raft group.
+// What a shard's leader does next so that the shard's replicas come to be where they should be
+// (placement_targets.h): one step at a time, each a change of the Raft group or a hand-over. A replica is
+// added before another is removed: a learner first, promoted when it has the log.
 //
-// A group of fewer than three voters stays as it is (guard 6, docs/raft.md).
+// Replicas of nodes that are to have none (left, leaving, away for too long) are replaced as long as a
+// node is there that can; to level what is there already waits until every node is there. A group of
+// fewer than three voters stays as it is (guard 6, docs/raft.md), and none gets fewer voters than it has
+// because nodes are missing: an odd number of them is never made less.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +13,6 @@
 #include <optional>
 #include <vector>
 
-#include "cluster/raft/raft_events.h"
 #include "cluster/raft/types.h"
 #include "shoal/types.h"
 
@@ -18,13 +20,25 @@ namespace shoal {
 
 struct PlacementView {
   uint32_t shard = 0;
-  uint32_t replicas = 0;  // wanted
+  NodeId leader;
   const raft::Configuration* servers = nullptr;
-  std::vector<NodeId> members;              // that did not leave, this node too
-  std::vector<NodeId> here;                 // of them those in sync with this node, and itself
+  std::vector<NodeId> nodes;   // that are to have replicas
+  std::vector<NodeId> here;    // of all nodes those in sync with the leader, itself too
+  std::vector<NodeId> wanted;  // voters; empty: not known yet
   std::function<uint64_t(NodeId)> missing;  // entries that a server has yet to get
 };
 
-std::optional<raft::ChangeMember> next_change(const PlacementView& view);
+struct PlacementStep {
+  enum class Kind : uint8_t { kAdd, kPromote, kRemove, kHandOver };
+  Kind kind = Kind::kAdd;
+  NodeId server;
+  // The first of some that move a replica where nothing is missing: they take turns with other shards.
+  bool waits_for_turn = false;
+};
+
+std::optional<PlacementStep> next_step(const PlacementView& view);
+
+// Between the first and the last step of a move.
+bool is_moving(const raft::Configuration& servers);
 
 }  // namespace shoal

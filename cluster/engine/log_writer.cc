@@ -62,10 +62,13 @@ void LogWriter::add(const raft::Effects::Persist& persist, Batch& batch) {
   GroupState& group = groups_[persist.group];
   if (persist.hard_state) group.hard_state = *persist.hard_state;
   if (persist.install) group.snapshot = persist.install;
+  if (persist.forget) group.snapshot.reset();
 
   storage::LogWrite write{.group = log_group_of(persist.group)};
   if (persist.hard_state || persist.install) write.state = log_state_of(group);
-  if (persist.install) {
+  if (persist.forget) {
+    write.clear = true;
+  } else if (persist.install) {
     write.clear = true;
     write.first = persist.install->index + 1;
   } else if (persist.first != 0) {

@@ -112,6 +112,8 @@ struct Effects {
     // The staged state of this snapshot becomes the state, and the log becomes empty, so that the
     // next entry is meta.index + 1. What was handed out to be applied before is void.
     std::optional<SnapshotMeta> install;
+    // Of a group that is forgotten: all entries and the snapshot go, the hard state stays.
+    bool forget = false;
   };
   // Committed, durable here, in order and without a gap.
   struct Apply {

@@ -70,6 +70,8 @@ class RaftGroup {
   NodeId promotee() const { return promotee_; }
   bool is_change_pending() const;
   bool is_installing() const { return installing_; }
+  // Nothing that it wanted done is under way.
+  bool is_quiet() const { return writes_.empty() && handed_ == applied_ && !installing_; }
   bool is_transferring() const;
   Index match(NodeId server) const;  // a leader's knowledge of a follower's durable log
   // As the log has it, committed or not; null before the first entry.

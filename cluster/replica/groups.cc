@@ -13,6 +13,9 @@ namespace shoal::replica {
 namespace {
 
 constexpr size_t kBatchEntries = 64;
+// Longer than anything is on its way that a leader said when the server was none of its group's any more,
+// or hears from it when it is one again.
+constexpr Duration kForgetAfter = Duration::seconds(5);
 
 }  // namespace
 
@@ -29,49 +32,89 @@ const raft::RaftGroup* Groups::find(uint32_t shard) const {
   return it == groups_.end() ? nullptr : it->second.raft.get();
 }
 
+bool Groups::is_forgetting(uint32_t shard) const {
+  const auto it = groups_.find(shard);
+  return it != groups_.end() && it->second.is_forgotten;
+}
+
 size_t Groups::waiting(uint32_t shard) const {
   const auto it = groups_.find(shard);
   return it == groups_.end() ? 0 : it->second.waiting.size();
 }
 
 void Groups::add(raft::GroupId id, const raft::Recovered& recovered, Instant now) {
-  raft::GroupOptions options;
-  options.group = id;
-  options.self = options_.self;
-  options.seed = Random(options_.seed ^ id.shard).next();
-  options.election_timeout_ms = options_.election_timeout_ms;
-  options.heartbeat_ms = options_.heartbeat_ms;
-  options.uncommitted_entries_max = options_.uncommitted_entries_max;
   Group& group = groups_[id.shard];
   SHOAL_ASSERT(!group.raft);
   group.id = id;
+  start(group, recovered, now);
+}
+
+void Groups::start(Group& group, const raft::Recovered& recovered, Instant now) {
+  raft::GroupOptions options;
+  options.group = group.id;
+  options.self = options_.self;
+  options.seed = Random(options_.seed ^ group.id.shard ^ starts_ << 32).next();
+  options.election_timeout_ms = options_.election_timeout_ms;
+  options.heartbeat_ms = options_.heartbeat_ms;
+  options.uncommitted_entries_max = options_.uncommitted_entries_max;
+  group.hard_state = recovered.hard_state;
+  group.last_append = now;
   group.raft = std::make_unique<raft::RaftGroup>(options, store_);
   group.raft->start(now, recovered, effects_.raft);
 }
 
-void Groups::on_message(NodeId from, std::span<const uint8_t> bytes, Instant now) {
+bool Groups::forget(uint32_t shard, Instant now) {
+  Group* const group = find_group(shard);
+  if (group == nullptr || group->is_forgotten || !group->raft->is_quiet()) return false;
+  const bool is_silent = now - group->last_append >= kForgetAfter;
+  if (!is_silent && !SHOAL_MUTATED("placement-forgets-voter")) return false;
+  if (group->raft->last() == 0) return false;
+  // They would bring its snapshot back.
+  std::erase_if(effects_.raft.cuts,
+                [group](const raft::Effects::Cut& each) { return each.group == group->id; });
+  raft::Effects::Persist& forget = effects_.raft.persists.emplace_back();
+  forget.group = group->id;
+  forget.hard_state = group->hard_state;
+  forget.forget = true;
+  group->is_forgotten = true;
+  group->waiting.clear();
+  group->staged = 0;
+  ++starts_;
+  start(*group, {.hard_state = group->hard_state}, now);
+  return true;
+}
+
+std::optional<uint32_t> Groups::on_message(NodeId from, std::span<const uint8_t> bytes,
+                                           Instant now) {
   std::optional<raft::Message> message = raft::decode(bytes);
-  if (!message || message->from != from || message->to != options_.self) return;
+  if (!message || message->from != from || message->to != options_.self) return std::nullopt;
   Group* group = find_group(message->group.shard);
-  if (group == nullptr && std::holds_alternative<raft::AppendEntries>(message->body) &&
-      message->group.shard < options_.shards) {
+  const bool is_append = std::holds_alternative<raft::AppendEntries>(message->body);
+  std::optional<uint32_t> joined;
+  if (group == nullptr && is_append && message->group.shard < options_.shards) {
+    joined = message->group.shard;
     add(message->group, {}, now);
     group = find_group(message->group.shard);
   }
-  if (group == nullptr || group->id != message->group) return;
+  if (group == nullptr || group->id != message->group) return joined;
+  if (is_append) group->last_append = now;
   // Its data must be here. They are used once.
   if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message->body)) {
     const raft::Index staged = std::exchange(group->staged, 0);
-    if (staged != install->meta.index && !SHOAL_MUTATED("store-other-copy-installed")) return;
+    if (staged != install->meta.index && !SHOAL_MUTATED("store-other-copy-installed"))
+      return joined;
   }
   group->raft->step(now, raft::Received{std::move(*message)}, effects_.raft);
   submit(*group, now);
+  return joined;
 }
 
-void Groups::on_persisted(raft::GroupId id, uint64_t number, Instant now) {
+bool Groups::on_persisted(raft::GroupId id, uint64_t number, Instant now) {
   Group* const group = find_group(id.shard);
-  if (group == nullptr || group->id != id) return;
-  group->raft->step(now, raft::Persisted{number}, effects_.raft);
+  if (group == nullptr || group->id != id) return false;
+  const bool was_forgotten = std::exchange(group->is_forgotten, false);
+  if (number != 0) group->raft->step(now, raft::Persisted{number}, effects_.raft);
+  return was_forgotten;
 }
 
 void Groups::on_applied(uint32_t shard, raft::Index index, Instant now) {
@@ -83,7 +126,11 @@ void Groups::on_applied(uint32_t shard, raft::Index index, Instant now) {
 
 void Groups::on_flushed(uint32_t shard, raft::Index index, Instant now) {
   Group* const group = find_group(shard);
-  if (group == nullptr || index <= group->raft->snapshot().index) return;
+  // What was flushed of a state that is forgotten means nothing.
+  if (group == nullptr || index <= group->raft->snapshot().index ||
+      index > group->raft->applied()) {
+    return;
+  }
   group->raft->step(now, raft::SnapshotTaken{index, options_.trailing}, effects_.raft);
 }
 
@@ -161,6 +208,10 @@ void Groups::on_tick(Instant now) {
 }
 
 Groups::Effects& Groups::end_turn() {
+  for (const raft::Effects::Persist& each : effects_.raft.persists) {
+    Group* const group = find_group(each.group.shard);
+    if (each.hard_state && group != nullptr) group->hard_state = *each.hard_state;
+  }
   for (const raft::Message& message : effects_.raft.sends) {
     Send& send = effects_.sends.emplace_back();
     send.to = message.to;

@@ -38,10 +38,12 @@ class Groups {
   // Before anything else; once for each.
   void add(raft::GroupId group, const raft::Recovered& recovered, Instant now);
 
-  // Of a group that is not here: it is added, as a server that joins, who begins with nothing.
-  void on_message(NodeId from, std::span<const uint8_t> bytes, Instant now);
+  // Of a group that is not here: it is added, as a server that joins, who begins with nothing. Then
+  // that shard.
+  std::optional<uint32_t> on_message(NodeId from, std::span<const uint8_t> bytes, Instant now);
   // The write `number` of this group and all before it are durable.
-  void on_persisted(raft::GroupId group, uint64_t number, Instant now);
+  // True: that was the last of what it had, as it is forgotten.
+  bool on_persisted(raft::GroupId group, uint64_t number, Instant now);
   void on_applied(uint32_t shard, raft::Index index, Instant now);
   // The shard's state is durable as of this applied index.
   void on_flushed(uint32_t shard, raft::Index index, Instant now);
@@ -55,6 +57,9 @@ class Groups {
   // Done: it has begun; asked of others than a leader that serves, or at a bad time, it has not.
   raft::Outcome change(uint32_t shard, const raft::ChangeMember& change, Instant now);
   raft::Outcome transfer(uint32_t shard, NodeId to, Instant now);  // likewise
+  // Of a server that was removed, and hears from no leader any more: it becomes one that begins with nothing,
+  // but for the vote that it has given. False: not now.
+  bool forget(uint32_t shard, Instant now);
   void on_tick(Instant now);
 
   struct Send {
@@ -73,6 +78,8 @@ class Groups {
 
   bool has(uint32_t shard) const { return groups_.contains(shard); }
   const raft::RaftGroup* find(uint32_t shard) const;
+  // What the server had is not gone yet.
+  bool is_forgetting(uint32_t shard) const;
   // Entries that no leader has taken yet.
   size_t waiting(uint32_t shard) const;
 
@@ -83,13 +90,18 @@ class Groups {
     std::deque<raft::Payload> waiting;
     raft::Term waiting_term = 0;
     raft::Index staged = 0;
+    raft::HardState hard_state;  // as it was to be made durable last
+    Instant last_append{};       // of a leader
+    bool is_forgotten = false;   // what it had is not gone yet
   };
   Group* find_group(uint32_t shard);
   void submit(Group& group, Instant now);
+  void start(Group& group, const raft::Recovered& recovered, Instant now);
 
   const Options options_;
   raft::LogReader& store_;
   std::map<uint32_t, Group> groups_;
+  uint64_t starts_ = 0;  // of groups that were here before
   Effects effects_;
 };
 

@@ -42,6 +42,7 @@ void ShardHost::on(ToServer&& mail, Now now) {
   if (auto* const m = std::get_if<CopyCame>(&mail)) return on_copy(*m);
   if (auto* const m = std::get_if<InstallCopy>(&mail)) return on_copy(*m);
   if (auto* const m = std::get_if<PeerLost>(&mail)) return on_copy(*m);
+  if (std::holds_alternative<ForgetState>(mail)) return forget();
   if (const auto* const here = std::get_if<NodeHere>(&mail)) here_[here->node] = *here;
   if (const auto* const gone = std::get_if<NodeGone>(&mail)) gone_[gone->node] = *gone;
   give(*server_, std::move(mail), now);
@@ -189,6 +190,16 @@ void ShardHost::on_copy(InstallCopy& mail) {
   open();
   committed_ = mail.index;
   effects_.is_installed = true;
+}
+
+// A copy of nothing takes the place of the state.
+void ShardHost::forget() {
+  incoming_.reset();
+  if (!check(disk_.install()->finish())) return;
+  outgoing_.clear();
+  effects_ = {};
+  open();
+  committed_ = 0;
 }
 
 }  // namespace shoal::replica

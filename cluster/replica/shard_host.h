@@ -117,6 +117,7 @@ class ShardHost {
   void on_copy(CopyCame& mail);
   bool take(NodeId from, const proto::CopyPortion& portion);
   void on_copy(InstallCopy& mail);
+  void forget();
   void on_copy(PeerLost& mail);
   void send_portion(NodeId to, Outgoing& outgoing);
 

@@ -1,5 +1,6 @@
 #include "cluster/replica/store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cluster/replica/message_spec.h"
@@ -57,6 +58,7 @@ StoreClient::Options Store::client_options(uint64_t incarnation) const {
 
 void Store::begin_life(uint64_t incarnation, Now now) {
   now_ = now;
+  incarnation_ = incarnation;
   const std::unique_ptr<StoreClient> before = std::move(client_);
   client_ = std::make_unique<StoreClient>(client_options(incarnation));
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
@@ -64,11 +66,6 @@ void Store::begin_life(uint64_t incarnation, Now now) {
     if (leader.node) client_->on_leader(shard, leader.node, leader.term);
     to_server(shard, NodeHere{options_.self, incarnation});
   }
-}
-
-void Store::add(raft::GroupId group, const raft::Recovered& recovered, Now now) {
-  now_ = now;
-  groups_.add(group, recovered, now.mono);
 }
 
 void Store::send(NodeId to, StoreFrame kind, const google::protobuf::MessageLite& message) {
@@ -139,6 +136,7 @@ void Store::on_peer_end(NodeId peer, Now now) {
 
 void Store::on_peer_gone(NodeId peer, uint64_t incarnation, Now now) {
   now_ = now;
+  gone_[peer] = std::max(gone_[peer], incarnation);
   for (uint32_t shard = 0; shard < options_.shards; ++shard) {
     to_server(shard, NodeGone{peer, incarnation});
   }
@@ -168,7 +166,9 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
     return true;
   };
   switch (kind) {
-    case StoreFrame::kRaft: groups_.on_message(from, bytes, now.mono); return true;
+    case StoreFrame::kRaft:
+      if (const auto joined = groups_.on_message(from, bytes, now.mono)) introduce(*joined);
+      return true;
     case StoreFrame::kLeader:
       return with(proto::ShardLeader(), [&](proto::ShardLeader& m) {
         if (m.shard() >= options_.shards) return;
@@ -293,22 +293,12 @@ void Store::on_retained(uint32_t shard, RetainedFound&& found) {
 
 void Store::on_persisted(raft::GroupId group, uint64_t number, Now now) {
   now_ = now;
-  groups_.on_persisted(group, number, now.mono);
+  if (groups_.on_persisted(group, number, now.mono)) to_server(group.shard, ForgetState{});
 }
 
 void Store::on_flushed(uint32_t shard, raft::Index index, Now now) {
   now_ = now;
   groups_.on_flushed(shard, index, now.mono);
-}
-
-bool Store::change(uint32_t shard, const raft::ChangeMember& change, Now now) {
-  now_ = now;
-  return groups_.change(shard, change, now.mono) == raft::Outcome::kDone;
-}
-
-bool Store::transfer(uint32_t shard, NodeId to, Now now) {
-  now_ = now;
-  return groups_.transfer(shard, to, now.mono) == raft::Outcome::kDone;
 }
 
 void Store::on_tick(Now now) {

@@ -138,6 +138,8 @@ class Store {
 
   // Of a shard that this node leads: a replica more or less. False: not now.
   bool change(uint32_t shard, const raft::ChangeMember& change, Now now);
+  // Of a shard whose leader told, as committed, that it has no replica here: what is left of one goes.
+  void forget(uint32_t shard, Now now);
   // The leadership goes to another voter. False: not now.
   bool transfer(uint32_t shard, NodeId to, Now now);
   bool leads(uint32_t shard) const { return leads_[shard].serves; }
@@ -173,6 +175,7 @@ class Store {
   bool is_copying(uint32_t shard, NodeId to, uint64_t stream) const;
   void on_begun(uint32_t shard, const HostEffects::Begun& begun);
   void on_copied(uint32_t shard, const HostEffects::Done& done);
+  void introduce(uint32_t shard);
   void write(raft::Effects::Persist&& persist);
   void tell_leader(uint32_t shard, NodeId peer);
   void learn_leader(uint32_t shard, NodeId node, uint64_t term);
@@ -186,6 +189,8 @@ class Store {
   std::unique_ptr<StoreClient> client_;
   ShardRoutes routes_;
   std::map<NodeId, uint64_t> peers_;  // with a session: incarnations
+  std::map<NodeId, uint64_t> gone_;   // up to which incarnation
+  uint64_t incarnation_ = 0;          // of this node
   struct Lead {
     bool serves = false;
     uint64_t term = 0;

@@ -34,7 +34,8 @@ void Store::end_copy(uint32_t shard, NodeId to, uint64_t stream) {
 void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
   const uint32_t shard = portion.shard();
   const raft::RaftGroup* const group = groups_.find(shard);
-  if (group == nullptr || group->is_installing() || installing_.contains(shard)) {
+  if (group == nullptr || group->is_installing() || installing_.contains(shard) ||
+      groups_.is_forgetting(shard)) {
     if (SHOAL_MUTATED("store-portion-unanswered")) return;
     return send(from, StoreFrame::kCopyAck, answer_to(portion, true));
   }

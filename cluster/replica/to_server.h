@@ -88,6 +88,8 @@ struct CopyCame {
 struct InstallCopy {
   raft::Index index = 0;
 };
+// The replica is none any more: its state goes.
+struct ForgetState {};
 // The session with it is over: so are copies to it, and from it.
 struct PeerLost {
   NodeId peer;
@@ -96,7 +98,7 @@ struct PeerLost {
 using ToServer =
     std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published, Picks,
                  OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants, RetainedFound,
-                 CopyWanted, CopyAcked, CopyCame, InstallCopy, PeerLost>;
+                 CopyWanted, CopyAcked, CopyCame, InstallCopy, ForgetState, PeerLost>;
 
 class ShardServer;
 // Carries it to the server; not what is of copies.

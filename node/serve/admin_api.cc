@@ -11,6 +11,7 @@
 #include "node/serve/gathering.h"
 #include "node/serve/hex.h"
 #include "node/serve/json_response.h"
+#include "node/serve/member_name.h"
 #include "node/serve/metrics.h"
 #include "node/serve/process_memory.h"
 
@@ -40,15 +41,8 @@ json::object json_of(const MemberStatus& member) {
           {"queued_bytes", member.queued_bytes}};
 }
 
-// Nodes by the names that people gave them.
 json::object json_of(const ShardStatus& shard, const HubStatus& status) {
-  const auto name = [&status](NodeId id) -> std::string {
-    for (const MemberStatus& member : status.members) {
-      if (member.id != id) continue;
-      return member.state == MemberState::kLeft ? member.name + "(left)" : member.name;
-    }
-    return id ? hex(id.value) : "";
-  };
+  const auto name = [&status](NodeId id) { return member_name(status, id); };
   std::string replicas;
   uint64_t lag = 0;
   for (const ReplicaStatus& each : shard.replicas) {
@@ -94,11 +88,13 @@ AdminApi::AdminApi(RunningNode& node)
               {"/metrics", {"GET", true, &AdminApi::metrics}},
               {"/v1/members", {"GET", false, &AdminApi::members}},
               {"/v1/shards", {"GET", false, &AdminApi::shards}},
+              {"/v1/rebalance", {"GET", false, &AdminApi::rebalance}},
               {"/v1/sessions", {"GET", false, &AdminApi::sessions}},
               {"/v1/clients", {"GET", false, &AdminApi::clients}},
               {"/v1/subscriptions", {"GET", false, &AdminApi::subscriptions}},
               {"/v1/retained", {"GET", false, &AdminApi::retained}},
               {"/v1/drain", {"POST", false, &AdminApi::drain}},
+              {"/v1/move-away", {"POST", false, &AdminApi::move_away}},
               {"/v1/leave", {"POST", false, &AdminApi::leave}},
               {"/v1/remove", {"POST", false, &AdminApi::remove}},
               {"/v1/kick", {"POST", false, &AdminApi::kick}}} {}
@@ -171,6 +167,12 @@ void AdminApi::drain(const AdminRequest& request, AdminAnswer answer) {
   const auto leaving = request.query.find("leaving");
   drain.is_for_good = leaving != request.query.end() && leaving->second == "true";
   command(drain, std::move(answer));
+}
+
+void AdminApi::move_away(const AdminRequest& request, AdminAnswer answer) {
+  const auto withdrawn = request.query.find("withdrawn");
+  command(MoveAwayCommand{withdrawn != request.query.end() && withdrawn->second == "true"},
+          std::move(answer));
 }
 
 void AdminApi::leave(const AdminRequest&, AdminAnswer answer) {

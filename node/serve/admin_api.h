@@ -2,8 +2,9 @@
 //
 //   GET  /livez /readyz /metrics                for anyone
 //   GET  /v1/members /v1/clients /v1/sessions   JSON; these and what follows for the trusted only
-//        /v1/subscriptions[?client=ID] /v1/retained[?filter=FILTER]
-//   POST /v1/drain?rate=N[&leaving=true] /v1/leave /v1/remove?node=NODE /v1/kick?client=ID
+//        /v1/subscriptions[?client=ID] /v1/retained[?filter=FILTER] /v1/shards /v1/rebalance
+//   POST /v1/drain?rate=N[&leaving=true] /v1/move-away[?withdrawn=true] /v1/leave
+//        /v1/remove?node=NODE /v1/kick?client=ID
 #pragma once
 
 #include <map>
@@ -34,11 +35,13 @@ class AdminApi {
   void metrics(const AdminRequest& request, AdminAnswer answer);
   void members(const AdminRequest& request, AdminAnswer answer);
   void shards(const AdminRequest& request, AdminAnswer answer);
+  void rebalance(const AdminRequest& request, AdminAnswer answer);
   void sessions(const AdminRequest& request, AdminAnswer answer);
   void clients(const AdminRequest& request, AdminAnswer answer);
   void subscriptions(const AdminRequest& request, AdminAnswer answer);
   void retained(const AdminRequest& request, AdminAnswer answer);
   void drain(const AdminRequest& request, AdminAnswer answer);
+  void move_away(const AdminRequest& request, AdminAnswer answer);
   void leave(const AdminRequest& request, AdminAnswer answer);
   void remove(const AdminRequest& request, AdminAnswer answer);
   void kick(const AdminRequest& request, AdminAnswer answer);

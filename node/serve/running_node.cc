@@ -46,6 +46,7 @@ HubConfig hub_config_of(const ServeConfig& config) {
   hub.software = kVersion;
   hub.zone = config.zone;
   hub.weight = config.weight;
+  hub.replace_after = config.replace_after;
   hub.shards = config.shards;
   hub.replicas = config.replicas;
   return hub;

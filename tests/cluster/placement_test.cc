@@ -2,36 +2,50 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
+#include <string>
+
+#include "cluster/core/placement_targets.h"
+#include "shoal/random.h"
 
 namespace shoal {
 namespace {
 
-using How = raft::ChangeMember::How;
+using Kind = PlacementStep::Kind;
 using raft::Role;
 
 struct PlacementRow {
   std::vector<raft::Server> servers;
-  std::vector<uint64_t> members;
+  std::vector<uint64_t> nodes;
   std::vector<uint64_t> here;
-  uint32_t replicas = 3;
+  std::vector<uint64_t> wanted = {};
   uint64_t missing = 0;
+  uint64_t leader = 1;
 };
 
+std::vector<NodeId> ids(const std::vector<uint64_t>& values) {
+  std::vector<NodeId> ids;
+  for (const uint64_t each : values) ids.push_back(NodeId{each});
+  return ids;
+}
+
+// A step that waits for its turn is one "later".
 std::string next(const PlacementRow& row) {
   raft::Configuration servers{row.servers};
-  PlacementView view{
-      .shard = 1, .replicas = row.replicas, .servers = &servers, .missing = [&row](NodeId) {
-        return row.missing;
-      }};
-  for (const uint64_t id : row.members) view.members.push_back(NodeId{id});
-  for (const uint64_t id : row.here) view.here.push_back(NodeId{id});
-  const auto change = next_change(view);
-  if (!change) return "none";
-  const char* const how = change->how == How::kAddLearner ? "add "
-                          : change->how == How::kPromote  ? "promote "
-                                                          : "remove ";
-  return how + std::to_string(change->server.value);
+  std::sort(servers.servers.begin(), servers.servers.end());
+  const auto step = next_step({.shard = 1,
+                               .leader = NodeId{row.leader},
+                               .servers = &servers,
+                               .nodes = ids(row.nodes),
+                               .here = ids(row.here),
+                               .wanted = ids(row.wanted),
+                               .missing = [&row](NodeId) { return row.missing; }});
+  if (!step) return "none";
+  const char* const kinds[] = {"add ", "promote ", "remove ", "hand over to "};
+  return kinds[static_cast<int>(step->kind)] + std::to_string(step->server.value) +
+         (step->waits_for_turn ? " later" : "");
 }
 
 std::vector<raft::Server> voters(std::initializer_list<uint64_t> ids) {
@@ -46,51 +60,154 @@ std::vector<raft::Server> with_learner(std::vector<raft::Server> servers, uint64
 }
 
 TEST(Placement, AllIsAsItShouldBe) {
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3}, {1, 2, 3}}), "none");
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}}), "none");
-  // One that is away and a member still is waited for.
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 4}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3}, {1, 2, 3}, {1, 2, 3}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}}), "none");  // not known where
+  // One that is away for a while is waited for.
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 4}, {1, 2, 3}}), "none");
 }
 
-TEST(Placement, OneThatLeftIsReplaced) {
+TEST(Placement, OneThatIsGoneIsReplaced) {
   EXPECT_EQ(next({voters({1, 2, 3}), {1, 2}, {1, 2}}), "none");  // by whom?
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4}, {1, 2}}), "none");
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4}, {1, 2, 4}}), "add 4");
-  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 4}, {1, 2, 4}, 3, 5000}), "none");
-  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 4}, {1, 2, 4}, 3, 10}), "promote 4");
-  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 4}, {1, 2}, 3, 10}), "none");
-  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 4}, {1, 2, 4}}), "remove 3");
-  EXPECT_EQ(next({voters({1, 2, 4}), {1, 2, 4}, {1, 2, 4}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4}, {1, 2}, {1, 2, 4}}), "none");
+  for (const std::vector<uint64_t>& wanted : {std::vector<uint64_t>{}, {1, 2, 4}}) {
+    EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4}, {1, 2, 4}, wanted}), "add 4");
+    const auto joining = with_learner(voters({1, 2, 3}), 4);
+    EXPECT_EQ(next({joining, {1, 2, 4}, {1, 2, 4}, wanted, 5000}), "none");
+    EXPECT_EQ(next({joining, {1, 2, 4}, {1, 2, 4}, wanted, 10}), "promote 4");
+    EXPECT_EQ(next({joining, {1, 2, 4}, {1, 2}, wanted, 10}), "none");
+    EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 4}, {1, 2, 4}, wanted}), "remove 3");
+    EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 4}, {1, 4}, wanted}), "remove 3");
+    EXPECT_EQ(next({voters({1, 2, 4}), {1, 2, 4}, {1, 2, 4}, wanted}), "none");
+  }
 }
 
-TEST(Placement, ALearnerThatLeftGoes) {
+// Whoever should have it is away: another gets it meanwhile.
+TEST(Placement, ARepairDoesNotWait) {
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4, 5}, {1, 2, 5}, {1, 2, 4}}), "add 5");
+  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 5), {1, 2, 4, 5}, {1, 2, 5}, {1, 2, 4}}),
+            "promote 5");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 4, 5}, {1, 2, 4, 5}, {1, 2, 4}}), "add 4");
+}
+
+TEST(Placement, ALearnerThatIsNotWantedGoes) {
   EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 3}, {1, 2, 3}}), "remove 4");
+  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3}}),
+            "remove 4");
+}
+
+TEST(Placement, ReplicasMoveWhenEveryNodeIsThere) {
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 3, 4}}), "add 4 later");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 3, 4}, {1, 3, 4}}), "none");
+  EXPECT_EQ(next({with_learner(voters({1, 2, 3}), 4), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 3, 4}}),
+            "promote 4");
+  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 3, 4}}), "remove 2");
+  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 3, 4}, {1, 2, 3}, {1, 3, 4}}), "none");
+}
+
+TEST(Placement, ALeaderThatIsToGoLetsAnotherRemoveIt) {
+  const auto four = voters({1, 2, 3, 4});
+  EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}}).substr(0, 12), "hand over to");
+  EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 0, 3}), "remove 1");
+  EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 5000}), "none");
+  EXPECT_EQ(next({four, {2, 3, 4}, {1, 2, 3}, {2, 3, 4}}), "none");  // with who is left
+  EXPECT_EQ(next({four, {2, 3, 4}, {1, 2, 3, 4}}).substr(0, 12), "hand over to");
+  // Another goes that is here, not the leader.
+  EXPECT_EQ(next({four, {1, 3, 4}, {1, 2, 3}}), "none");
 }
 
 TEST(Placement, MoreAreWanted) {
-  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}, 5}), "none");  // four bear no more
-  const std::string first = next({voters({1, 2, 3}), {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, 5});
-  EXPECT_TRUE(first == "add 4" || first == "add 5") << first;
-  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, 5}), "add 5");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3}}), "none");
+  const std::string first =
+      next({voters({1, 2, 3}), {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}});
+  EXPECT_TRUE(first == "add 4 later" || first == "add 5 later") << first;
+  // Four bear no more than three.
+  EXPECT_EQ(next({voters({1, 2, 3}), {1, 2, 3, 4, 5}, {1, 2, 3, 4}, {1, 2, 3, 4, 5}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}}),
+            "add 5");
+}
+
+TEST(Placement, NoneGetsFewerBecauseNodesAreMissing) {
+  EXPECT_EQ(next({voters({1, 2, 3, 4, 5}), {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3, 4, 5}), {1, 2, 3}, {1, 2, 3}, {1, 2, 3}}), "none");
+  // But one that is gone and cannot be replaced does not cost a majority.
+  EXPECT_EQ(next({voters({1, 2, 3, 4}), {1, 2, 3, 6}, {1, 2, 3}, {1, 2, 3, 6, 7}}), "remove 4");
 }
 
 TEST(Placement, FewerThanThreeVotersStay) {
-  EXPECT_EQ(next({voters({1}), {1, 2, 3}, {1, 2, 3}}), "none");
+  EXPECT_EQ(next({voters({1}), {1, 2, 3}, {1, 2, 3}, {1, 2, 3}}), "none");
+  EXPECT_EQ(next({voters({1, 2, 3}), {1}, {1, 2, 3}, {1}}), "none");
 }
 
-TEST(Placement, ShardsSpread) {
-  std::map<uint64_t, int> picked;
-  raft::Configuration servers{voters({1, 2, 3})};
-  for (uint32_t shard = 0; shard < 60; ++shard) {
-    PlacementView view{.shard = shard,
-                       .replicas = 3,
-                       .servers = &servers,
-                       .members = {NodeId{1}, NodeId{2}, NodeId{4}, NodeId{5}, NodeId{6}},
-                       .here = {NodeId{1}, NodeId{2}, NodeId{4}, NodeId{5}, NodeId{6}},
-                       .missing = [](NodeId) { return 0; }};
-    ++picked[next_change(view)->server.value];
+// From any placement, with leaders and nodes that come and go, every group ends with the wanted voters, by
+// steps that Raft allows, and never with fewer voters than it needs.
+TEST(Placement, EveryGroupEndsWhereItShouldBe) {
+  Random random(7);
+  for (int run = 0; run < 500; ++run) {
+    const size_t count = 4 + random.below(5);
+    std::vector<TargetNode> nodes;
+    std::vector<NodeId> all;
+    for (size_t i = 0; i < count; ++i) {
+      nodes.push_back({NodeId{i + 1}, static_cast<uint32_t>(1 + random.below(3)), ""});
+      all.push_back(NodeId{i + 1});
+    }
+    const uint32_t replicas = random.one_in(3) ? 5 : 3;
+    const std::vector<NodeId> wanted = targets(nodes, 1, replicas)[0];
+    raft::Configuration servers;
+    while (servers.servers.size() < 3) {
+      const NodeId id = all[random.below(all.size())];
+      if (servers.find(id) != nullptr) continue;
+      servers.servers.push_back({id, Role::kVoter});
+      std::sort(servers.servers.begin(), servers.servers.end());
+    }
+    NodeId leader = servers.servers[random.below(3)].id;
+    const size_t least = servers.voters();
+    for (int step = 0;; ++step) {
+      ASSERT_LT(step, 200) << "it never ends";
+      std::vector<NodeId> here = all;
+      if (step < 30 && random.one_in(3)) {
+        std::erase_if(here, [&](NodeId id) { return id != leader && random.one_in(4); });
+      }
+      const auto next = next_step({.shard = 0,
+                                   .leader = leader,
+                                   .servers = &servers,
+                                   .nodes = all,
+                                   .here = here,
+                                   .wanted = wanted,
+                                   .missing = [&](NodeId) { return random.below(2000); }});
+      if (!next) {
+        if (here.size() < all.size() || is_moving(servers)) continue;
+        break;
+      }
+      auto& list = servers.servers;
+      const auto at = std::find_if(list.begin(), list.end(), [&](const raft::Server& each) {
+        return each.id == next->server;
+      });
+      switch (next->kind) {
+        case Kind::kAdd:
+          ASSERT_TRUE(at == list.end());
+          list.push_back({next->server, Role::kLearner});
+          std::sort(list.begin(), list.end());
+          break;
+        case Kind::kPromote:
+          ASSERT_TRUE(at != list.end() && at->role == Role::kLearner);
+          at->role = Role::kVoter;
+          break;
+        case Kind::kRemove:
+          ASSERT_TRUE(at != list.end() && next->server != leader);
+          list.erase(at);
+          break;
+        case Kind::kHandOver:
+          ASSERT_TRUE(at != list.end() && at->role == Role::kVoter);
+          leader = next->server;
+          break;
+      }
+      ASSERT_GE(servers.voters(), least);
+    }
+    std::vector<NodeId> ended;
+    for (const raft::Server& each : servers.servers) ended.push_back(each.id);
+    ASSERT_EQ(ended, wanted);
   }
-  for (const uint64_t id : {4, 5, 6}) EXPECT_GT(picked[id], 10) << id;
 }
 
 }  // namespace

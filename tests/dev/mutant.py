@@ -1,7 +1,11 @@
 """Runs simulated clusters with one deliberate mistake until a checker notices: `mutant.py NAME`."""
+import sys
+
 import mutations
 
 SEEDS_MAX = 600
 KNOWN = {"claim-asks-nobody": 355, "full-queue-accepts": 185, "large-overtakes": 55}
+# What moves replicas is at work where nodes come and go alone.
+GROWS = sys.argv[1].startswith("placement-")
 
-mutations.run("simulate", [("simulate", [], SEEDS_MAX)], KNOWN)
+mutations.run("simulate", [("growing", ["--grows"], 200)] if GROWS else [("simulate", [], SEEDS_MAX)], KNOWN)

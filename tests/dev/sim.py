@@ -1,4 +1,4 @@
-"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N]`: simulated clusters, one a seed, spread over the cores."""
+"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows]`: simulated clusters, one a seed, spread over the cores."""
 import argparse
 import subprocess
 
@@ -11,7 +11,9 @@ def main():
     parser.add_argument("--seed", type=int, metavar="FIRST", help="default 1; alone: just this one")
     parser.add_argument("--seeds", type=int, metavar="N", help=f"default {suite.SIM_SEEDS}")
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="default 3")
+    parser.add_argument("--grows", action="store_true", help="two nodes join, and one leaves")
     options = parser.parse_args()
+    growth = ["--grows"] if options.grows else []
     first = 1 if options.seed is None else options.seed
     seeds = options.seeds or (suite.SIM_SEEDS if options.seed is None else 1)
     built = pieces.run_build("build/release", suite.build_command("release", "simulate"))
@@ -19,9 +21,9 @@ def main():
         return pieces.finish(None, "./dev sim", [built])
     if seeds == 1:
         return subprocess.call(["build/release/simulate", "--seed", str(first), "--seeds", "1",
-                                "--nodes", str(options.nodes)], cwd=pieces.ROOT)
-    outcomes = pieces.run(suite.sims("release", first, seeds, options.nodes), suite.CORES)
-    return pieces.finish("sim", f"./dev sim --seed {first} --seeds {seeds} --nodes {options.nodes}", outcomes)
+                                "--nodes", str(options.nodes), *growth], cwd=pieces.ROOT)
+    outcomes = pieces.run(suite.sims("release", first, seeds, options.nodes, growth), suite.CORES)
+    return pieces.finish("sim", f"./dev sim --seed {first} --seeds {seeds} --nodes {options.nodes} {' '.join(growth)}".strip(), outcomes)
 
 
 pieces.on_interrupt(main)

@@ -7,6 +7,7 @@ CORES = os.cpu_count() or 1
 PYTHON = "/usr/bin/python3"
 FUZZ_INPUTS = 200_000  # a target, in the short form
 SIM_SEEDS = 300        # in the short form
+GROWING_SEEDS = 100    # of clusters that grow and shrink
 RAFT_SEEDS = 300       # on each build of libraft, in the short form
 
 # What the simulation of Raft groups is asked for: (kind of faults, founding voters, share of the seeds).
@@ -36,7 +37,7 @@ def thread_targets():
     return [f"{folder}_test" for folder in folders_with_tests() if folder in THREADS]
 
 
-def sims(preset, first, seeds, nodes):
+def sims(preset, first, seeds, nodes, options=()):
     """The seeds [first, first + seeds) in one share a core."""
     if not (ROOT / "tests/sim/simulate.cc").exists():
         return []
@@ -45,9 +46,9 @@ def sims(preset, first, seeds, nodes):
     for share in range(shares):
         begin = first + seeds * share // shares
         count = first + seeds * (share + 1) // shares - begin
-        name = f"{preset}/simulate {begin}..{begin + count - 1}"
+        name = " ".join([f"{preset}/simulate", *options, f"{begin}..{begin + count - 1}"])
         pieces.append(Piece(name, [f"build/{preset}/simulate", "--seed", str(begin), "--seeds", str(count),
-                                   "--nodes", str(nodes)], timeout_s=3600))
+                                   "--nodes", str(nodes), *options], timeout_s=3600))
     return pieces
 
 

@@ -26,7 +26,9 @@ def main():
         alone += by_itself
     for preset in ("release", "asserts"):
         beside += suite.raft_sims(preset, 1, suite.RAFT_SEEDS)
-    beside += suite.sims("release", 1, suite.SIM_SEEDS, 3) + suite.mutants() + suite.lint() + suite.fuzzers()
+    beside += suite.sims("release", 1, suite.SIM_SEEDS, 3)
+    beside += suite.sims("release", 1, suite.GROWING_SEEDS, 3, ["--grows"])
+    beside += suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
     outcomes += pieces.run(alone + suite.e2e() + suite.deploy(), 1)
     print(f"in {(time.monotonic() - started) / 60:.1f} minutes")

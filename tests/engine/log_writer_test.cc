@@ -156,6 +156,24 @@ TEST_F(LogWriterTest, AnInstallationEmptiesTheLog) {
   EXPECT_THAT(found.log, SizeIs(3));
 }
 
+// It begins with nothing, and goes on from there.
+TEST_F(LogWriterTest, AGroupIsForgottenButForItsVote) {
+  append(1, 20, 3);
+  cuts_.push_back({kGroup, state_at(15, 3), 11});
+  write();
+  persists_.push_back({kGroup, 0, raft::HardState{3, {2}}, 0, {}, {}, true});
+  write();
+  EXPECT_EQ(persisted_[kGroup], 0u);
+  const raft::Recovered found = recovered();
+  EXPECT_EQ(found.hard_state, (raft::HardState{3, {2}}));
+  EXPECT_FALSE(found.snapshot);
+  EXPECT_EQ(found.first, 1u);
+  EXPECT_THAT(found.log, IsEmpty());
+  append(1, 2, 4);
+  write();
+  EXPECT_THAT(recovered().log, SizeIs(2));
+}
+
 // ---- what no group wrote
 
 TEST(LogRecords, RefusesWhatCannotBe) {

@@ -92,6 +92,11 @@ void SimDisk::lose_unsynced() {
 void SimDisk::store(const Effects::Persist& persist) {
   DurableGroup& group = groups_[persist.group];
   store_first_part(group, persist);
+  if (persist.forget) {
+    group.state.reset();
+    group.first = 1;
+    group.log.clear();
+  }
   if (!persist.install) return;
   store_installed(group, persist);
   store_emptied(group, persist);

@@ -201,6 +201,7 @@ void SimStore::end_flush(const std::map<uint32_t, raft::Index>& committed) {
 // What the state says of itself is kept with the log, so a crash before this leaves a state that is
 // ahead of it.
 void SimStore::cut(const raft::Effects::Cut& cut) {
+  if (disk_.group(cut.group).end() < cut.snapshot.index) return;  // it was forgotten meanwhile
   disk_.flush(cut.group, {cut.snapshot, 0});
   disk_.cut(cut);
 }

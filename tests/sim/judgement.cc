@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t kOpenMax = 8;  // messages that a device has open at once
 constexpr size_t kMessageBytesMax = 6 * 1024;
+constexpr Duration kLevelling = Duration::seconds(60);
+constexpr Duration kForgetting = Duration::seconds(8);
 
 }  // namespace
 
@@ -138,13 +140,68 @@ void SimCluster::check_hash(uint32_t shard, uint64_t index, uint64_t hash) {
   violation("replicas of shard " + std::to_string(shard) + " differ at " + std::to_string(index));
 }
 
+// A node that lost its data and came back at another address left a member behind that is waited for
+// until somebody removes it, or replace-after is over.
+bool SimCluster::has_lost_member() const {
+  const HubStatus status = nodes_[0]->hub().status(nodes_[0]->now());
+  return std::any_of(
+      status.members.begin(), status.members.end(), [this](const MemberStatus& member) {
+        return member.state != MemberState::kLeft &&
+               std::none_of(nodes_.begin(), nodes_.end(),
+                            [&member](const auto& node) { return node->id() == member.id; });
+      });
+}
+
+// Every replica is where it should be, as every node knows.
+void SimCluster::check_level() {
+  if (has_lost_member()) return;
+  const auto is_level = [](const PlacementStatus& shard) {
+    return shard.leader && shard.learners.empty() && shard.voters == shard.wanted;
+  };
+  const auto is_all_level = [&is_level](const auto& node) {
+    const HubStatus status = node->hub().status(node->now());
+    return status.level_waits.empty() &&
+           std::all_of(status.placements.begin(), status.placements.end(), is_level);
+  };
+  const Instant end = world_.now() + kLevelling;
+  while (world_.now() < end && !std::all_of(nodes_.begin(), nodes_.end(), is_all_level)) {
+    world_.run_until(world_.now() + Duration::millis(200));
+  }
+  world_.run_until(world_.now() + kForgetting);
+  for (const auto& node : nodes_) {
+    if (is_all_level(node)) continue;
+    const HubStatus status = node->hub().status(node->now());
+    std::string text = "n" + std::to_string(node->number()) + " knows of replicas to be moved";
+    if (!status.level_waits.empty()) text += ", waits: " + status.level_waits;
+    for (const PlacementStatus& shard : status.placements) {
+      if (is_level(shard)) continue;
+      const ShardStatus& known = status.shards[shard.shard];
+      text += "; shard " + std::to_string(shard.shard) + " led by " +
+              std::to_string(known.leader.value) + " in term " + std::to_string(known.term) + ":";
+      for (const NodeId id : shard.voters) text += " " + std::to_string(id.value);
+      for (const NodeId id : shard.learners) text += " +" + std::to_string(id.value);
+      text += ", wanted:";
+      for (const NodeId id : shard.wanted) text += " " + std::to_string(id.value);
+    }
+    violation(text);
+  }
+}
+
 // Replicas are alike, and nothing is on its way from shard to shard.
 void SimCluster::check_stores() {
+  const HubStatus status = nodes_[0]->hub().status(nodes_[0]->now());
   for (uint32_t shard = 0; shard < shards_; ++shard) {
     std::set<uint64_t> hashes;
     for (const auto& node : nodes_) {
+      const std::vector<NodeId>& voters = status.placements[shard].voters;
       const replica::ShardServer* const server = node->server(shard);
       if (server == nullptr) continue;
+      if (std::find(voters.begin(), voters.end(), node->id()) == voters.end()) {
+        if (server->state().applied() == 0) continue;
+        violation("n" + std::to_string(node->number()) + " keeps a state of shard " +
+                  std::to_string(shard) + ", which it has no replica of");
+        continue;
+      }
       server->state().check_invariants();
       hashes.insert(server->state().hash());
       if (server->state().meta().outbox == 0) continue;

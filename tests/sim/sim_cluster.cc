@@ -38,7 +38,7 @@ SimCluster::SimCluster(const SimOptions& options)
   if (options.nodes < 3) faults_.wipes = false;
   history_.nodes_may_be_lost(faults_.crashes || faults_.power_cuts || faults_.freezes ||
                              faults_.cuts || faults_.isolations || faults_.splits ||
-                             faults_.terminations);
+                             faults_.terminations || options.grows);
   asks_for_all_ = world_.random().one_in(3);
   make_nodes();
   make_clients();
@@ -51,12 +51,19 @@ void SimCluster::make_nodes() {
   for (int i = 0; i < options_.nodes; ++i) seeds.push_back(seed_address(i));
   limits_ = draw_limits();
   shards_ = 1 + static_cast<uint32_t>(world_.random().below(3));
-  for (int i = 0; i < options_.nodes; ++i) {
+  const int count = options_.nodes + (options_.grows ? kNewcomers : 0);
+  const bool replaces = options_.grows && world_.random().one_in(2);
+  for (int i = 0; i < count; ++i) {
     SimNodeConfig config;
     config.number = i;
-    config.address = seeds[static_cast<size_t>(i)];
-    config.join = options_.nodes > 1 ? seeds : std::vector<std::string>{};
-    config.expect = options_.nodes;
+    config.address = seed_address(i);
+    config.join = count > 1 ? seeds : std::vector<std::string>{};
+    config.expect = i < options_.nodes ? options_.nodes : 0;
+    if (replaces) config.replace_after = Duration::seconds(3);
+    if (options_.grows) {
+      config.weight = 1 + static_cast<uint32_t>(world_.random().below(2));
+      config.zone = world_.random().one_in(2) ? "z" : "";
+    }
     config.workers = options_.workers;
     config.limits = limits_;
     config.shards = shards_;
@@ -183,7 +190,7 @@ void SimCluster::crash_one() {
   }
   const Duration down = world_.between(Duration::millis(50), Duration::seconds(6));
   world_.after(down, [&node] {
-    if (!node.is_up()) node.boot();
+    if (!node.is_up() && !node.has_left()) node.boot();
   });
 }
 
@@ -195,6 +202,7 @@ void SimCluster::terminate(SimNode& node) {
 
 void SimCluster::boot_when_down(SimNode& node) {
   world_.after(world_.between(Duration::millis(50), Duration::seconds(6)), [this, &node] {
+    if (node.has_left()) return;
     if (!node.is_up()) return node.boot();
     boot_when_down(node);
   });
@@ -213,8 +221,8 @@ void SimCluster::crash_all() {
   for (const auto& node : nodes_) {
     if (!node->is_up()) continue;
     node->crash();
-    world_.after(world_.between(Duration::millis(50), Duration::seconds(3)), [&node] {
-      if (!node->is_up()) node->boot();
+    world_.after(world_.between(Duration::millis(50), Duration::seconds(3)), [node = node.get()] {
+      if (!node->is_up() && !node->has_left()) node->boot();
     });
   }
 }
@@ -237,18 +245,20 @@ void SimCluster::heal_everything() {
   for (const auto& node : nodes_) {
     node->unfreeze();
     if (node->is_ending()) node->crash();
-    if (!node->is_up()) node->boot();
+    if (!node->is_up() && !node->has_left()) node->boot();
   }
 }
 
 // ---- phases -------------------------------------------------------------------------------------
 
 void SimCluster::chaos_phase() {
-  for (const auto& node : nodes_) {
-    world_.after(world_.between(Duration{0}, Duration::millis(800)), [&node] {
+  for (int i = 0; i < options_.nodes; ++i) {
+    SimNode* const node = nodes_[static_cast<size_t>(i)].get();
+    world_.after(world_.between(Duration{0}, Duration::millis(800)), [node] {
       if (!node->is_up()) node->boot();
     });
   }
+  if (options_.grows) draw_growth();
   for (const auto& client : clients_) {
     world_.after(world_.between(Duration::seconds(1), Duration::seconds(6)),
                  [&client] { client->start(); });
@@ -263,6 +273,7 @@ void SimCluster::chaos_phase() {
 
 void SimCluster::healing_phase() {
   heal_everything();
+  if (options_.grows) finish_leaving();
   const Instant healed = world_.now();
   while (world_.now() < healed + kHealing) {
     world_.run_until(world_.now() + Duration::millis(20));
@@ -340,6 +351,7 @@ SimResult SimCluster::run() {
   settling_phase();
   probe_phase();
   check_nodes_agree();
+  check_level();
   check_stores();
   check_one_connection_each();
   farewell_phase();

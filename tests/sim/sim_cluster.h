@@ -47,6 +47,7 @@ struct SimOptions {
   int nodes = 3;
   int workers = 2;
   Duration chaos = Duration::seconds(20);
+  bool grows = false;  // two nodes more come, and one of the first leaves
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
   bool print_trace = false;
@@ -65,6 +66,7 @@ struct SimResult {
 
 // Two devices share this client id and take it from each other.
 constexpr const char* kTwin = "twin";
+constexpr int kNewcomers = 2;  // where it grows
 constexpr const char* kTopics[] = {"t/0/a", "t/0/b", "t/1/a", "t/1/b", "u/x", "u/y/z"};
 
 class SimCluster {
@@ -75,6 +77,7 @@ class SimCluster {
 
  private:
   void make_nodes();
+  void draw_growth();
   Limits draw_limits();
   void draw_pace(ClientPlan& plan);
   void draw_session(ClientPlan& plan);
@@ -97,6 +100,8 @@ class SimCluster {
   void crash_all();
   void freeze_one();
   void heal_everything();
+  bool is_forgotten(const SimNode& leaving) const;
+  void finish_leaving();
 
   void chaos_phase();
   void healing_phase();
@@ -112,6 +117,8 @@ class SimCluster {
   void check_newcomer(const SimClient& late);
   void check_nodes_agree();
   void check_hash(uint32_t shard, uint64_t index, uint64_t hash);
+  bool has_lost_member() const;
+  void check_level();
   void check_stores();
   void check_one_connection_each();
   void violation(std::string what) { history_.violation(std::move(what)); }
@@ -131,6 +138,7 @@ class SimCluster {
   uint64_t faults_struck_ = 0;
   Duration rejoined_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::vector<std::unique_ptr<SimNode>> left_;  // have left
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::map<int, SimNode*> last_node_;  // of each client
   std::vector<MessageKey> probes_;

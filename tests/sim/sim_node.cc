@@ -61,6 +61,9 @@ void SimNode::boot() {
   hub_config.expect = config_.expect;
   hub_config.workers = config_.workers;
   hub_config.shards = config_.shards;
+  hub_config.weight = config_.weight;
+  hub_config.zone = config_.zone;
+  hub_config.replace_after = config_.replace_after;
   process_->hub = std::make_unique<Hub>(hub_config, *disk_, world_.random().next());
 
   for (int worker = 0; worker < config_.workers; ++worker) {

@@ -31,6 +31,9 @@ struct SimNodeConfig {
   int workers = 2;
   uint32_t shards = 2;
   Limits limits;
+  uint32_t weight = 1;
+  std::string zone;
+  Duration replace_after = Duration::seconds(600);
 };
 
 class SimNode final : public NetworkEnd {
@@ -43,6 +46,10 @@ class SimNode final : public NetworkEnd {
   void crash();
   // It is told to end, as by SIGTERM, and does when it has done what it has to.
   void terminate();
+  // It leaves the cluster, its replicas first, also when it crashes meanwhile.
+  void leave();
+  // The others know that it has left; it may have crashed before it did.
+  void has_to_go();
   void freeze();
   void unfreeze();
   // Its disk is slow for a while.
@@ -58,6 +65,9 @@ class SimNode final : public NetworkEnd {
   bool is_up() const { return process_ != nullptr; }
   bool is_frozen() const { return frozen_; }
   bool is_ending() const { return is_up() && ending_; }
+  bool is_leaving() const { return leaving_ && !left_; }
+  bool has_left() const { return left_; }
+  NodeId id() const { return disk_ ? disk_->id : NodeId{}; }
   NodeNumber number() const { return config_.number; }
   const std::string& address() const { return config_.address; }
 
@@ -123,6 +133,8 @@ class SimNode final : public NetworkEnd {
   bool has_work_left() const;
   void close_clients();
   void wait_for_clients(uint64_t life, Instant deadline);
+  void go_on_leaving();
+  bool is_out();
 
   World& world_;
   Network& network_;
@@ -137,6 +149,8 @@ class SimNode final : public NetworkEnd {
   uint64_t life_ = 0;
   bool frozen_ = false;
   bool ending_ = false;
+  bool leaving_ = false;  // whatever becomes of its processes
+  bool left_ = false;
 };
 
 }  // namespace shoal::sim

@@ -1,4 +1,5 @@
-// A node that is told to end does what RunningNode::shut_down() does.
+// A node that is told to end does what RunningNode::shut_down() does, one that leaves what `shoal ctl leave`
+// has it do.
 #include <algorithm>
 
 #include "tests/sim/sim_node_parts.h"
@@ -8,6 +9,9 @@ namespace {
 
 constexpr uint64_t kHandOver = 1;
 constexpr uint64_t kGoodbye = 2;
+constexpr uint64_t kMoveAway = 3;
+constexpr uint64_t kLeave = 4;
+constexpr Duration kLeaveInterval = Duration::millis(250);
 constexpr Duration kPatience = Duration::seconds(5);
 
 }  // namespace
@@ -20,6 +24,7 @@ void SimNode::terminate() {
 }
 
 void SimNode::on_answer(const HubEffects::Answer& answer) {
+  if (answer.token == kMoveAway || answer.token == kLeave) return note(answer.text);
   if (answer.token == kHandOver) return close_clients();
   note("has said goodbye");
   // Not from within its own turn.
@@ -27,6 +32,43 @@ void SimNode::on_answer(const HubEffects::Answer& answer) {
     if (life == life_ && is_up()) crash();
   });
 }
+
+// ---- leaving ------------------------------------------------------------------------------------
+
+void SimNode::leave() {
+  leaving_ = true;
+  note("is to leave");
+  go_on_leaving();
+}
+
+void SimNode::has_to_go() {
+  left_ = true;
+  if (is_up()) crash();
+}
+
+bool SimNode::is_out() {
+  const std::vector<MemberStatus> members = hub().status(now()).members;
+  return std::any_of(members.begin(), members.end(), [this](const MemberStatus& member) {
+    return member.id == id() && member.state == MemberState::kLeft;
+  });
+}
+
+// Each command may be given again. Whoever crashes forgets that it is to leave, and is told again.
+void SimNode::go_on_leaving() {
+  if (!is_leaving()) return;
+  world_.after(kLeaveInterval, [this] { go_on_leaving(); });
+  if (!is_up() || frozen_ || ending_) return;
+  if (is_out()) return has_to_go();
+  const HubStatus status = hub().status(now());
+  if (!status.ready) return;
+  const bool is_free = status.leaving && status.replicas_here == 0;
+  post(kHubThread, [this, is_free](Now now) {
+    if (is_free) return hub().on_command(kLeave, LeaveCommand{}, now);
+    hub().on_command(kMoveAway, MoveAwayCommand{}, now);
+  });
+}
+
+// ---- ending -------------------------------------------------------------------------------------
 
 void SimNode::close_clients() {
   note("closes its clients");

@@ -36,6 +36,7 @@ Arguments parse(int argc, char** argv) {
   app.add_option("--nodes", options.nodes);
   app.add_option("--workers", options.workers);
   const CLI::Option* const chaos = app.add_option("--chaos", chaos_s, "seconds");
+  app.add_flag("--grows", options.grows, "nodes join, and one leaves");
   app.add_flag("--no-faults", no_faults);
   app.add_flag("--replay", arguments.replay, "each seed twice, and alike");
   app.add_flag("--trace", options.print_trace);
@@ -79,16 +80,16 @@ int main(int argc, char** argv) {
   const Arguments arguments = parse(argc, argv);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   return shoal::sim::run_seeds(
-      arguments.seeds,
-      {.name = "simulate",
-       .options = "--nodes " + std::to_string(arguments.options.nodes) + " --trace",
-       .figures = {{"events"},
-                   {"faults"},
-                   {"messages published"},
-                   {"acknowledged"},
-                   {"delivered"},
-                   {"ms from healing until all served, at most", true}},
-       .judge = [&arguments](uint64_t seed, std::span<uint64_t> figures) {
-         return judge(arguments, seed, figures);
-       }});
+      arguments.seeds, {.name = "simulate",
+                        .options = "--nodes " + std::to_string(arguments.options.nodes) +
+                                   (arguments.options.grows ? " --grows --trace" : " --trace"),
+                        .figures = {{"events"},
+                                    {"faults"},
+                                    {"messages published"},
+                                    {"acknowledged"},
+                                    {"delivered"},
+                                    {"ms from healing until all served, at most", true}},
+                        .judge = [&arguments](uint64_t seed, std::span<uint64_t> figures) {
+                          return judge(arguments, seed, figures);
+                        }});
 }

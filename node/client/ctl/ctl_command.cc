@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "node/client/ctl/admin_client.h"
+#include "node/client/ctl/answer.h"
+#include "node/client/ctl/rebalance.h"
 #include "node/config/values.h"
 
 namespace shoal {
@@ -18,27 +20,14 @@ namespace {
 namespace json = boost::json;
 using ctl::AdminClient;
 using ctl::AdminReply;
+using ctl::Answer;
+using ctl::answer_of;
 using ctl::CtlOptions;
+using ctl::fail;
+using ctl::text_of;
 using ctl::Verb;
 
 constexpr std::chrono::milliseconds kPollInterval(250);
-
-int fail(const std::string& text) {
-  std::fprintf(stderr, "shoal ctl: %s\n", text.c_str());
-  return 1;
-}
-
-std::string text_of(const json::value& value) {
-  if (value.is_string()) return std::string(value.get_string());
-  if (value.is_null()) return "-";
-  if (value.is_bool()) return value.get_bool() ? "yes" : "no";
-  if (value.is_double()) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f", value.get_double());
-    return text;
-  }
-  return json::serialize(value);
-}
 
 struct Column {
   const char* title;
@@ -54,6 +43,10 @@ constexpr Column kShardColumns[] = {
     {"SHARD", "shard"},     {"LEADER", "leader"}, {"TERM", "term"},         {"COMMIT", "commit"},
     {"APPLIED", "applied"}, {"LAG", "lag"},       {"SESSIONS", "sessions"}, {"QUEUED", "queued"},
     {"BYTES", "bytes"},     {"OUTBOX", "outbox"}, {"REPLICAS", "replicas"}};
+constexpr Column kPlacementColumns[] = {
+    {"SHARD", "shard"},   {"LEADER", "leader"}, {"REPLICAS", "replicas"},
+    {"WANTED", "wanted"}, {"MOVES", "moves"},   {"COPYING", "copying"},
+    {"LAG", "lag"}};
 constexpr Column kSessionColumns[] = {{"CLIENT", "client"},
                                       {"USER", "user"},
                                       {"ADDRESS", "address"},
@@ -106,6 +99,7 @@ struct Request {
 Request request_of(const CtlOptions& options) {
   switch (options.verb) {
     case Verb::kShards: return {"GET", "/v1/shards"};
+    case Verb::kRebalance: return {"GET", "/v1/rebalance"};
     case Verb::kSessions: return {"GET", "/v1/sessions"};
     case Verb::kSubscriptions:
       return {"GET", "/v1/subscriptions?client=" + ctl::percent_encoded(options.subject)};
@@ -129,6 +123,10 @@ void print(const CtlOptions& options, const json::value& answer) {
     }
   } else if (options.verb == Verb::kShards) {
     print_table(answer.at("shards").as_array(), kShardColumns);
+  } else if (options.verb == Verb::kRebalance) {
+    print_table(answer.at("shards").as_array(), kPlacementColumns);
+    const std::string waits = text_of(answer.at("waits"));
+    if (!waits.empty()) std::printf("waits: %s\n", waits.c_str());
   } else if (options.verb == Verb::kSessions) {
     print_list(answer, "sessions", kSessionColumns);
   } else if (options.verb == Verb::kSubscriptions) {
@@ -138,22 +136,6 @@ void print(const CtlOptions& options, const json::value& answer) {
   } else {
     std::printf("%s\n", text_of(answer.at("done")).c_str());
   }
-}
-
-struct Answer {
-  json::value value;
-  std::string failure;  // empty: there is an answer
-};
-
-Answer answer_of(const AdminReply& reply) {
-  if (reply.status == 0) return {{}, reply.body};
-  boost::system::error_code broken;
-  json::value value = json::parse(reply.body, broken);
-  if (broken) return {{}, "the node's answer is not JSON"};
-  if (reply.status == 200) return {std::move(value), ""};
-  const json::value* const why =
-      value.is_object() ? value.as_object().if_contains("error") : nullptr;
-  return {{}, why != nullptr ? text_of(*why) : "the node answered " + std::to_string(reply.status)};
 }
 
 // Prints the answer, or what is wrong; the exit status.
@@ -202,16 +184,22 @@ int drain(const AdminClient& client, const CtlOptions& options) {
   return fail("clients are still connected after " + text_of(options.patience));
 }
 
-// Clients go first, one after the other, as far as the time allows; a node that cannot leave serves
-// them again.
+// Replicas go first, while clients are served; then clients, one after the other, as far as the time
+// allows. A node that cannot leave serves them again, and keeps what it still has.
 int leave(const AdminClient& client, const CtlOptions& options) {
+  if (!options.at_once) {
+    if (const int status = ctl::move_away(client, options); status != 0) return status;
+  }
   CtlOptions draining = options;
   draining.verb = Verb::kDrain;
   draining.is_leaving = true;
   if (const int status = ask(client, draining); status != 0) return status;
   const Left left = wait_drained(client, options);
   const int status = left.failure.empty() ? ask(client, options) : fail(left.failure);
-  if (status != 0) client.ask("POST", "/v1/drain?rate=0");
+  if (status != 0) {
+    client.ask("POST", "/v1/drain?rate=0");
+    client.ask("POST", "/v1/move-away?withdrawn=true");
+  }
   return status;
 }
 
@@ -220,6 +208,8 @@ int run(const CtlOptions& options) {
   switch (options.verb) {
     case Verb::kDrain: return drain(client, options);
     case Verb::kLeave: return leave(client, options);
+    case Verb::kRebalance:
+      return options.wait ? ctl::watch_rebalance(client, options) : ask(client, options);
     default: return ask(client, options);
   }
 }

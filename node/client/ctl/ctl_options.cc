@@ -35,6 +35,9 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   verb("members", "the nodes of the cluster, as this one sees them", Verb::kMembers);
   verb("shards", "the durable state, by shard; figures of those with a replica here",
        Verb::kShards);
+  verb("rebalance", "where replicas are, where they should be, and what is under way",
+       Verb::kRebalance)
+      ->add_flag("--watch", options.wait, "until all is level, with progress");
   verb("sessions",
        "the sessions of this node's clients, and the absent ones of the shards that it leads",
        Verb::kSessions);
@@ -48,7 +51,11 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   drain->add_flag("--wait", options.wait, "until no client is left, with progress");
   add_patience(*drain, options, "with --wait: fail after so long");
   CLI::App* const leave =
-      verb("leave", "drain this node, then have it forgotten by the others", Verb::kLeave);
+      verb("leave", "this node's replicas move to others; then it is drained and forgotten by them",
+           Verb::kLeave);
+  CLI::Option* const now = leave->add_flag("--now", options.at_once, "replicas go with the node");
+  leave->add_flag("--wait", options.wait, "until replicas are elsewhere, as without --now")
+      ->excludes(now);
   leave->add_option("--rate", options.per_second, "clients to close a second")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

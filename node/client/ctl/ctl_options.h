@@ -13,6 +13,7 @@ namespace shoal::ctl {
 enum class Verb : uint8_t {
   kMembers,
   kShards,
+  kRebalance,
   kSessions,
   kSubscriptions,
   kRetained,
@@ -30,7 +31,8 @@ struct CtlOptions {
   bool json = false;
   uint32_t per_second = 100;  // drain, leave: clients to close a second; 0 ends the draining
   bool is_leaving = false;    // drain: as a part of leave
-  bool wait = false;          // drain: until no client is left
+  bool wait = false;          // drain: until no client is left; rebalance: until all is level
+  bool at_once = false;       // leave: replicas stay here, and go with the node
   Duration patience = Duration::seconds(60);  // drain --wait, leave: with the clients
   std::string subject;  // remove: a node; kick, subscriptions: a client id; retained: a filter
 };

@@ -1,0 +1,115 @@
+// Where the replicas of all shards are, where they should be, and what this node does about those that it
+// leads: the next step of each (placement.h), one move in the cluster at a time.
+//
+// Each leader tells all peers where its shards' replicas are. So everybody sees the same moves to be made,
+// and the lowest shard that can move is next, whoever leads it. That is no lock: where two begin at once,
+// both go on. What replaces a replica that is gone waits for nobody but the leader's own copies.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/core/context.h"
+#include "cluster/core/hub_store.h"
+#include "cluster/core/leases.h"
+#include "cluster/core/members.h"
+#include "cluster/core/pair.h"
+#include "cluster/core/placement.h"
+#include "cluster/core/placement_targets.h"
+#include "cluster/core/store_plan.h"
+
+namespace shoal {
+
+class Placing {
+ public:
+  struct Surroundings {
+    std::function<const Pair*(NodeId)> pair_of;
+    std::function<std::vector<Pair*>()> open_pairs;
+  };
+  // All outlive this; the store may be null, and need not be open.
+  Placing(Context& context, const Members& members, const Leases& leases,
+          const StoreFounding& founding, const std::unique_ptr<HubStore>& store,
+          Surroundings around);
+
+  void on_tick();
+  // A session begins: it is told of all that this node leads.
+  void on_session(Pair& pair);
+  // False: the peer breaks the protocol.
+  bool on_told(NodeId from, const proto::ShardPlacement& message);
+
+  // This node's replicas are to be elsewhere. False: there are too few nodes that could take them.
+  bool leave();
+  void stay() { is_leaving_ = false; }
+  bool is_leaving() const { return is_leaving_; }
+  // Shards that have one of their replicas here and could do without.
+  uint32_t replicas_here() const;
+
+  // False: it is not to have a replica of this shard, as far as is known.
+  bool is_wanted(uint32_t shard, NodeId node);
+  std::vector<PlacementStatus> status();
+  // Why nothing that is there already is moved; empty: no reason.
+  std::string why_not_level() const;
+
+ private:
+  using Targets = std::vector<std::vector<NodeId>>;
+  struct Told {
+    NodeId leader;  // 0: nobody has
+    uint64_t term = 0;
+    uint64_t index = 0;
+    raft::Configuration servers;
+    uint64_t lag = 0;
+  };
+
+  bool is_open() const { return store_ && store_->is_open(); }
+  const replica::Store& store() const { return *store_->store(); }
+  bool leads(uint32_t shard) const { return store().leads(shard); }
+  const raft::RaftGroup& group(uint32_t shard) const { return *store().groups().find(shard); }
+
+  // ---- nodes
+  bool is_here(NodeId id) const { return id == context_.self || leases_.is_in_sync(id); }
+  bool is_leaving(NodeId id) const;
+  bool is_replaced(NodeId id) const;
+  bool is_met(NodeId id) const;
+  void note_away();
+  std::vector<TargetNode> nodes() const;
+  std::vector<NodeId> here() const;
+  const Targets& wanted();
+
+  // ---- what leaders tell
+  void note_led();
+  std::optional<Told> led(uint32_t shard) const;
+  void tell(Pair& pair, uint32_t shard) const;
+  const Told* told(uint32_t shard) const;
+
+  // ---- steps
+  PlacementView view_of(uint32_t shard, const raft::Configuration& servers);
+  bool is_busy(uint32_t shard) const;
+  bool is_any_moving() const;
+  void repair();
+  void level();
+  void forget();
+  bool take(uint32_t shard, const PlacementStep& step);
+
+  Context& context_;
+  const Members& members_;
+  const Leases& leases_;
+  const StoreFounding& founding_;
+  const std::unique_ptr<HubStore>& store_;
+  const Surroundings around_;
+  bool is_leaving_ = false;
+  Instant last_step_{};
+  Instant last_lag_{};
+  std::map<NodeId, Instant> away_since_;  // members that are not in sync
+  std::vector<Told> told_;                // by shard
+  // Of the nodes as they were last; without nodes nothing is known.
+  std::vector<TargetNode> target_nodes_;
+  Targets targets_;
+};
+
+}  // namespace shoal

@@ -1,0 +1,55 @@
+// Nodes that come and go while faults strike.
+#include <algorithm>
+
+#include "tests/sim/sim_cluster.h"
+
+namespace shoal::sim {
+namespace {
+
+// Until a node's replicas are elsewhere and its clients closed.
+constexpr Duration kLeaving = Duration::seconds(60);
+
+}  // namespace
+
+// One comes after the other, while faults strike; the one that leaves may be one that had to come first.
+void SimCluster::draw_growth() {
+  const Duration half = Duration{options_.chaos.ns / 2};
+  for (int i = 0; i < kNewcomers; ++i) {
+    SimNode* const node = nodes_[static_cast<size_t>(options_.nodes + i)].get();
+    world_.after(world_.between(Duration::seconds(3), half), [node] {
+      if (!node->is_up()) node->boot();
+    });
+  }
+  SimNode* const leaving =
+      nodes_[world_.random().below(static_cast<uint64_t>(options_.nodes))].get();
+  world_.after(world_.between(half, options_.chaos), [leaving] { leaving->leave(); });
+}
+
+bool SimCluster::is_forgotten(const SimNode& leaving) const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [&leaving](const auto& node) {
+    if (!node->is_ready() || node.get() == &leaving) return false;
+    const std::vector<MemberStatus> members = node->hub().status(node->now()).members;
+    return std::any_of(members.begin(), members.end(), [&leaving](const MemberStatus& member) {
+      return member.id == leaving.id() && member.state == MemberState::kLeft;
+    });
+  });
+}
+
+// Who is to leave does so, as nothing is broken any more.
+void SimCluster::finish_leaving() {
+  const Instant end = world_.now() + kLeaving;
+  const auto is_leaving = [](const auto& node) { return node->is_leaving(); };
+  while (std::any_of(nodes_.begin(), nodes_.end(), is_leaving) && world_.now() < end) {
+    world_.run_until(world_.now() + Duration::millis(100));
+    for (const auto& node : nodes_) {
+      if (node->is_leaving() && is_forgotten(*node)) node->has_to_go();
+    }
+  }
+  for (auto& node : nodes_) {
+    if (node->is_leaving()) violation("n" + std::to_string(node->number()) + " cannot leave");
+    if (node->has_left()) left_.push_back(std::move(node));
+  }
+  std::erase(nodes_, nullptr);
+}
+
+}  // namespace shoal::sim
