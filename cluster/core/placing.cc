@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kStepInterval = Duration::millis(250);
 constexpr Duration kLagInterval = Duration::seconds(1);
+constexpr Duration kInReachFor = Duration::seconds(5);
 constexpr size_t kVotersMin = 3;  // of a group that can change
 constexpr int kServersToldMax = 64;
 
@@ -250,8 +251,11 @@ void Placing::on_tick() {
   if (context_.now.mono - last_step_ < kStepInterval) return;
   last_step_ = context_.now.mono;
   note_away();
+  if (leases_.ack_until() <= context_.now.mono) {
+    steady_since_ = context_.now.mono;
+    return;
+  }
   forget();
-  if (leases_.ack_until() <= context_.now.mono) return;
   repair();
   level();
 }
@@ -318,12 +322,15 @@ void Placing::level() {
   }
 }
 
-// What is left here of replicas that are elsewhere now.
+// What is left here of replicas that are elsewhere now. A leader that this node was out of reach of may have
+// made it a learner since, and counts what it got: whoever is in reach for so long would have heard of it.
 void Placing::forget() {
+  if (context_.now.mono - steady_since_ < kInReachFor) return;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     const Told* const told = this->told(shard);
     const raft::RaftGroup* const group = store().groups().find(shard);
     if (told == nullptr || group == nullptr || group->configuration() == nullptr) continue;
+    if (!leases_.is_in_sync(told->leader)) continue;
     const bool is_older = group->role().term <= told->term;
     const bool has_none = told->servers.find(context_.self) == nullptr;
     if (is_older && (has_none || SHOAL_MUTATED("placement-forgets-voter"))) store_->forget(shard);

@@ -105,6 +105,7 @@ class Placing {
   bool is_leaving_ = false;
   Instant last_step_{};
   Instant last_lag_{};
+  Instant steady_since_{};                // it has held all leases
   std::map<NodeId, Instant> away_since_;  // members that are not in sync
   std::vector<Told> told_;                // by shard
   // Of the nodes as they were last; without nodes nothing is known.
