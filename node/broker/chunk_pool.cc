@@ -1,9 +1,14 @@
 #include "node/broker/chunk_pool.h"
 
+#include <algorithm>
 #include <new>
+#include <utility>
 
 namespace shoal {
 namespace {
+
+// With ten calls a second half of a surplus is gone in a second.
+constexpr size_t kTrimmedPart = 16;
 
 Chunk* allocate(size_t total) {
   Chunk* const chunk = new (::operator new(total)) Chunk;
@@ -28,30 +33,31 @@ void release_all(Chunk* chunk) {
 }  // namespace
 
 ChunkPool::~ChunkPool() {
-  release_all(small_);
-  release_all(large_);
-  release_all(views_);
+  release_all(views_.spare);
+  for (Kind& kind : kinds_) release_all(kind.spare);
 }
 
-Chunk* ChunkPool::take(size_t size, bool large) {
-  if (!large && size <= kSmall - sizeof(Chunk)) return take_of(small_, kSmall);
-  if (size <= kLarge - sizeof(Chunk)) return take_of(large_, kLarge);
+Chunk* ChunkPool::take(size_t size, size_t last) {
+  for (Kind& kind : kinds_) {
+    const size_t capacity = kind.total - sizeof(Chunk);
+    const bool is_larger = capacity > last || &kind == &kinds_.back();
+    if (is_larger && size <= capacity) return take_of(kind);
+  }
   return allocate(size + sizeof(Chunk));
 }
 
 Chunk* ChunkPool::take_view(const uint8_t* data, uint32_t size, MessageRef owner) {
-  Chunk* const chunk = take_of(views_, sizeof(Chunk));
+  Chunk* const chunk = take_of(views_);
   chunk->data = data;
   chunk->end = size;
   chunk->owner = std::move(owner);
   return chunk;
 }
 
-Chunk* ChunkPool::take_of(Chunk*& spare, size_t total) {
-  if (!spare) return allocate(total);
-  Chunk* const chunk = spare;
-  spare = chunk->next;
-  spare_bytes_ -= total;
+Chunk* ChunkPool::take_of(Kind& kind) {
+  if (!kind.spare) return allocate(kind.total);
+  Chunk* const chunk = pop(kind);
+  spare_low_ = std::min(spare_low_, spare_bytes_);
   chunk->next = nullptr;
   chunk->begin = chunk->end = 0;
   return chunk;
@@ -60,17 +66,35 @@ Chunk* ChunkPool::take_of(Chunk*& spare, size_t total) {
 void ChunkPool::give_back(Chunk* chunk) {
   const size_t total = chunk->capacity + sizeof(Chunk);
   chunk->owner = MessageRef();
-  if (chunk->capacity == 0) return keep(views_, chunk, total);
-  if (total == kSmall) return keep(small_, chunk, total);
-  if (total == kLarge) return keep(large_, chunk, total);
+  if (chunk->capacity == 0) return keep(views_, chunk);
+  for (Kind& kind : kinds_) {
+    if (total == kind.total) return keep(kind, chunk);
+  }
   release(chunk);
 }
 
-void ChunkPool::keep(Chunk*& spare, Chunk* chunk, size_t total) {
-  if (spare_bytes_ + total > kSpareBytesMax) return release(chunk);
-  chunk->next = spare;
-  spare = chunk;
-  spare_bytes_ += total;
+void ChunkPool::keep(Kind& kind, Chunk* chunk) {
+  if (spare_bytes_ + kind.total > kSpareBytesMax) return release(chunk);
+  chunk->next = kind.spare;
+  kind.spare = chunk;
+  spare_bytes_ += kind.total;
+}
+
+Chunk* ChunkPool::pop(Kind& kind) {
+  Chunk* const chunk = kind.spare;
+  kind.spare = chunk->next;
+  spare_bytes_ -= kind.total;
+  return chunk;
+}
+
+void ChunkPool::trim() {
+  size_t surplus = spare_low_ / kTrimmedPart;
+  const auto trim_one = [&](Kind& kind) {
+    for (; kind.spare && surplus >= kind.total; surplus -= kind.total) release(pop(kind));
+  };
+  for (size_t i = kinds_.size(); i-- > 0;) trim_one(kinds_[i]);
+  trim_one(views_);
+  spare_low_ = spare_bytes_;
 }
 
 }  // namespace shoal

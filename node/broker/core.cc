@@ -150,6 +150,7 @@ void Core::on_tick(Now now) {
   expire_tickets();
   check_slow();
   drain_some();
+  pool_.trim();
   settle();
 }
 

@@ -36,8 +36,8 @@ void Output::drop_front() {
 
 uint8_t* Output::append(size_t size) {
   if (!last_ || last_->room() < size) {
-    // Large ones only behind one that was filled: headers between large payloads stay small.
-    Chunk* const chunk = pool_->take(size, last_ && last_->capacity != 0);
+    // Behind a view the smallest: headers between large payloads stay small.
+    Chunk* const chunk = pool_->take(size, last_ ? last_->capacity : 0);
     (last_ ? last_->next : first_) = chunk;
     last_ = chunk;
   }

@@ -69,7 +69,8 @@ void Core::deliver(Publication& p, const Match& match, const LocalTarget& matche
 // ---- shared subscriptions (4.8.2) -------------------------------------------------------------------
 
 void Core::route_shared(Publication& p, SharedGroup& group) {
-  const auto place = group.pick(random_);
+  const auto row = group.place_in_row(p.view.publisher);
+  const auto place = row ? row : group.pick(random_);
   if (!place) return drop(DropReason::kNoMember);
   if (*place == Place{kSelf, config_.worker}) {
     if (!deliver_shared(p, group, group.filter())) drop(DropReason::kNoMember);
@@ -81,20 +82,20 @@ void Core::route_shared(Publication& p, SharedGroup& group) {
   auto attempt = std::make_unique<SharedAttempt>();
   attempt->filter = std::string(group.filter());
   send_to_place(p, *place, std::move(attempt));
+  if (!row) group.begin_row(p.view.publisher, *place);
 }
 
 // To one member here. One that has little to do comes first, then one that can take it at once; of
-// those that cannot, any.
+// those that cannot, the one with the shortest queue.
 bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view filter) {
-  const auto must_wait = [this](SessionIndex index) {
+  const auto work_of = [this](SessionIndex index) {
     Session& s = session_at(index);
-    return !s.queue.empty() || !can_send(s);
+    const bool must_wait = !s.queue.empty() || !can_send(s);
+    return SharedGroup::Work{
+        .open = s.inflight.open() + (must_wait ? SharedGroup::kMustWait + s.queue.size() : 0),
+        .done = s.inflight.first_number()};
   };
-  const SharedMember* member = group.pick_member([&](SessionIndex index) {
-    return session_at(index).inflight.open() >= SharedGroup::kRow || must_wait(index);
-  });
-  if (!member) member = group.pick_member_in_rows(must_wait);
-  if (!member) member = group.pick_member_in_rows([](SessionIndex) { return false; });
+  const SharedMember* member = group.pick_member(p.view.publisher, tick_of(now_.mono), work_of);
   if (!member) return false;
   // Of the busy ones, one at QoS 0 whose output is full would lose it; another may keep it.
   const auto loses = [&](const SharedMember& each) {

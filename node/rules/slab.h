@@ -15,8 +15,10 @@ constexpr uint32_t kNoIndex = UINT32_MAX;
 template <class T>
 class Slab {
  public:
-  T& operator[](uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
-  const T& operator[](uint32_t index) const { return chunks_[index / kChunk][index % kChunk]; }
+  T& operator[](uint32_t index) { return chunks_[index / kChunk]->items[index % kChunk]; }
+  const T& operator[](uint32_t index) const {
+    return chunks_[index / kChunk]->items[index % kChunk];
+  }
 
   uint32_t allocate() {
     ++used_;
@@ -25,7 +27,7 @@ class Slab {
       free_.pop_back();
       return index;
     }
-    if (end_ % kChunk == 0) chunks_.push_back(std::make_unique<T[]>(kChunk));
+    if (end_ % kChunk == 0) chunks_.push_back(std::make_unique<Chunk>());
     return end_++;
   }
   void release(uint32_t index) {
@@ -41,7 +43,13 @@ class Slab {
  private:
   static constexpr uint32_t kChunk = 256;
 
-  std::vector<std::unique_ptr<T[]>> chunks_;
+  // No bare array: new[] would put a count before it, and so much more than eight bytes is wasted where
+  // the allocator's next size is an eighth larger.
+  struct Chunk {
+    T items[kChunk];
+  };
+
+  std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<uint32_t> free_;
   uint32_t end_ = 0;
   size_t used_ = 0;

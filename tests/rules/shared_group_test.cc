@@ -80,38 +80,137 @@ TEST_F(SharedGroupTest, PlacesArePickedByTheirMembers) {
   }
 }
 
-TEST_F(SharedGroupTest, MembersTakeTurns) {
+constexpr uint64_t kPublisher = 7;
+constexpr uint64_t kOther = 8;
+constexpr uint32_t kTick = 1000;
+using Work = SharedGroup::Work;
+
+TEST_F(SharedGroupTest, MembersWithLittleToDoTakeTurns) {
   for (const SessionIndex session : {1, 2, 3}) router.subscribe(session, "$share/g/a", {});
   SharedGroup& group = *router.find_group("$share/g/a");
-  const auto nobody = [](SessionIndex) { return false; };
+  const auto little = [](SessionIndex) { return Work{.open = SharedGroup::kBusy - 1}; };
   std::map<SessionIndex, int> picks;
-  for (int i = 0; i < 300; ++i) ++picks[group.pick_member(nobody)->session];
+  for (int i = 0; i < 300; ++i) ++picks[group.pick_member(kPublisher, kTick, little)->session];
   EXPECT_EQ(picks, (std::map<SessionIndex, int>{{1, 100}, {2, 100}, {3, 100}}));
 
-  const auto not_2 = [](SessionIndex session) { return session == 2; };
+  const auto much_for_2 = [](SessionIndex session) {
+    return Work{.open = session == 2 ? SharedGroup::kBusy : 0};
+  };
   picks.clear();
-  for (int i = 0; i < 100; ++i) ++picks[group.pick_member(not_2)->session];
+  for (int i = 0; i < 100; ++i) ++picks[group.pick_member(kPublisher, kTick, much_for_2)->session];
   EXPECT_EQ(picks.size(), 2u);
-  EXPECT_EQ(group.pick_member([](SessionIndex) { return true; }), nullptr);
+  EXPECT_EQ(picks.count(2), 0u);
+  for (const SessionIndex session : {1, 2, 3}) router.unsubscribe(session, "$share/g/a");
+  EXPECT_EQ(group.pick_member(kPublisher, kTick, little), nullptr);
 }
 
-TEST_F(SharedGroupTest, MembersTakeTurnsInRows) {
+TEST_F(SharedGroupTest, BusyMembersGetWhatAPublisherSendsInRows) {
   for (const SessionIndex session : {1, 2}) router.subscribe(session, "$share/g/a", {});
   SharedGroup& group = *router.find_group("$share/g/a");
-  const auto nobody = [](SessionIndex) { return false; };
+  std::map<SessionIndex, uint64_t> open{{1, 100}, {2, 100}};
+  const auto work_of = [&](SessionIndex session) { return Work{.open = open[session]}; };
+  const auto pick = [&](uint64_t publisher) {
+    const SessionIndex session = group.pick_member(publisher, kTick, work_of)->session;
+    ++open[session];
+    return session;
+  };
   std::vector<SessionIndex> picks;
-  for (int i = 0; i < 20 * 16; ++i) picks.push_back(group.pick_member_in_rows(nobody)->session);
+  for (uint32_t i = 0; i < 20 * SharedGroup::kRow; ++i) picks.push_back(pick(kPublisher));
   int changes = 0;
   for (size_t i = 1; i < picks.size(); ++i) changes += picks[i] != picks[i - 1] ? 1 : 0;
   EXPECT_EQ(changes, 19);
-  EXPECT_EQ(std::count(picks.begin(), picks.end(), 1u), 160);
+  EXPECT_EQ(open[1], open[2]);
 
-  // A row ends where its member can take no more.
-  const SessionIndex first = group.pick_member_in_rows(nobody)->session;
-  const auto not_first = [&](SessionIndex session) { return session == first; };
-  EXPECT_NE(group.pick_member_in_rows(not_first)->session, first);
-  EXPECT_NE(group.pick_member_in_rows(nobody)->session, first);
-  EXPECT_EQ(group.pick_member_in_rows([](SessionIndex) { return true; }), nullptr);
+  // A row ends with its publisher's messages; the next one goes to who has the least to do.
+  const SessionIndex first = pick(kPublisher);
+  EXPECT_EQ(pick(kPublisher), first);
+  EXPECT_NE(pick(kOther), first);
+  // And where its member can take no more.
+  const SessionIndex second = pick(kPublisher);
+  open[second] += SharedGroup::kMustWait;
+  EXPECT_NE(pick(kPublisher), second);
+  // Where none can, the rows go on.
+  for (auto& [session, messages] : open) messages += 2 * SharedGroup::kMustWait;
+  const SessionIndex third = pick(kPublisher);
+  for (uint32_t i = 1; i < SharedGroup::kRow; ++i) EXPECT_EQ(pick(kPublisher), third);
+}
+
+// One that has just acknowledged all that it had, and will soon have done so again.
+TEST_F(SharedGroupTest, AFastMemberIsABusyOne) {
+  for (const SessionIndex session : {1, 2}) router.subscribe(session, "$share/g/a", {});
+  SharedGroup& group = *router.find_group("$share/g/a");
+  struct Case {
+    const char* what;
+    uint32_t ticks;
+    uint64_t done;
+    bool in_a_row;
+  };
+  uint32_t tick = kTick;
+  Work work;
+  const auto pick = [&](uint64_t publisher) {
+    return group.pick_member(publisher, tick, [&](SessionIndex) { return work; })->session;
+  };
+  const Case cases[] = {
+      {"at first nobody knows", 0, 0, false},
+      {"slow", 1, SharedGroup::kRow - 1, false},
+      {"fast", 1, SharedGroup::kRow, true},
+      {"as before in the same tick", 0, 0, true},
+      {"fast in the mean", 3, 3 * SharedGroup::kRow, true},
+      {"slow in the mean", 3, 3 * SharedGroup::kRow - 1, false},
+  };
+  for (const Case& c : cases) {
+    work.open = SharedGroup::kBusy;
+    pick(kOther);  // looks at both
+    work.open = 0;
+    tick += c.ticks;
+    work.done += c.done;
+    const SessionIndex first = pick(kPublisher);
+    EXPECT_EQ(pick(kPublisher) == first, c.in_a_row) << c.what;
+  }
+}
+
+TEST_F(SharedGroupTest, AnotherPlaceGetsRowsWhileTheMembersHereAreBusy) {
+  router.subscribe(1, "$share/g/a", {});
+  route(kPeer, "$share/g/a", {2, 0});
+  SharedGroup& group = *router.find_group("$share/g/a");
+  uint32_t open = 0;
+  const auto work_of = [&](SessionIndex) { return Work{.open = open}; };
+  group.pick_member(kOther, kTick, work_of);
+  group.begin_row(kPublisher, kPeer);
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
+
+  open = SharedGroup::kBusy;
+  group.pick_member(kOther, kTick, work_of);
+  group.begin_row(kPublisher, kPeer);
+  EXPECT_EQ(group.place_in_row(kOther), std::nullopt);
+  for (uint32_t i = 1; i < SharedGroup::kRow; ++i) {
+    EXPECT_EQ(group.place_in_row(kPublisher), kPeer) << i;
+  }
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
+
+  group.begin_row(kPublisher, kPeer);
+  route(kPeer, "$share/g/a", {0, 0});
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
+}
+
+TEST_F(SharedGroupTest, ARowHereKeepsItsPlace) {
+  router.subscribe(1, "$share/g/a", {});
+  route(kPeer, "$share/g/a", {1, 0});
+  SharedGroup& group = *router.find_group("$share/g/a");
+  const auto work_of = [](SessionIndex) { return Work{.open = SharedGroup::kBusy}; };
+  group.pick_member(kPublisher, kTick, work_of);
+  for (uint32_t i = 1; i < SharedGroup::kRow; ++i) {
+    EXPECT_EQ(group.place_in_row(kPublisher), (Place{kSelf, 0})) << i;
+    group.pick_member(kPublisher, kTick, work_of);
+  }
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
+  // A place or a member that comes ends it.
+  group.pick_member(kPublisher, kTick, work_of);
+  route(kThird, "$share/g/a", {1, 0});
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
+  group.pick_member(kPublisher, kTick, work_of);
+  router.subscribe(2, "$share/g/a", {});
+  EXPECT_EQ(group.place_in_row(kPublisher), std::nullopt);
 }
 
 TEST_F(SharedGroupTest, AMembersOptionsAreItsOwn) {  // [MQTT5-4.8.2-3]
