@@ -35,7 +35,7 @@ struct SharedMember {
   SessionIndex session = 0;
   SubscriptionOptions options;
   uint32_t subscription = 0;  // the router's number of it
-  Pace pace;
+  Pace pace{};
 };
 
 class SharedGroup {
