@@ -4,7 +4,7 @@ import sys
 import mutations
 
 SEEDS_MAX = 600
-KNOWN = {"claim-asks-nobody": 355, "full-queue-accepts": 185, "large-overtakes": 55}
+KNOWN = {"full-queue-accepts": 345, "large-overtakes": 65, "lease-not-waited-for": 85}
 # What moves replicas is at work where nodes come and go alone.
 GROWS = sys.argv[1].startswith("placement-")
 
