@@ -9,8 +9,6 @@
 namespace shoal {
 namespace {
 
-constexpr size_t kClaimsPortionBytes = 64 * 1024;
-constexpr size_t kClaimsOpenBytes = 256 * 1024;
 constexpr size_t kClaimOverhead = 16;
 constexpr size_t kClientIdMax = UINT16_MAX;  // a UTF-8 string of MQTT (5.0: 1.5.4)
 
@@ -247,10 +245,10 @@ void Claims::on_end(const Pair& pair) {
 void Claims::pump(Pair& pair) {
   const auto telling = telling_.find(pair.id());
   if (telling == telling_.end()) return;
-  while (pair.kept_bytes(Lane::kControl) < kClaimsOpenBytes) {
+  while (pair.kept_bytes(Lane::kControl) < kPortionsOpenBytes) {
     proto::Claims portion;
     auto at = telling->second.empty() ? holders_.begin() : holders_.upper_bound(telling->second);
-    for (size_t bytes = 0; at != holders_.end() && bytes < kClaimsPortionBytes; ++at) {
+    for (size_t bytes = 0; at != holders_.end() && bytes < kPortionBytes; ++at) {
       proto::Claim* const claim = portion.add_claims();
       claim->set_client_id(at->first);
       claim->set_counter(at->second.counter);

@@ -145,7 +145,7 @@ ShardStatus HubCore::status_of(uint32_t shard) const {
     for (const raft::Server& each : servers->servers) {
       ReplicaStatus replica{.node = each.id, .is_voter = each.role == raft::Role::kVoter};
       if (status.is_leader && each.id != context_.self) {
-        replica.lag = status.last - std::min(status.last, group->match(each.id));
+        replica.lag = group->lag(each.id);
       }
       status.replicas.push_back(replica);
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cluster/core/hub_core.h"
+#include "cluster/core/node_list.h"
 
 namespace shoal {
 namespace {
@@ -15,7 +16,6 @@ constexpr Duration kBalancingInterval = Duration::seconds(1);
 constexpr Duration kSteady = Duration::seconds(5);
 // So long without a lease: another is gone on with instead (leases.h).
 constexpr Duration kSteppedDown = Duration::millis(500);
-constexpr uint64_t kLacksMax = 1000;  // entries that a voter may lack: it gets them before it leads
 
 }  // namespace
 
@@ -45,14 +45,17 @@ LeadershipView HubCore::leadership_view() {
     if (view.gives_all || is_steady) view.others.push_back({id, pair->hello.weight(), leads(id)});
   }
   view.self.leads = leads(context_.self);
+  const Placing::Targets& targets = placing_.wanted();
   for (uint32_t shard = 0; shard < store_founding_.shards; ++shard) {
     if (!store.leads(shard)) continue;
     const raft::RaftGroup& group = *store.groups().find(shard);
+    const std::vector<NodeId>& wanted = targets[shard];
     LeadershipView::Led led{.shard = shard};
     for (const raft::Server& each : group.configuration()->servers) {
       const bool is_voter = each.role == raft::Role::kVoter && each.id != context_.self;
-      if (!view.gives_all && !placing_.is_wanted(shard, each.id)) continue;  // soon it is none
-      if (is_voter && group.match(each.id) + kLacksMax >= group.last()) led.able.push_back(each.id);
+      const bool stays = wanted.size() < kVotersMin || contains(wanted, each.id);
+      if (!view.gives_all && !stays) continue;
+      if (is_voter && group.lag(each.id) <= kLacksMax) led.able.push_back(each.id);
     }
     view.led.push_back(std::move(led));
   }

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
+#include <span>
 
 #include "shoal/types.h"
 
 namespace shoal {
 
-inline bool contains(const std::vector<NodeId>& nodes, NodeId id) {
+inline bool contains(std::span<const NodeId> nodes, NodeId id) {
   return std::find(nodes.begin(), nodes.end(), id) != nodes.end();
 }
 

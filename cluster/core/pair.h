@@ -22,6 +22,11 @@
 
 namespace shoal {
 
+// What a new session is told of all that there is goes in portions on the control lane, of which so much is
+// on its way: heartbeats pass between.
+constexpr size_t kPortionBytes = 64 * 1024;
+constexpr size_t kPortionsOpenBytes = 256 * 1024;
+
 class Pair {
  public:
   Pair(Context& context, NodeId id, NodeSlot slot);

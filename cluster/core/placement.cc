@@ -11,9 +11,6 @@ namespace {
 
 using Kind = PlacementStep::Kind;
 
-constexpr size_t kVotersMin = 3;
-constexpr uint64_t kNearly = 1000;  // entries behind which a learner is promoted
-
 // Where the wanted voters are not known, each shard prefers the nodes in an order of its own.
 uint64_t preference(uint32_t shard, NodeId node) {
   return Random(node.value ^ uint64_t{shard} << 32).next();
@@ -48,7 +45,7 @@ class NextStep {
 
   std::optional<PlacementStep> with_learner(NodeId id) const {
     if (!is_node(id) || (may_level() && !is_wanted(id))) return PlacementStep{Kind::kRemove, id};
-    if (!is_here(id) || view_.missing(id) > kNearly) return std::nullopt;
+    if (!is_here(id) || view_.missing(id) > kLacksMax) return std::nullopt;
     return PlacementStep{Kind::kPromote, id};
   }
 
@@ -126,7 +123,7 @@ class NextStep {
     for (const raft::Server& each : servers_.servers) {
       const bool stays = is_node(each.id) && (!may_level() || is_wanted(each.id));
       const bool is_other = each.role == raft::Role::kVoter && each.id != view_.leader;
-      if (is_other && stays && view_.missing(each.id) <= kNearly) able.push_back(each.id);
+      if (is_other && stays && view_.missing(each.id) <= kLacksMax) able.push_back(each.id);
     }
     const std::optional<NodeId> best = best_of(able);
     if (!best) return std::nullopt;

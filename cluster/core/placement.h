@@ -11,20 +11,24 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include "cluster/raft/types.h"
 #include "shoal/types.h"
 
 namespace shoal {
 
+constexpr size_t kVotersMin = 3;  // of a group that can change
+// Entries that a server may lack which gets a part: it has them before it counts, or leads.
+constexpr uint64_t kLacksMax = 1000;
+
 struct PlacementView {
   uint32_t shard = 0;
   NodeId leader;
   const raft::Configuration* servers = nullptr;
-  std::vector<NodeId> nodes;   // that are to have replicas
-  std::vector<NodeId> here;    // of all nodes those in sync with the leader, itself too
-  std::vector<NodeId> wanted;  // voters; empty: not known yet
+  std::span<const NodeId> nodes;   // that are to have replicas
+  std::span<const NodeId> here;    // of all nodes those in sync with the leader, itself too
+  std::span<const NodeId> wanted;  // voters; empty: not known yet
   std::function<uint64_t(NodeId)> missing;  // entries that a server has yet to get
 };
 

@@ -14,11 +14,16 @@ namespace {
 constexpr Duration kStepInterval = Duration::millis(250);
 constexpr Duration kLagInterval = Duration::seconds(1);
 constexpr Duration kInReachFor = Duration::seconds(5);
-constexpr size_t kVotersMin = 3;  // of a group that can change
 constexpr int kServersToldMax = 64;
 
 bool has_learner(const raft::Configuration& servers) {
   return servers.voters() != servers.servers.size();
+}
+
+std::vector<NodeId> ids_of(const std::vector<TargetNode>& nodes) {
+  std::vector<NodeId> ids;
+  for (const TargetNode& node : nodes) ids.push_back(node.id);
+  return ids;
 }
 
 NodeId learner_of(const raft::Configuration& servers) {
@@ -26,10 +31,6 @@ NodeId learner_of(const raft::Configuration& servers) {
     if (each.role == raft::Role::kLearner) return each.id;
   }
   return {};
-}
-
-uint64_t lag_of(const raft::RaftGroup& group, NodeId server) {
-  return group.last() - std::min(group.last(), group.match(server));
 }
 
 }  // namespace
@@ -79,6 +80,10 @@ bool Placing::is_replaced(NodeId id) const {
     ++members;
     here += is_here(other) ? 1 : 0;
   }
+  return is_enough(here, members);
+}
+
+bool Placing::is_enough(size_t here, size_t members) const {
   return here >= std::max<size_t>(kVotersMin, replica_count(founding_.replicas, members));
 }
 
@@ -113,11 +118,6 @@ const Placing::Targets& Placing::wanted() {
     target_nodes_ = std::move(nodes);
   }
   return targets_;
-}
-
-bool Placing::is_wanted(uint32_t shard, NodeId node) {
-  const std::vector<NodeId>& wanted = this->wanted()[shard];
-  return wanted.size() < kVotersMin || contains(wanted, node);
 }
 
 std::string Placing::why_not_level() const {
@@ -163,7 +163,7 @@ std::optional<Placing::Told> Placing::led(uint32_t shard) const {
             .term = store().lead_term(shard),
             .index = meta->configuration_index,
             .servers = meta->configuration};
-  if (has_learner(told.servers)) told.lag = lag_of(group(shard), learner_of(told.servers));
+  if (has_learner(told.servers)) told.lag = group(shard).lag(learner_of(told.servers));
   return told;
 }
 
@@ -225,8 +225,7 @@ bool Placing::leave() {
     ++members;
     others += id != context_.self && is_here(id) && !is_leaving(id) ? 1 : 0;
   }
-  is_leaving_ = is_open() &&
-                others >= std::max<size_t>(kVotersMin, replica_count(founding_.replicas, members));
+  is_leaving_ = is_open() && is_enough(others, members);
   return is_leaving_;
 }
 
@@ -256,19 +255,21 @@ void Placing::on_tick() {
     return;
   }
   forget();
-  repair();
-  level();
+  const Views views{.wanted = wanted(), .nodes = ids_of(nodes()), .here = here()};
+  repair(views);
+  level(views);
 }
 
-PlacementView Placing::view_of(uint32_t shard, const raft::Configuration& servers) {
+PlacementView Placing::view_of(uint32_t shard, const raft::Configuration& servers,
+                               const Views& views) const {
   PlacementView view{.shard = shard,
                      .leader = context_.self,
                      .servers = &servers,
-                     .here = here(),
-                     .wanted = wanted()[shard],
+                     .nodes = views.nodes,
+                     .here = views.here,
+                     .wanted = views.wanted[shard],
                      .missing = [](NodeId) { return uint64_t{0}; }};
-  for (const TargetNode& node : nodes()) view.nodes.push_back(node.id);
-  if (leads(shard)) view.missing = [&group = group(shard)](NodeId id) { return lag_of(group, id); };
+  if (leads(shard)) view.missing = [&group = group(shard)](NodeId id) { return group.lag(id); };
   return view;
 }
 
@@ -279,7 +280,7 @@ bool Placing::is_busy(uint32_t shard) const {
 }
 
 // What was begun goes on, of all shards that this node leads; of those that lack a replica one begins.
-void Placing::repair() {
+void Placing::repair(const Views& views) {
   bool is_copying = false;
   std::optional<std::pair<uint32_t, PlacementStep>> first;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
@@ -287,7 +288,7 @@ void Placing::repair() {
     const raft::Configuration& servers = *group(shard).configuration();
     is_copying |= is_busy(shard) || (has_learner(servers) && is_here(learner_of(servers)));
     if (is_busy(shard)) continue;
-    const std::optional<PlacementStep> step = next_step(view_of(shard, servers));
+    const std::optional<PlacementStep> step = next_step(view_of(shard, servers, views));
     if (!step || step->waits_for_turn) continue;
     if (step->kind != PlacementStep::Kind::kAdd) {
       take(shard, *step);
@@ -310,12 +311,12 @@ bool Placing::is_any_moving() const {
   return false;
 }
 
-void Placing::level() {
+void Placing::level(const Views& views) {
   if (is_any_moving()) return;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     const Told* const told = this->told(shard);
     if (told == nullptr) continue;
-    const std::optional<PlacementStep> step = next_step(view_of(shard, told->servers));
+    const std::optional<PlacementStep> step = next_step(view_of(shard, told->servers, views));
     if (!step || !step->waits_for_turn) continue;
     if (leads(shard)) take(shard, *step);
     return;  // it is its turn
@@ -360,6 +361,7 @@ bool Placing::take(uint32_t shard, const PlacementStep& step) {
 std::vector<PlacementStatus> Placing::status() {
   std::vector<PlacementStatus> all;
   if (!is_open()) return all;
+  const Targets& wanted = this->wanted();
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     PlacementStatus status{.shard = shard};
     const Told* const told = this->told(shard);
@@ -370,7 +372,7 @@ std::vector<PlacementStatus> Placing::status() {
         (each.role == raft::Role::kVoter ? status.voters : status.learners).push_back(each.id);
       }
       // A smaller group stays as it is.
-      status.wanted = status.voters.size() < kVotersMin ? status.voters : wanted()[shard];
+      status.wanted = status.voters.size() < kVotersMin ? status.voters : wanted[shard];
     }
     all.push_back(std::move(status));
   }

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -50,14 +49,15 @@ class Placing {
   // Shards that have one of their replicas here and could do without.
   uint32_t replicas_here() const;
 
-  // False: it is not to have a replica of this shard, as far as is known.
-  bool is_wanted(uint32_t shard, NodeId node);
+  using Targets = std::vector<std::vector<NodeId>>;
+  // Of each shard the voters that it should have; empty as long as the zone and the weight of a node are not
+  // known. Until the next call.
+  const Targets& wanted();
   std::vector<PlacementStatus> status();
   // Why nothing that is there already is moved; empty: no reason.
   std::string why_not_level() const;
 
  private:
-  using Targets = std::vector<std::vector<NodeId>>;
   struct Told {
     NodeId leader;  // 0: nobody has
     uint64_t term = 0;
@@ -79,7 +79,8 @@ class Placing {
   void note_away();
   std::vector<TargetNode> nodes() const;
   std::vector<NodeId> here() const;
-  const Targets& wanted();
+  // So many others that one's replicas can be elsewhere.
+  bool is_enough(size_t here, size_t members) const;
 
   // ---- what leaders tell
   void note_led();
@@ -88,11 +89,18 @@ class Placing {
   const Told* told(uint32_t shard) const;
 
   // ---- steps
-  PlacementView view_of(uint32_t shard, const raft::Configuration& servers);
+  // What the views of all shards share.
+  struct Views {
+    const Targets& wanted;
+    const std::vector<NodeId> nodes;
+    const std::vector<NodeId> here;
+  };
+  PlacementView view_of(uint32_t shard, const raft::Configuration& servers,
+                        const Views& views) const;
   bool is_busy(uint32_t shard) const;
   bool is_any_moving() const;
-  void repair();
-  void level();
+  void repair(const Views& views);
+  void level(const Views& views);
   void forget();
   bool take(uint32_t shard, const PlacementStep& step);
 

@@ -12,8 +12,6 @@
 namespace shoal {
 namespace {
 
-constexpr size_t kRoutesPortionBytes = 64 * 1024;
-constexpr size_t kRoutesOpenBytes = 256 * 1024;  // not acknowledged: heartbeats pass between
 constexpr size_t kRouteOverhead = 16;
 
 uint64_t hash_of(WorkerIndex worker, std::string_view filter, RouteWeight weight) {
@@ -76,7 +74,7 @@ void Routes::announce(WorkerIndex worker, const std::vector<PlacedRoute>& change
   for (size_t at = 0; at < changed.size();) {
     proto::RoutesDelta delta;
     delta.set_version(++version_);
-    for (size_t bytes = 0; at < changed.size() && bytes < kRoutesPortionBytes; ++at) {
+    for (size_t bytes = 0; at < changed.size() && bytes < kPortionBytes; ++at) {
       const RouteChange& change = changed[at].change;
       add_to(delta.mutable_routes(), worker, change.filter, change.weight);
       bytes += change.filter.size() + kRouteOverhead;
@@ -160,7 +158,7 @@ void Routes::on_wanted(Pair& pair) {
 void Routes::pump(Pair& pair) {
   const auto it = peers_.find(pair.id());
   if (it == peers_.end()) return;
-  while (it->second.is_sending && pair.kept_bytes(Lane::kControl) < kRoutesOpenBytes) {
+  while (it->second.is_sending && pair.kept_bytes(Lane::kControl) < kPortionsOpenBytes) {
     send_chunk(pair, it->second);
   }
 }
@@ -169,11 +167,11 @@ void Routes::send_chunk(Pair& pair, Peer& peer) {
   proto::RoutesChunk chunk;
   chunk.set_version(version_);
   size_t bytes = 0;
-  while (peer.send_worker < context_.config.workers && bytes < kRoutesPortionBytes) {
+  while (peer.send_worker < context_.config.workers && bytes < kPortionBytes) {
     const auto worker = static_cast<WorkerIndex>(peer.send_worker);
     auto at =
         peer.send_after.empty() ? own_[worker].begin() : own_[worker].upper_bound(peer.send_after);
-    for (; at != own_[worker].end() && bytes < kRoutesPortionBytes; ++at) {
+    for (; at != own_[worker].end() && bytes < kPortionBytes; ++at) {
       add_to(chunk.mutable_routes(), worker, at->first, at->second);
       bytes += at->first.size() + kRouteOverhead;
       peer.send_after = at->first;

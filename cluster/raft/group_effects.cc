@@ -61,7 +61,7 @@ void RaftGroup::persist(const engine_update& update, const Cause& cause, Effects
   if (!update.term_or_vote && !update.entries && !update.snapshot) return;
   Effects::Persist write{options_.group, ++number_, {}, 0, {}, {}};
   if (update.term_or_vote) {
-    write.hard_state = HardState{term(), {engine_vote(engine_.get())}};
+    write.hard_state = hard_state();
     hard_number_ = number_;
     // What was to be said in an older term is of no use to anybody.
     std::erase_if(held_, [&](const Message& message) { return message.term < term(); });

@@ -295,6 +295,10 @@ bool RaftGroup::is_change_pending() const { return engine_change_pending(engine_
 bool RaftGroup::is_transferring() const { return engine_transferee(engine_.get()) != 0; }
 Index RaftGroup::match(NodeId server) const { return engine_match(engine_.get(), server.value); }
 
+Index RaftGroup::lag(NodeId server) const { return last() - std::min(last(), match(server)); }
+
+HardState RaftGroup::hard_state() const { return {term(), {engine_vote(engine_.get())}}; }
+
 Instant RaftGroup::deadline() const {
   // A deadline of libraft's may lie in the past; a Tick for it at once would be one too many.
   const uint64_t ms = std::max<uint64_t>(engine_deadline(engine_.get()), now_ms_ + 1);

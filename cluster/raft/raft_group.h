@@ -74,6 +74,8 @@ class RaftGroup {
   bool is_quiet() const { return writes_.empty() && handed_ == applied_ && !installing_; }
   bool is_transferring() const;
   Index match(NodeId server) const;  // a leader's knowledge of a follower's durable log
+  Index lag(NodeId server) const;    // entries that it lacks, likewise
+  HardState hard_state() const;      // as it was to be made durable last
   // As the log has it, committed or not; null before the first entry.
   const Configuration* configuration() const;
   // What a state at `index` says of itself: `index` is applied and not below snapshot().

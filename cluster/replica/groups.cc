@@ -57,7 +57,6 @@ void Groups::start(Group& group, const raft::Recovered& recovered, Instant now) 
   options.election_timeout_ms = options_.election_timeout_ms;
   options.heartbeat_ms = options_.heartbeat_ms;
   options.uncommitted_entries_max = options_.uncommitted_entries_max;
-  group.hard_state = recovered.hard_state;
   group.last_append = now;
   group.raft = std::make_unique<raft::RaftGroup>(options, store_);
   group.raft->start(now, recovered, effects_.raft);
@@ -74,13 +73,13 @@ bool Groups::forget(uint32_t shard, Instant now) {
                 [group](const raft::Effects::Cut& each) { return each.group == group->id; });
   raft::Effects::Persist& forget = effects_.raft.persists.emplace_back();
   forget.group = group->id;
-  forget.hard_state = group->hard_state;
+  forget.hard_state = group->raft->hard_state();
   forget.forget = true;
   group->is_forgotten = true;
   group->waiting.clear();
   group->staged = 0;
   ++starts_;
-  start(*group, {.hard_state = group->hard_state}, now);
+  start(*group, {.hard_state = group->raft->hard_state()}, now);
   return true;
 }
 
@@ -208,10 +207,6 @@ void Groups::on_tick(Instant now) {
 }
 
 Groups::Effects& Groups::end_turn() {
-  for (const raft::Effects::Persist& each : effects_.raft.persists) {
-    Group* const group = find_group(each.group.shard);
-    if (each.hard_state && group != nullptr) group->hard_state = *each.hard_state;
-  }
   for (const raft::Message& message : effects_.raft.sends) {
     Send& send = effects_.sends.emplace_back();
     send.to = message.to;

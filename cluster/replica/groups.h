@@ -90,9 +90,8 @@ class Groups {
     std::deque<raft::Payload> waiting;
     raft::Term waiting_term = 0;
     raft::Index staged = 0;
-    raft::HardState hard_state;  // as it was to be made durable last
-    Instant last_append{};       // of a leader
-    bool is_forgotten = false;   // what it had is not gone yet
+    Instant last_append{};      // of a leader
+    bool is_forgotten = false;  // what it had is not gone yet
   };
   Group* find_group(uint32_t shard);
   void submit(Group& group, Instant now);

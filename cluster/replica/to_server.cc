@@ -7,7 +7,6 @@
 #include "node/rules/overloaded.h"
 
 namespace shoal::replica {
-namespace {}  // namespace
 
 void give(ShardServer& server, ToServer&& mail, Now now) {
   std::visit(Overloaded{

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr size_t kSha512Size = 64;
 
 void pbkdf2(std::string_view password, std::span<const uint8_t> salt, uint32_t iterations,
             const EVP_MD* digest, std::span<uint8_t> out) {

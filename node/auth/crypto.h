@@ -13,6 +13,7 @@ namespace shoal {
 
 using Bytes = std::vector<uint8_t>;
 using Sha256 = std::array<uint8_t, 32>;
+constexpr size_t kSha512Size = 64;
 
 Sha256 sha256(std::span<const uint8_t> data);
 Sha256 hmac_sha256(std::span<const uint8_t> key, std::span<const uint8_t> data);

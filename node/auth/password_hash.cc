@@ -9,7 +9,6 @@
 namespace shoal {
 namespace {
 
-constexpr size_t kSha512HashSize = 64;
 constexpr size_t kArgon2HashSize = 32;
 constexpr uint32_t kIterationsMax = 10'000'000;
 constexpr uint32_t kMemoryKibMax = 1024 * 1024;
@@ -45,7 +44,7 @@ using Parts = std::vector<std::string_view>;  // what is between the "$"
 std::optional<SaltedSha512> salted_sha512_of(const Parts& parts) {
   if (parts.size() != 2) return std::nullopt;
   auto salt = bytes_between(parts[0], 1, 256);
-  auto hash = bytes_between(parts[1], kSha512HashSize, kSha512HashSize);
+  auto hash = bytes_between(parts[1], kSha512Size, kSha512Size);
   if (!salt || !hash) return std::nullopt;
   return SaltedSha512{std::move(*salt), std::move(*hash)};
 }
@@ -54,7 +53,7 @@ std::optional<Pbkdf2Sha512> pbkdf2_of(const Parts& parts) {
   if (parts.size() != 3) return std::nullopt;
   const auto iterations = whole_number(parts[0], 1, kIterationsMax);
   auto salt = bytes_between(parts[1], 1, 256);
-  auto hash = bytes_between(parts[2], kSha512HashSize, kSha512HashSize);
+  auto hash = bytes_between(parts[2], kSha512Size, kSha512Size);
   if (!iterations || !salt || !hash) return std::nullopt;
   return Pbkdf2Sha512{*iterations, std::move(*salt), std::move(*hash)};
 }

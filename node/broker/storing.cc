@@ -7,7 +7,6 @@
 #include "shoal/assert.h"
 
 namespace shoal {
-namespace {}  // namespace
 
 void Core::on_store_mail(FromStore& mail) {
   std::visit(Overloaded{

@@ -12,7 +12,6 @@
 #include "tests/broker/test_store.h"
 
 namespace shoal::test {
-namespace {}  // namespace
 
 void TestCluster::on_hub(size_t from, ToHub& mail) {
   std::visit(Overloaded{
