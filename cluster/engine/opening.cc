@@ -228,6 +228,7 @@ ShardReplica make_replica(const OpeningOptions& options, const StorePlan& plan,
   server.shards = plan.shards;
   server.cluster_seed = plan.cluster_seed;
   server.router_seed = Random(options.seed ^ shard).next();
+  server.copy_rate = options.copy_rate;
   server.limits = options.limits;
   server.limits.bodies_bytes_max /= plan.shards;
   replica.host = std::make_unique<replica::ShardHost>(server, *replica.disk);

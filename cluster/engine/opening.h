@@ -22,7 +22,8 @@ struct OpeningOptions {
   storage::Durability durability = storage::Durability::kFsync;
   size_t write_buffer_bytes = storage::StateStoreOptions().write_buffer_bytes;
   size_t block_cache_bytes = storage::StateStoreOptions().block_cache_bytes;
-  uint64_t seed = 0;  // of this process
+  uint64_t seed = 0;       // of this process
+  uint64_t copy_rate = 0;  // see ShardServer::Options
   // `bodies_bytes_max`: of all shards of the cluster together.
   shard::ShardLimits limits = shard::ShardState::default_limits();
 };

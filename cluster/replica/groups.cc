@@ -16,6 +16,10 @@ constexpr size_t kBatchEntries = 64;
 // Longer than anything is on its way that a leader said when the server was none of its group's any more,
 // or hears from it when it is one again.
 constexpr Duration kForgetAfter = Duration::seconds(5);
+// A copy that is broken off may go on, and a server that has one may catch up, without the log being cut,
+// as long as it comes further so often, and the log does not grow above so many entries.
+constexpr Duration kFedAfter = Duration::seconds(60);
+constexpr raft::Index kUncutEntriesMax = 4'000'000;
 
 }  // namespace
 
@@ -77,6 +81,8 @@ bool Groups::forget(uint32_t shard, Instant now) {
   forget.forget = true;
   group->is_forgotten = true;
   group->waiting.clear();
+  group->fed.clear();
+  group->flushed = 0;
   group->staged = 0;
   ++starts_;
   start(*group, {.hard_state = group->raft->hard_state()}, now);
@@ -126,11 +132,36 @@ void Groups::on_applied(uint32_t shard, raft::Index index, Instant now) {
 void Groups::on_flushed(uint32_t shard, raft::Index index, Instant now) {
   Group* const group = find_group(shard);
   // What was flushed of a state that is forgotten means nothing.
-  if (group == nullptr || index <= group->raft->snapshot().index ||
-      index > group->raft->applied()) {
+  if (group == nullptr || index > group->raft->applied()) return;
+  group->flushed = std::max(group->flushed, index);
+  cut(*group, now);
+}
+
+void Groups::cut(Group& group, Instant now) {
+  if (group.flushed <= group.raft->snapshot().index || group.flushed > group.raft->applied() ||
+      is_feeding(group, now)) {
     return;
   }
-  group->raft->step(now, raft::SnapshotTaken{index, options_.trailing}, effects_.raft);
+  group.raft->step(now, raft::SnapshotTaken{group.flushed, options_.trailing}, effects_.raft);
+}
+
+bool Groups::is_feeding(Group& group, Instant now) {
+  const raft::RaftGroup& raft = *group.raft;
+  const bool is_long = raft.last() - raft.snapshot().index > kUncutEntriesMax;
+  if (!raft.role().serving || is_long) group.fed.clear();
+  for (auto it = group.fed.begin(); it != group.fed.end();) {
+    Fed& fed = it->second;
+    const raft::Index match = raft.match(it->first);
+    if (match > std::exchange(fed.match, match)) fed.moved = now;
+    const bool has_caught_up = match >= fed.index && match + options_.trailing >= raft.last();
+    const bool is_over = !fed.is_coming && (has_caught_up || now - fed.moved > kFedAfter);
+    it = is_over ? group.fed.erase(it) : std::next(it);
+  }
+  return !group.fed.empty();
+}
+
+void Groups::on_copy_begun(uint32_t shard, NodeId to, raft::Index index) {
+  if (Group* const group = find_group(shard)) group->fed[to] = {.index = index};
 }
 
 void Groups::on_staged(uint32_t shard, raft::Index index) {
@@ -141,6 +172,10 @@ void Groups::on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
                           const std::optional<raft::SnapshotMeta>& meta, Instant now) {
   Group* const group = find_group(shard);
   if (group == nullptr) return;
+  if (const auto fed = group->fed.find(to); fed != group->fed.end()) {
+    fed->second.is_coming = false;
+    fed->second.moved = now;
+  }
   if (meta) {
     if (auto message = group->raft->install_message(to, *meta)) {
       effects_.raft.sends.push_back(std::move(*message));
@@ -202,6 +237,7 @@ raft::Outcome Groups::transfer(uint32_t shard, NodeId to, Instant now) {
 void Groups::on_tick(Instant now) {
   for (auto& [shard, group] : groups_) {
     if (now >= group.raft->deadline()) group.raft->step(now, raft::Tick{}, effects_.raft);
+    cut(group, now);
     submit(group, now);
   }
 }

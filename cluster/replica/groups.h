@@ -49,6 +49,9 @@ class Groups {
   void on_flushed(uint32_t shard, raft::Index index, Instant now);
   // A copy of the state as of this index is here, whole.
   void on_staged(uint32_t shard, raft::Index index);
+  // A copy for `to`, as of this index, is on its way: the log is not cut until it is there and `to` has caught up, or that is
+  // given up. Otherwise a copy that takes long would come to a log that goes on behind it.
+  void on_copy_begun(uint32_t shard, NodeId to, raft::Index index);
   // A copy for `to` is there, whole (`meta`: of the state), or will not be.
   void on_copy_sent(uint32_t shard, NodeId to, uint64_t stream,
                     const std::optional<raft::SnapshotMeta>& meta, Instant now);
@@ -84,6 +87,13 @@ class Groups {
   size_t waiting(uint32_t shard) const;
 
  private:
+  // Who gets a copy, or got one and lacks more of the log than is kept.
+  struct Fed {
+    bool is_coming = true;
+    raft::Index index = 0;  // that the copy is as of
+    raft::Index match = 0;
+    Instant moved{};  // since when neither came further
+  };
   struct Group {
     std::unique_ptr<raft::RaftGroup> raft;
     raft::GroupId id;
@@ -92,9 +102,13 @@ class Groups {
     raft::Index staged = 0;
     Instant last_append{};      // of a leader
     bool is_forgotten = false;  // what it had is not gone yet
+    std::map<NodeId, Fed> fed;  // while this server leads
+    raft::Index flushed = 0;    // the state is durable as of it
   };
   Group* find_group(uint32_t shard);
   void submit(Group& group, Instant now);
+  bool is_feeding(Group& group, Instant now);
+  void cut(Group& group, Instant now);
   void start(Group& group, const raft::Recovered& recovered, Instant now);
 
   const Options options_;

@@ -95,31 +95,40 @@ class ShardHost {
     uint64_t stream = 0;
     std::unique_ptr<shard::StateReader> reader;
     raft::Index index = 0;
-    uint64_t number = 0;  // of the portion that is on its way
-    std::string after;
+    uint64_t number = 0;  // portions that were acknowledged
+    std::string after;    // the last key of them
+    std::string sent;     // the last key of the portion on its way
     bool is_last = false;
+    bool waits = false;  // until more may be sent
+    uint64_t first_stream = 0;
+    bool resumes = false;  // until a portion is sent in this stream
+    Instant moved{};       // when it came further last, or its session ended
   };
   struct Incoming {
     NodeId from;
     uint64_t stream = 0;
+    uint64_t first_stream = 0;
     uint64_t number = 0;  // of the last portion
     raft::Index index = 0;
     bool is_whole = false;
     std::unique_ptr<shard::StateInstall> install;
+    Instant moved{};
   };
 
   void open();
   void commit();
   bool is_commit_due() const;
   bool check(absl::Status status);
-  void on_copy(CopyWanted& mail);
-  void on_copy(CopyAcked& mail);
-  void on_copy(CopyCame& mail);
+  void on_copy(CopyWanted& mail, Now now);
+  void on_copy(CopyAcked& mail, Now now);
+  void on_copy(CopyCame& mail, Now now);
   bool take(NodeId from, const proto::CopyPortion& portion);
   void on_copy(InstallCopy& mail);
   void forget();
-  void on_copy(PeerLost& mail);
+  void on_copy(PeerLost& mail, Now now);
   void send_portion(NodeId to, Outgoing& outgoing);
+  void send_waiting(Now now);
+  void drop_abandoned(Now now);
 
   const ShardServer::Options options_;
   shard::ShardDisk& disk_;
@@ -131,6 +140,8 @@ class ShardHost {
   std::map<NodeId, NodeHere> here_;  // for a server that takes this one's place
   std::map<NodeId, NodeGone> gone_;
   std::map<NodeId, Outgoing> outgoing_;
+  int64_t copy_budget_ = 0;  // bytes that may be sent; below 0: the last portion was larger
+  Instant budgeted_{};       // as of when
   std::optional<Incoming> incoming_;
   HostEffects effects_;
   absl::Status status_;

@@ -38,6 +38,7 @@ class ShardServer {
     uint64_t router_seed = 0;          // of this process
     size_t entry_bytes = 256 * 1024;   // of ops in one entry, about
     size_t unread_bytes = 256 * 1024;  // given to one session and not yet on its way to the client
+    uint64_t copy_rate = 0;  // bytes a second of copies for others; 0: as fast as they take them
     // A leader that finds others in the state puts these there.
     shard::ShardLimits limits = shard::ShardState::default_limits();
   };

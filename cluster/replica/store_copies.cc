@@ -39,7 +39,7 @@ void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
     if (SHOAL_MUTATED("store-portion-unanswered")) return;
     return send(from, StoreFrame::kCopyAck, answer_to(portion, true));
   }
-  if (portion.number() == 1) {
+  if (portion.number() == 1 || portion.resumes() != 0) {
     coming_[shard] = {from, portion.stream(), portion.index()};
     groups_.on_staged(shard, 0);
   }
@@ -59,9 +59,10 @@ void Store::on_begun(uint32_t shard, const HostEffects::Begun& begun) {
   const auto meta = begun.index == 0 ? std::nullopt : group->meta_at(begun.index);
   if (meta && meta->index == begun.index && peers_.contains(begun.to)) {
     copies_[{shard, begun.to}] = {begun.stream, *meta};
+    groups_.on_copy_begun(shard, begun.to, begun.index);
     return;
   }
-  to_server(shard, PeerLost{begun.to});
+  to_server(shard, CopyAcked{begun.to, begun.stream, 0, true});
   end_copy(shard, begun.to, begun.stream);
 }
 

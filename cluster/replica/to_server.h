@@ -90,7 +90,7 @@ struct InstallCopy {
 };
 // The replica is none any more: its state goes.
 struct ForgetState {};
-// The session with it is over: so are copies to it, and from it.
+// The session with it is over: copies to it, and from it, stand still.
 struct PeerLost {
   NodeId peer;
 };

@@ -58,6 +58,8 @@ struct Limits {
   size_t forward_queue_bytes = 16 * 1024 * 1024;  // waiting for that window; past it QoS 0 for the
                                                   // peer is dropped and its publishers wait
   size_t bulk_piece_bytes = 256 * 1024;
+  size_t copy_rate = 32 * 1024 * 1024;  // bytes a second that a node sends of one shard's state to
+                                        // replicas that need a copy; 0 = as fast as they take them
 
   // All packets of clients that are not let in yet. Beside arriving_bytes_max, so that strangers take
   // nothing of what others need.

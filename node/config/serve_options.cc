@@ -225,6 +225,10 @@ Options node_limit_options() {
        bind::size<Draft>(SHOAL_FIELD(config.limits.retained_bytes_max), 0, kBytesMax)},
       {"max-durable-bytes", "SIZE", kGroup, "messages that wait in the cluster's shards, together",
        bind::size<Draft>(SHOAL_FIELD(config.limits.durable_bytes_max), 1024 * 1024, kBytesMax)},
+      {"copy-rate", "SIZE", kGroup,
+       "bytes a second that go to other nodes of one shard's state while they get a copy; 0: no "
+       "limit",
+       bind::size<Draft>(SHOAL_FIELD(config.limits.copy_rate), 0, kBytesMax)},
       {"peer-window", "SIZE", kGroup, "sent to a peer and not yet worked off there",
        bind::size<Draft>(SHOAL_FIELD(config.limits.forward_window_bytes), 64 * 1024, kBytesMax)},
       {"peer-queue", "SIZE", kGroup,

@@ -160,6 +160,7 @@ void RunningNode::make_store() {
                            .queued_bytes_max = config_.limits.queued_bytes_max,
                            .rejects_new = config_.limits.rejects_new,
                            .bodies_bytes_max = config_.limits.durable_bytes_max};
+  options.stores.copy_rate = config_.limits.copy_rate;
   options.clock = now;
   store_ = std::make_unique<engine::StoreEngine>(options, *store_sink_);
 }

@@ -15,12 +15,15 @@
 
 #include "node/runtime/admin_server.h"
 #include "node/serve/admin_api.h"
+#include "node/serve/ending_watch.h"
 #include "node/serve/running_node.h"
 
 namespace shoal {
 namespace {
 
 constexpr auto kFiguresInterval = std::chrono::seconds(1);
+// Whoever stops a node waits 8 s for it. What it does in order takes less.
+constexpr auto kEndingTime = std::chrono::milliseconds(7600);
 
 // Descriptors are what a broker runs out of first, and the soft limit is usually 1,024.
 void raise_file_limit(Log& log) {
@@ -155,6 +158,7 @@ int run_serve(const Args& args, Streams streams) {
     return kCannotRun;
   }
   const bool is_well = loop.run();
+  const EndingWatch watch(kEndingTime, log);
   // A node that has failed leaves as if killed: whatever waits for its disks would wait in vain.
   if (is_well) node->shut_down();
   node.reset();  // before the loop, to which its threads post answers

@@ -87,6 +87,31 @@ class Stopping(unittest.TestCase):
                            10, "all that was acknowledged")
                 client.close()
 
+    def test_a_disk_that_hangs_does_not_hold_a_node(self):
+        with harness.Cluster(1) as (node,):
+            node.kill()
+            hung = node.directory / "hung"
+            node.environment = lambda: {"LD_PRELOAD": str(harness.ROOT / "build/release/libslow_sync.so"), "HUNG_SYNC_FILE": str(hung)}
+            node.start().wait_ready()
+            subscriber = Client(node.mqtt_port, "s", clean=False, expiry_s=3600)
+            subscriber.subscribe("t", 1)
+            subscriber.close()
+            publisher = Client(node.mqtt_port, "p")
+            publisher.publish("t", "kept", 1)
+            hung.touch()
+            publisher.publish("t", "not acknowledged", 1, wait=False)
+            time.sleep(0.3)
+            started = time.monotonic()
+            self.assertEqual(node.stop(15), 1)
+            self.assertLess(time.monotonic() - started, 8)
+            self.assertIn("waits for a disk", node.tail())
+            self.assertEqual(publisher.acked, {1})
+            hung.unlink()
+            node.start().wait_ready()
+            again = Client(node.mqtt_port, "s", clean=False, expiry_s=3600)
+            again.expect("kept")
+            again.close()
+
     def test_leaderships_spread_again_over_who_is_back(self):
         with harness.Cluster(3) as nodes:
             self.assertEqual(nodes[2].stop(), 0)

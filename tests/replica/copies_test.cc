@@ -53,6 +53,7 @@ class CopiesTest : public testing::Test {
     for (const raft::Effects::Persist& each : effects.raft.persists) {
       store_.on_persisted(each.group, each.number, now_);
     }
+    cuts_ += effects.raft.cuts.size();
     for (StoreEffects::ToShard& each : effects.servers) mails_.push_back(std::move(each.mail));
     for (StoreEffects::Frame& each : effects.frames) {
       if (each.kind == StoreFrame::kRaft) {
@@ -70,9 +71,12 @@ class CopiesTest : public testing::Test {
       if (message.to != kVoter) return;
       reply.body = raft::VoteResult{true, vote->pre_vote};
     } else if (const auto* const append = std::get_if<raft::AppendEntries>(&message.body)) {
-      reply.body = message.to == kVoter
+      reply.body = message.to == kVoter || is_there_
                        ? raft::AppendResult{0, append->prev_index + append->entries.size()}
                        : raft::AppendResult{append->prev_index, 0};
+    } else if (const auto* const install = std::get_if<raft::InstallSnapshot>(&message.body)) {
+      is_there_ = true;
+      reply.body = raft::AppendResult{0, install->meta.index};
     } else {
       return;
     }
@@ -125,6 +129,15 @@ class CopiesTest : public testing::Test {
     portion.set_done(done);
     return portion;
   }
+  // All that is committed is applied, and durable in the state.
+  void flush() {
+    const raft::Index commit = store_.groups().find(0)->commit();
+    HostEffects effects;
+    effects.server.applied = commit;
+    store_.on_host(0, std::move(effects), now_);
+    store_.on_flushed(0, commit, now_);
+    turn();
+  }
   void expect_another_copy() {
     mails_.clear();
     for (int ticks = 0; ticks < 20 && !copy_wanted(); ++ticks) tick();
@@ -138,9 +151,41 @@ class CopiesTest : public testing::Test {
                 .applied = [] { return 0; },
                 .waited_for = [] { return std::vector<NodeId>(); }},
                log_};
+  bool is_there_ = false;  // who was behind has a copy
+  size_t cuts_ = 0;
   std::vector<ToServer> mails_;
   std::vector<StoreEffects::Frame> frames_;
 };
+
+// What is cut behind a copy's index while it is on its way would have to be copied again, for ever where
+// the log grows faster than a copy goes.
+TEST_F(CopiesTest, TheLogIsNotCutBeforeACopyIsThereAndHasCaughtUp) {
+  lead();
+  const CopyWanted wanted = *copy_wanted();
+  begin(wanted);
+  flush();
+  tick();
+  EXPECT_EQ(cuts_, 0u);
+  HostEffects done;
+  done.done.push_back({wanted.to, wanted.stream});
+  store_.on_host(0, std::move(done), now_);
+  turn();
+  for (int ticks = 0; ticks < 20 && cuts_ == 0; ++ticks) tick();
+  EXPECT_TRUE(is_there_);
+  EXPECT_EQ(cuts_, 1u);
+}
+
+TEST_F(CopiesTest, TheLogIsCutWhenACopyIsGivenUp) {
+  lead();
+  begin(*copy_wanted());
+  flush();
+  store_.on_peer_end(kBehind, now_);
+  turn();
+  for (int ticks = 0; ticks < 59 * 50; ++ticks) tick();
+  EXPECT_EQ(cuts_, 0u);
+  for (int ticks = 0; ticks < 2 * 50; ++ticks) tick();
+  EXPECT_EQ(cuts_, 1u);
+}
 
 TEST_F(CopiesTest, OneThatRunsIsNotBegunAgain) {
   lead();

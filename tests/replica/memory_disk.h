@@ -17,6 +17,8 @@ class MemoryDisk : public shard::ShardDisk {
       : durable_(durable), values_(std::make_shared<shard::MemoryKeyValues>(durable)) {}
 
   void flush() { durable_ = *values_; }
+  // What a test put there itself.
+  void reload() { *values_ = durable_; }
 
   std::unique_ptr<shard::ShardKeys> keys() override { return std::make_unique<Keys>(values_); }
   std::unique_ptr<shard::StateReader> reader() override {
