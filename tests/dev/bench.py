@@ -157,6 +157,7 @@ def parse():
     parser.add_argument("--scale", type=float, default=1, metavar="N", help="durable: so many times two million messages in queues")
     parser.add_argument("--nodes", metavar="N,...", help="scale: only clusters of so many nodes")
     parser.add_argument("--clients", metavar="N,...", help="scale: only clusters of so many clients")
+    parser.add_argument("--large", action="store_true", help="scale: up to a million clients, which takes minutes a cluster and 8 GB")
     parser.add_argument("--no-micro", dest="micro", action="store_false", help="rows: leave the micro-benchmarks out")
     options = parser.parse_args()
     options.rounds = options.rounds or {"compare": 3, "durable": 5}.get(options.what, 1)
