@@ -6,16 +6,22 @@
 namespace shoal {
 namespace {
 
-StoredState stored_state() {
+StoredState of_node_1() {
   StoredState stored;
   stored.id = NodeId{1};
   stored.incarnation = 1;
   return stored;
 }
 
+HubConfig of_two_workers() {
+  HubConfig config;
+  config.workers = 2;
+  return config;
+}
+
 class RoutesTest : public testing::Test {
  protected:
-  RoutesTest() : context_(HubConfig{.workers = 2}, stored_state(), 1) {}
+  RoutesTest() : context_(of_two_workers(), of_node_1(), 1) {}
 
   int synced() const {
     int count = 0;

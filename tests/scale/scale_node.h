@@ -20,11 +20,11 @@ namespace shoal::scale {
 
 struct ScaleNodeConfig {
   int number = 0;
-  HubConfig hub;
+  HubConfig hub{};
   bool keeps_routes = false;  // its workers have Routers
   double slowness = 0;        // SimThread
-  std::function<void(int worker, uint64_t batch)> on_synced;
-  std::function<void(int worker, const ClaimAnswer&)> on_claim;
+  std::function<void(int worker, uint64_t batch)> on_synced{};
+  std::function<void(int worker, const ClaimAnswer&)> on_claim{};
 };
 
 class ScaleNode final : public NetworkEnd {
