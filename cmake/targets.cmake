@@ -167,6 +167,26 @@ function(shoal_store_simulator)
   set_tests_properties(replica_test PROPERTIES TIMEOUT 300)
 endfunction()
 
+# tests/scale: scale_sim.cc is the program `scale_sim`, *_test.cc are scale_test, the rest is shared by both.
+function(shoal_scale_simulator)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB tests CONFIGURE_DEPENDS tests/scale/*_test.cc)
+  file(GLOB parts CONFIGURE_DEPENDS tests/scale/*.cc)
+  set(main ${CMAKE_SOURCE_DIR}/tests/scale/scale_sim.cc)
+  list(REMOVE_ITEM parts ${main} ${tests})
+  add_library(shoal_scale STATIC ${parts})
+  target_link_libraries(shoal_scale PUBLIC ${ARG_LINK} PRIVATE shoal_warnings)
+  add_executable(scale_sim ${main})
+  target_link_libraries(scale_sim PRIVATE shoal_scale shoal_warnings CLI11::CLI11)
+  if(SHOAL_JEMALLOC)  # as shoal itself: memory is measured
+    target_link_libraries(scale_sim PRIVATE "-Wl,--push-state,--no-as-needed -ljemalloc -Wl,--pop-state")
+  endif()
+  add_executable(scale_test ${tests})
+  target_link_libraries(scale_test PRIVATE shoal_scale shoal_test_warnings GTest::gmock_main)
+  add_test(NAME scale_test COMMAND scale_test)
+  set_tests_properties(scale_test PROPERTIES TIMEOUT 300)
+endfunction()
+
 # tests/fuzz/fuzz_NAME.cc -> fuzz_NAME, all of them by the target `fuzzers`.
 function(shoal_fuzzers)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

@@ -114,7 +114,7 @@ void HubCore::on_mail(WorkerIndex from, RouteBatch&& mail) { routes_.on_batch(fr
 
 void HubCore::on_mail(WorkerIndex from, RoutesApplied&& mail) {
   routes_.on_applied(from, mail.number);
-  settle();
+  on_routes_applied();
 }
 
 void HubCore::on_mail(WorkerIndex from, ForwardOut&& mail) {
@@ -289,7 +289,7 @@ bool HubCore::on_control(Pair& pair, const ParsedFrame& frame) {
     case FrameKind::kRoutesApplied:
       return with(proto::RoutesApplied(), [&](const proto::RoutesApplied& applied) {
         if (!routes_.on_peer_applied(pair, applied.version())) return false;
-        settle();
+        on_routes_applied();
         return true;
       });
     case FrameKind::kClaim:

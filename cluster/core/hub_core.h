@@ -124,6 +124,7 @@ class HubCore {
   Pair* reachable(NodeId id);
   void check_in_sync(Pair& pair);
   void settle();
+  void on_routes_applied();
   void publish_ack_until();
 
   // ---- hub_members.cc

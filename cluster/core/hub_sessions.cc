@@ -263,6 +263,17 @@ void HubCore::settle() {
   send_states();  // those who are to confirm it need not wait for the next heartbeat
 }
 
+// Comes for each announced batch from every peer and worker, so it may not cost a walk over all that
+// settle() looks at: where all are in sync already, nothing else follows from it.
+void HubCore::on_routes_applied() {
+  const bool may_come_into_sync =
+      std::any_of(pairs_.begin(), pairs_.end(), [this](const auto& each) {
+        return each.second->is_open() && !leases_.is_in_sync(each.first);
+      });
+  if (may_come_into_sync) return settle();
+  if (store_) store_->check_routes();
+}
+
 void HubCore::publish_ack_until() {
   Instant until = closing_ != 0 ? Instant{} : leases_.ack_until();
   if (!knows_shards(until)) until = Instant{};

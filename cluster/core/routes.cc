@@ -121,6 +121,8 @@ bool Routes::is_synced(WorkerIndex worker, const Wait& wait,
 }
 
 void Routes::check_waits() {
+  const auto is_empty = [](const std::deque<Wait>& waits) { return waits.empty(); };
+  if (std::all_of(waits_.begin(), waits_.end(), is_empty)) return;
   const std::vector<NodeId> waited_for = waited_for_();
   for (int w = 0; w < context_.config.workers; ++w) {
     std::deque<Wait>& waits = waits_[w];
@@ -322,6 +324,8 @@ uint64_t Routes::applied_by_all() const {
 
 void Routes::report_applied() {
   const uint64_t applied = applied_by_all();
+  if (applied == reported_) return;  // the last worker's answer is the one that counts
+  reported_ = applied;
   for (Pair* const pair : open_pairs_()) {
     const auto it = peers_.find(pair->id());
     if (it == peers_.end()) continue;

@@ -138,6 +138,7 @@ class Routes {
   std::vector<uint64_t> told_;     // the last update that each worker was sent
   std::vector<uint64_t> applied_;  // and has applied
   std::vector<std::deque<Wait>> waits_;
+  uint64_t reported_ = 0;  // applied_by_all() as the peers were told of it
   uint64_t released_ = 0;  // highest version that a SUBACK may have gone out for
 
   std::map<NodeId, Peer> peers_;

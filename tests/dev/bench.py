@@ -14,6 +14,7 @@ import bench_durable
 import bench_instructions
 import bench_report
 import bench_rows
+import bench_scale
 import bench_soak
 import pieces
 from brokers import Broker, Floor, Shoal, load
@@ -140,11 +141,12 @@ def compare(options):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak", "instructions", "durable"), default="rows",
+    parser.add_argument("what", nargs="?", choices=("rows", "compare", "soak", "instructions", "durable", "scale"), default="rows",
                         help="rows: Shoal beside the floor (default); compare: also beside peers, writes docs/performance.md; "
                              "soak: churn of every kind, memory must be flat at the end; "
                              "instructions: of the publish path, counted by callgrind; "
-                             "durable: sessions that are stored, with synced writes, on one node and on three")
+                             "durable: sessions that are stored, with synced writes, on one node and on three; "
+                             "scale: clusters of 3 to 25 nodes under the virtual clock")
     parser.add_argument("--seconds", type=int, default=5, metavar="N", help="each load is measured for so long (5)")
     parser.add_argument("--connections", type=int, default=10000, metavar="N", help="where memory is measured (10000)")
     parser.add_argument("--rounds", type=int, metavar="N", help="rows: 1; compare: 3; durable: 5")
@@ -153,6 +155,9 @@ def parse():
                         help="compare: one more broker; {port}, {dir} and {conf} are filled in")
     parser.add_argument("--minutes", type=float, default=10, metavar="N", help="soak: how long (10)")
     parser.add_argument("--scale", type=float, default=1, metavar="N", help="durable: so many times two million messages in queues")
+    parser.add_argument("--nodes", metavar="N,...", help="scale: only clusters of so many nodes")
+    parser.add_argument("--clients", metavar="N,...", help="scale: only clusters of so many clients")
+    parser.add_argument("--large", action="store_true", help="scale: up to a million clients, which takes minutes a cluster and 8 GB")
     parser.add_argument("--no-micro", dest="micro", action="store_false", help="rows: leave the micro-benchmarks out")
     options = parser.parse_args()
     options.rounds = options.rounds or {"compare": 3, "durable": 5}.get(options.what, 1)
@@ -163,7 +168,8 @@ def main():
     options = parse()
     try:
         return {"rows": bench, "compare": compare, "soak": bench_soak.soak,
-                "instructions": bench_instructions.count, "durable": bench_durable.durable}[options.what](options)
+                "instructions": bench_instructions.count, "durable": bench_durable.durable,
+                "scale": bench_scale.scale}[options.what](options)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

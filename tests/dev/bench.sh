@@ -1,5 +1,5 @@
 #!/bin/bash
-# [compare|durable|soak|instructions] [...]: cost of messages and connections, beside the floor or peers
+# [compare|durable|soak|instructions|scale] [...]: cost of messages and connections, beside the floor or peers
 . tests/dev/common.sh
 
 # Debian's package starts a broker on 1883, which `./dev up` wants.
@@ -12,5 +12,9 @@ need_peers() {
 need build cluster
 [[ ${1:-} != compare ]] || need_peers
 [[ ${1:-} != instructions ]] || need profile
-build release shoal floor publish_path benches slow_sync
+if [[ ${1:-} == scale ]]; then
+  build release scale_sim
+else
+  build release shoal floor publish_path benches slow_sync
+fi
 exec "$python" tests/dev/bench.py "$@"
