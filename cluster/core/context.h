@@ -17,12 +17,15 @@ struct Context {
       : config(std::move(c)),
         self(stored.id),
         life{stored.incarnation, 0},
+        level(stored.level),
         random(seed),
         process(random.next()) {}
 
   const HubConfig config;
   const NodeId self;
   Life life;  // of this node's clients
+  // Of the cluster: what a version above it brought is not used yet (hub_levels.cc). Never falls.
+  uint32_t level;
   Random random;
   const uint64_t process;  // tells this process from another with the same identity
   Now now;

@@ -20,6 +20,7 @@
 #include "node/rules/retained_tree.h"
 #include "shoal/limits.h"
 #include "shoal/peers.h"
+#include "shoal/protocol.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -33,10 +34,6 @@ struct HostEffects;
 struct StoreEffects;
 }  // namespace replica
 
-// The versions of the protocol between nodes that this program speaks.
-constexpr uint32_t kProtocolMin = 1;
-constexpr uint32_t kProtocolMax = 1;
-
 struct HubConfig {
   Limits limits;
   std::string node_name;
@@ -45,8 +42,8 @@ struct HubConfig {
   int expect = 0;                 // 0: not given: 1 without seeds, with seeds never founds
   int workers = 1;                // 1 to kWorkersMax
   uint32_t protocol_min = kProtocolMin;
-  uint32_t protocol_max = kProtocolMax;
-  std::string software;  // version of the program, for people
+  uint32_t protocol_max = kProtocolMax;  // at least the level of the cluster that is stored
+  std::string software;                  // version of the program, for people
   std::string zone;
   uint32_t weight = 1;
   // A member that is away for so long is replaced, if enough others are there.

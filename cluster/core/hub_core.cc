@@ -47,6 +47,7 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
                {.pair_of = [this](NodeId id) { return find_pair(id); },
                 .open_pairs = [this] { return open_pairs(); }}) {
   SHOAL_ASSERT(context_.self && context_.life.incarnation != 0);
+  SHOAL_ASSERT(context_.level >= kProtocolMin && context_.level <= context_.config.protocol_max);
   SHOAL_ASSERT(context_.config.workers >= 1 && context_.config.workers <= kWorkersMax);
   if (context_.config.shards == 0) return;
   store_ = std::make_unique<HubStore>(
@@ -84,6 +85,7 @@ void HubCore::on_tick(Now now) {
   for (Pair* const pair : open_pairs()) acknowledge(*pair, 1);
   check_left();
   check_goodbye();
+  raise_level();
   claims_.on_tick();
   retained_.on_tick(published_until_ > now.mono);
   if (store_) {
@@ -183,7 +185,7 @@ void HubCore::on_frame(LinkId id, Lane lane, std::span<const uint8_t> bytes, Now
   if (frame->header.kind == FrameKind::kHello) return on_hello(*link, *frame);
   if (frame->header.kind == FrameKind::kRefuse) {
     proto::Refuse refused;
-    if (parse(frame->body, refused)) refused_ = refused.why().substr(0, 200);
+    if (parse(frame->body, refused)) on_refuse(*link, refused);
     return;
   }
   // Between lanes there is no order, and a frame may come before the hello.

@@ -5,6 +5,7 @@
 // hub_links.cc     links and who is at their other end
 // hub_sessions.cc  States, the beginning and end of sessions, coming into sync
 // hub_members.cc   founding, joining, giving up, closing all, leaving, storing
+// hub_levels.cc    the version of the protocol that the cluster is at
 // hub_durable.cc   the store (where replicas are: placing.h)
 // hub_commands.cc  drain, leave, remove
 // hub_stopping.cc  giving leaderships away, saying goodbye
@@ -66,6 +67,7 @@ class HubCore {
  private:
   // What a peer's acknowledgement of a frame is for.
   static constexpr uint64_t kLeaveToken = ~uint64_t{0};
+  static constexpr size_t kRefusalMax = 200;  // of a peer's reason, in ours
   static constexpr const char* kGoneOn = "the others went on without this node";
   using Said = std::map<NodeId, const proto::State*>;
 
@@ -98,7 +100,8 @@ class HubCore {
   void send_hello(const Link& link);
   void on_hello(Link& link, const ParsedFrame& frame);
   std::string check_hello(const FrameHeader& header, const proto::Hello& hello) const;
-  void refuse(const Link& link, const std::string& why);
+  // `level`: of the cluster, where the peer does not speak it.
+  void refuse(const Link& link, const std::string& why, uint32_t level = 0);
   void choose_link(Link& link, Pair& pair, bool is_state);
   void lose_link(const Link& link);
   bool has_good_link(const Pair& pair) const;
@@ -129,7 +132,8 @@ class HubCore {
 
   // ---- hub_members.cc
   void found_step();
-  void adopt(const ClusterId& cluster, StoreFounding store, std::vector<StoredMember> members);
+  void adopt(const ClusterId& cluster, StoreFounding store, std::vector<StoredMember> members,
+             uint32_t level);
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
   void on_members_changed(uint64_t token = 0);
@@ -139,11 +143,22 @@ class HubCore {
   void on_all_closed();
   StoredState stored_state() const;
   void store(StoredState state, std::function<void()> then);
+  // What peers may hear of the members.
+  proto::Members members_message() const;
   StoredMember own_entry() const;
   static StoredMember entry_of(const Pair& pair);
   bool is_in_cluster() const;
   bool is_self_member() const { return members_.is_member(context_.self); }
   bool is_given_up_self() const;
+
+  // ---- hub_levels.cc
+  void raise_level();
+  void take_level(uint32_t level);
+  std::string check_speaks(const proto::Hello& hello) const;
+  void refuse_outdated();
+  bool is_outdated(const Link& link, uint32_t level);
+  void note_outdated(const Link& link, const std::string& why);
+  void on_refuse(const Link& link, const proto::Refuse& refused);
 
   // ---- hub_durable.cc
   void open_store();
@@ -223,6 +238,8 @@ class HubCore {
   std::map<NodeId, size_t> received_bytes_;  // since the last acknowledgement
   std::map<NodeId, Duration> rtt_;
   std::string refused_;  // why another node would not have this one
+  uint32_t storing_level_ = 0;
+  std::string outdated_;  // why this node cannot be with the others any more
   OwnFigures figures_;
   std::string told_why_;  // not ready, as the log says
   Instant told_why_at_{};

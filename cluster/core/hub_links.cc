@@ -76,14 +76,16 @@ void HubCore::send_hello(const Link& link) {
   hello.set_zone(context_.config.zone);
   hello.set_weight(context_.config.weight);
   hello.set_process(context_.process);
+  if (context_.level > kProtocolMin) hello.set_level(context_.level);
   const FrameHeader header{
       .kind = FrameKind::kHello, .sender = context_.self, .incarnation = context_.life.incarnation};
   context_.effects.sends.push_back({link.id, Lane::kControl, make_frame(header, hello)});
 }
 
-void HubCore::refuse(const Link& link, const std::string& why) {
+void HubCore::refuse(const Link& link, const std::string& why, uint32_t level) {
   proto::Refuse message;
   message.set_why(why);
+  message.set_level(level);
   const FrameHeader header{.kind = FrameKind::kRefuse,
                            .sender = context_.self,
                            .incarnation = context_.life.incarnation};
@@ -103,6 +105,7 @@ std::string HubCore::check_hello(const FrameHeader& header, const proto::Hello& 
            std::to_string(context_.config.protocol_max) + ", node " + hello.name() + " " +
            std::to_string(hello.protocol_min()) + " to " + std::to_string(hello.protocol_max());
   }
+  if (std::string wrong = check_speaks(hello); !wrong.empty()) return wrong;
   if (header.sender == context_.self) {
     return hello.process() == context_.process ? "this node itself"
                                                : "two processes have the identity of this node";
@@ -127,13 +130,15 @@ void HubCore::on_hello(Link& link, const ParsedFrame& frame) {
   if (!hello.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) || link.peer) {
     return refuse(link, "a hello that breaks the protocol");
   }
+  // Each says so for itself: what a refusing node sends may be lost with the link.
+  if (is_outdated(link, hello.level())) return;
   const std::string wrong = check_hello(frame.header, hello);
   if (!wrong.empty()) {
     const bool is_loop = frame.header.sender == context_.self;
     if (!is_loop || hello.process() != context_.process) {
       context_.log(HubEffects::Log::Level::kWarn, "refused " + link.address + ": " + wrong);
     }
-    return refuse(link, wrong);
+    return refuse(link, wrong, hello.protocol_max() < context_.level ? context_.level : 0);
   }
   Pair& pair = pair_of(frame.header.sender);
   if (frame.header.incarnation > pair.life.incarnation) {

@@ -11,8 +11,13 @@
 namespace shoal {
 
 StoredState HubCore::stored_state() const {
-  return {context_.self,        context_.life.incarnation, cluster_,
-          members_.to_stored(), store_founding_,           is_store_founded_};
+  return {context_.self,
+          context_.life.incarnation,
+          cluster_,
+          members_.to_stored(),
+          store_founding_,
+          is_store_founded_,
+          std::max(context_.level, storing_level_)};
 }
 
 void HubCore::store(StoredState state, std::function<void()> then) {
@@ -24,7 +29,8 @@ StoredMember HubCore::own_entry() const {
   return {.id = context_.self,
           .name = context_.config.node_name,
           .address = context_.config.advertise,
-          .life = context_.life};
+          .life = context_.life,
+          .speaks = context_.config.protocol_max};
 }
 
 // Whole, also where only the life is new: a member without its name and address is lost to us.
@@ -32,7 +38,8 @@ StoredMember HubCore::entry_of(const Pair& pair) {
   return {.id = pair.id(),
           .name = pair.hello.name(),
           .address = pair.hello.address(),
-          .life = pair.life};
+          .life = pair.life,
+          .speaks = pair.hello.protocol_max()};
 }
 
 bool HubCore::is_in_cluster() const { return cluster_ && is_self_member() && !is_leaving_; }
@@ -64,9 +71,14 @@ void HubCore::on_members_changed(uint64_t token) {
 }
 
 void HubCore::tell_members(uint64_t token) {
-  proto::Members message;
-  members_.to_message(message);
+  const proto::Members message = members_message();
   for (Pair* const pair : open_pairs()) pair->send(FrameKind::kMembers, message, token);
+}
+
+proto::Members HubCore::members_message() const {
+  proto::Members message;
+  members_.to_message(message, context_.config.protocol_max);
+  return message;
 }
 
 // ---- founding and joining -----------------------------------------------------------------------
@@ -90,19 +102,21 @@ void HubCore::found_step() {
     store = {context_.config.shards, context_.config.replicas, founded->nodes};
     std::sort(store.founders.begin(), store.founders.end());
   }
-  adopt(founded->cluster, std::move(store), std::move(members));
+  const uint32_t level = Members(members).all_speak();
+  adopt(founded->cluster, std::move(store), std::move(members), level);
 }
 
 // Nothing is done in the name of a cluster before its id is stored.
 void HubCore::adopt(const ClusterId& cluster, StoreFounding founding,
-                    std::vector<StoredMember> members) {
+                    std::vector<StoredMember> members, uint32_t level) {
   if (is_adopting_) return;
   is_adopting_ = true;
-  const StoredState state{context_.self, context_.life.incarnation, cluster, members, founding,
-                          false};
-  store(state, [this, cluster, founding, members = std::move(members)] {
+  const StoredState state{
+      context_.self, context_.life.incarnation, cluster, members, founding, false, level};
+  store(state, [this, cluster, founding, members = std::move(members), level] {
     is_adopting_ = false;
     cluster_ = cluster;
+    context_.level = level;
     store_founding_ = founding;
     for (const StoredMember& member : members) members_.merge(member);
     leases_.on_members();

@@ -42,6 +42,7 @@ std::string HubCore::why_not_ready() const {
     if (store_ && !knows_shards_) return why_store_not_ready();
     return retained_.is_copying() ? "retained messages are being copied" : "";
   }
+  if (!outdated_.empty()) return outdated_;
   std::string missing;
   for (const auto& [id, member] : members_.all()) {
     if (id == context_.self || !leases_.is_required(id)) continue;
@@ -72,7 +73,8 @@ MemberStatus HubCore::status_of(const StoredMember& member) const {
   MemberStatus status{.id = member.id,
                       .name = member.name,
                       .address = member.address,
-                      .incarnation = member.life.incarnation};
+                      .incarnation = member.life.incarnation,
+                      .speaks = std::max(member.speaks, kProtocolMin)};
   if (member.id == context_.self) {
     status.state = member.left ? MemberState::kLeft : MemberState::kSelf;
     status.clients = figures_.clients;
@@ -116,6 +118,8 @@ HubStatus HubCore::status(Now now) {
   status.draining = is_draining_;
   status.id = context_.self;
   status.cluster = cluster_;
+  status.level = context_.level;
+  status.protocol_max = context_.config.protocol_max;
   status.majority = members_.majority(context_.config.expect);
   status.routes = routes_.count();
   status.forwarded_dropped = forwarding_.dropped();

@@ -68,6 +68,7 @@ void HubCore::send_state(Pair& pair) {
   state.set_routes(routes_.own_count());
   state.set_messages_in(figures_.messages_in);
   state.set_messages_out(figures_.messages_out);
+  if (context_.level > kProtocolMin) state.set_level(context_.level);
   pair.send_now(FrameKind::kState, state);
 }
 
@@ -91,6 +92,8 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
     refuse(link, "node " + context_.config.node_name + " is in another cluster");
     return true;
   }
+  if (is_outdated(link, state.level())) return true;
+  if (cluster && cluster == cluster_) take_level(state.level());
   const LinkId link_id = link.id;
   choose_link(link, pair, true);
   pair.said = state;
@@ -109,7 +112,9 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   const bool is_unlisted = members_.find(context_.self) == nullptr;
   if (is_unlisted && life_of(state.given_up()) >= context_.life) close_all(kGoneOn);
   if (changed) on_members_changed();  // may close all: before the session's end tells the workers
-  if (cluster && !cluster_) adopt(cluster, founding_of(state.store()), {});
+  if (cluster && !cluster_) {
+    adopt(cluster, founding_of(state.store()), {}, std::max(state.level(), kProtocolMin));
+  }
   if (!cluster_) {
     for (int i = 0; i < std::min(state.met_size(), kMetMax); ++i) links_.add_target(state.met(i));
     found_step();
@@ -173,9 +178,7 @@ void HubCore::open_session(Pair& pair, uint64_t peer_epoch) {
   pair.open(peer_epoch);
   received_bytes_[pair.id()] = 0;
   forwarding_.on_open(pair);
-  proto::Members message;
-  members_.to_message(message);
-  pair.send(FrameKind::kMembers, message);
+  pair.send(FrameKind::kMembers, members_message());
   retained_.on_open(pair);
   routes_.on_open(pair);
   claims_.on_open(pair);

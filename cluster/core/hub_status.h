@@ -28,6 +28,7 @@ struct MemberStatus {
   std::string address;
   MemberState state = MemberState::kSilent;
   uint64_t incarnation = 0;
+  uint32_t speaks = 0;   // the highest version of the protocol, as last known
   uint32_t clients = 0;  // as the node says itself, as the rest up to `draining`
   uint64_t routes = 0;
   uint64_t messages_in = 0;
@@ -83,8 +84,10 @@ struct HubStatus {
   NodeId id;
   ClusterId cluster;
   int majority = 0;
-  uint64_t routes = 0;  // of all places, this node's too
-  uint64_t claims = 0;  // of this node
+  uint32_t level = 0;         // version of the protocol that the cluster is at
+  uint32_t protocol_max = 0;  // that this node speaks
+  uint64_t routes = 0;        // of all places, this node's too
+  uint64_t claims = 0;        // of this node
   uint64_t retained = 0;
   uint64_t retained_bytes = 0;
   uint64_t forwarded_dropped = 0;  // messages for a peer that was gone

@@ -4,6 +4,7 @@
 
 #include "proto/shoal/hub.pb.h"
 #include "shoal/assert.h"
+#include "shoal/protocol.h"
 
 namespace shoal {
 
@@ -31,6 +32,14 @@ int Members::majority(int expect) const {
   return std::max({count(), expect - left, 1}) / 2 + 1;
 }
 
+uint32_t Members::all_speak() const {
+  uint32_t all = UINT32_MAX;
+  for (const auto& [id, member] : members_) {
+    if (!member.left) all = std::min(all, std::max(member.speaks, kProtocolMin));
+  }
+  return all;
+}
+
 bool Members::merge(const StoredMember& heard) {
   const auto [it, is_new] = members_.try_emplace(heard.id, heard);
   if (is_new) return true;
@@ -39,6 +48,9 @@ bool Members::merge(const StoredMember& heard) {
   if (heard.life.incarnation > known.life.incarnation) {
     known.name = heard.name;
     known.address = heard.address;
+    known.speaks = heard.speaks;
+  } else if (heard.life.incarnation == known.life.incarnation) {
+    known.speaks = std::max(known.speaks, heard.speaks);
   }
   known.life = std::max(known.life, heard.life);
   known.given_up = std::max(known.given_up, heard.given_up);
@@ -66,7 +78,7 @@ std::vector<StoredMember> Members::to_stored() const {
   return stored;
 }
 
-void Members::to_message(proto::Members& out) const {
+void Members::to_message(proto::Members& out, uint32_t protocol_max) const {
   const auto set = [](proto::Life* to, const Life& from) {
     to->set_incarnation(from.incarnation);
     to->set_closes(from.closes);
@@ -79,6 +91,7 @@ void Members::to_message(proto::Members& out) const {
     set(entry->mutable_life(), member.life);
     set(entry->mutable_given_up(), member.given_up);
     entry->set_left(member.left);
+    if (protocol_max >= 2) entry->set_speaks(member.speaks);
   }
 }
 
@@ -94,7 +107,8 @@ bool Members::merge(const proto::Members& heard) {
                                   .address = entry.address(),
                                   .life = life(entry.life()),
                                   .given_up = life(entry.given_up()),
-                                  .left = entry.left()});
+                                  .left = entry.left(),
+                                  .speaks = entry.speaks()});
   }
   return changed;
 }

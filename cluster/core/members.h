@@ -1,6 +1,7 @@
 // The table of all nodes that ever were members. Every node holds it, gossips it whole and merges
 // what it hears: for each field the later wins (left stays, lives grow, a name and an address go
-// with the newest life), so that the order of hearing does not matter.
+// with the newest life, and of what it speaks the highest that is heard of that life), so that the order
+// of hearing does not matter.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +29,9 @@ class Members {
   int count() const;
   // More than half of the members, at least of `expect` less those that left.
   int majority(int expect) const;
+  // The highest version of the protocol that every member speaks; one of which that is not known speaks
+  // the first.
+  uint32_t all_speak() const;
 
   // True when something changed, which is then to be stored and told to the others.
   bool merge(const StoredMember& heard);
@@ -35,7 +39,8 @@ class Members {
   bool leave(NodeId id);
 
   std::vector<StoredMember> to_stored() const;
-  void to_message(proto::Members& out) const;
+  // For peers of a node that speaks so much: nothing of a later version is in it.
+  void to_message(proto::Members& out, uint32_t protocol_max) const;
   bool merge(const proto::Members& heard);
 
  private:

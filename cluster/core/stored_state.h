@@ -43,7 +43,8 @@ struct StoredMember {
   // This life and those before it were given up: messages may have been acknowledged that its
   // clients did not get. It does not come back into the cluster.
   Life given_up;
-  bool left = false;  // by `leave` or `remove`: it does not count any more and never will again
+  bool left = false;    // by `leave` or `remove`: it does not count any more and never will again
+  uint32_t speaks = 0;  // in `life`: the highest version of the protocol; 0: not known
   bool operator==(const StoredMember&) const = default;
 };
 
@@ -54,6 +55,7 @@ struct StoredState {
   std::vector<StoredMember> members;  // this node too, ascending by id; empty without a cluster
   StoreFounding store;                // empty without a cluster
   bool has_store = false;             // the node's part of it is on its disks
+  uint32_t level = 1;                 // of the cluster (hub_levels.cc); 1 without one
   bool operator==(const StoredState&) const = default;
 };
 

@@ -10,6 +10,7 @@
 
 #include "node/config/address.h"
 #include "shoal/limits.h"
+#include "shoal/protocol.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -113,6 +114,7 @@ struct ServeConfig {
   std::optional<uint32_t> expect;  // none: 1, or with `join` what the stored members say
   uint32_t replicas = 3;
   uint32_t shards = 8;
+  uint32_t protocol_version = kProtocolMax;  // spoken with other nodes at most
   Duration replace_after = Duration::seconds(600);
   Durability durability = Durability::kFsync;
 

@@ -28,6 +28,7 @@ json::object json_of(const MemberStatus& member) {
           {"address", member.address},
           {"state", name_of(member.state)},
           {"incarnation", member.incarnation},
+          {"speaks", member.speaks},
           {"clients", member.clients},
           {"routes", member.routes},
           {"messages_in", member.messages_in},
@@ -75,6 +76,8 @@ json::object json_of(const HubStatus& status) {
           {"reason", status.reason},
           {"draining", status.draining},
           {"majority", status.majority},
+          {"protocol_level", status.level},
+          {"protocol_max", status.protocol_max},
           {"members", std::move(members)}};
 }
 

@@ -147,6 +147,9 @@ void add_hub(MetricsText& out, const HubStatus& hub) {
        "Messages for a node that was gone."},
       {hub.retained_dropped, kCounter, "shoal_retained_dropped_total",
        "Retained messages above the limit."},
+      {hub.level, kGauge, "shoal_protocol_level",
+       "Version of the protocol that the cluster is at."},
+      {hub.protocol_max, kGauge, "shoal_protocol_max", "Latest version that this node speaks."},
   };
   for (const auto& row : rows) {
     out.family(row.name, row.type, row.help);

@@ -49,6 +49,7 @@ HubConfig hub_config_of(const ServeConfig& config) {
   hub.replace_after = config.replace_after;
   hub.shards = config.shards;
   hub.replicas = config.replicas;
+  hub.protocol_max = config.protocol_version;
   return hub;
 }
 
@@ -120,6 +121,7 @@ std::optional<std::string> RunningNode::take_up_identity() {
   const auto content = data_dir_.read(StateWriter::kFile);
   if (const auto* error = std::get_if<std::string>(&content)) return *error;
   if (const auto& text = std::get<std::optional<std::string>>(content)) {
+    if (auto error = check_level(*text)) return error;
     auto state = state_of_text(*text);
     if (!state) return data_dir_.path_of(StateWriter::kFile) + ": is damaged";
     state_ = *std::move(state);
@@ -128,6 +130,16 @@ std::optional<std::string> RunningNode::take_up_identity() {
   }
   ++state_.incarnation;
   return data_dir_.replace(StateWriter::kFile, state_text_of(state_));
+}
+
+// What is at a later level may be written so that this node would read it wrong.
+std::optional<std::string> RunningNode::check_level(const std::string& text) const {
+  const std::optional<uint32_t> level = level_of_text(text);
+  const uint32_t max = config_.protocol_version;
+  if (!level || *level <= max) return std::nullopt;
+  return data_dir_.path() + ": its cluster is at protocol " + std::to_string(*level) +
+         ", and this node speaks " + std::to_string(kProtocolMin) + " to " + std::to_string(max) +
+         (*level <= kProtocolMax ? " with --protocol-version" : ": it needs a later version");
 }
 
 std::optional<std::string> RunningNode::start_transport() {

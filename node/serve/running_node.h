@@ -71,6 +71,7 @@ class RunningNode {
 
   // Each an error, or nothing.
   std::optional<std::string> take_up_identity();
+  std::optional<std::string> check_level(const std::string& text) const;
   std::optional<std::string> listen();
   std::optional<std::string> start_transport();
   void make_store();

@@ -7,6 +7,11 @@
 //   store 1 shards 8 replicas 3 founders 1 5f0c...
 //   sum 0123456789abcdef
 //
+// The number in the first line is the cluster's level (include/shoal/protocol.h). A file of level 1 is as
+// the first version wrote it, so that a node can go back to that; from 2 on there are lines
+//   speaks 5f0c... 2
+// for what a member speaks.
+//
 // The sum is over all that stands before its line: a file that a disk or a person damaged must not be
 // taken for a state, since a node may come back only as what it was.
 #include "node/serve/state_file.h"
@@ -16,11 +21,12 @@
 #include <vector>
 
 #include "node/serve/hex.h"
+#include "shoal/protocol.h"
 
 namespace shoal {
 namespace {
 
-constexpr std::string_view kHeader = "shoal-state 1";
+constexpr std::string_view kHeader = "shoal-state ";
 
 uint64_t sum_of(std::string_view text) {  // FNV-1a
   uint64_t sum = 0xcbf29ce484222325;
@@ -114,6 +120,14 @@ std::string text_of(const StoredMember& member) {
          life(member.given_up) + " left " + (member.left ? "1" : "0") + "\n";
 }
 
+void read_speaks(Words& words, std::vector<StoredMember>& members) {
+  const NodeId id{words.number(16)};
+  const uint64_t speaks = words.number(10);
+  for (StoredMember& member : members) {
+    if (member.id == id) member.speaks = static_cast<uint32_t>(speaks);
+  }
+}
+
 StoreFounding store_of(Words& words) {
   StoreFounding store;
   store.shards = static_cast<uint32_t>(words.number_after("shards"));
@@ -136,22 +150,46 @@ std::string text_of(const StoreFounding& store, bool has_store) {
 }  // namespace
 
 std::string state_text_of(const StoredState& state) {
-  std::string text(kHeader);
+  std::string text = std::string(kHeader) + std::to_string(state.level);
   text += "\nnode " + hex(state.id.value) + " incarnation " + std::to_string(state.incarnation);
   text += "\ncluster " + hex(state.cluster.high) + " " + hex(state.cluster.low) + "\n";
   for (const StoredMember& member : state.members) text += text_of(member);
+  for (const StoredMember& member : state.members) {
+    if (state.level < 2 || member.speaks == 0) continue;
+    text += "speaks " + hex(member.id.value) + " " + std::to_string(member.speaks) + "\n";
+  }
   text += text_of(state.store, state.has_store);
   return text + "sum " + hex(sum_of(text)) + "\n";
 }
 
-std::optional<StoredState> state_of_text(std::string_view text) {
+namespace {
+
+// What stands between the first word and the sum, if that fits.
+std::optional<Words> checked_words(std::string_view text) {
   const size_t sum_line = text.rfind("sum ");
   if (sum_line == std::string_view::npos || !text.starts_with(kHeader)) return std::nullopt;
   if (text.substr(sum_line) != "sum " + hex(sum_of(text.substr(0, sum_line))) + "\n") {
     return std::nullopt;
   }
-  Words words(text.substr(kHeader.size(), sum_line - kHeader.size()));
+  return Words(text.substr(kHeader.size(), sum_line - kHeader.size()));
+}
+
+}  // namespace
+
+std::optional<uint32_t> level_of_text(std::string_view text) {
+  std::optional<Words> words = checked_words(text);
+  if (!words) return std::nullopt;
+  const uint64_t level = words->number(10);
+  return words->fits() ? std::optional(static_cast<uint32_t>(level)) : std::nullopt;
+}
+
+std::optional<StoredState> state_of_text(std::string_view text) {
+  std::optional<Words> checked = checked_words(text);
+  if (!checked) return std::nullopt;
+  Words& words = *checked;
   StoredState state;
+  state.level = static_cast<uint32_t>(words.number(10));
+  if (state.level < kProtocolMin || state.level > kProtocolMax) return std::nullopt;
   words.expect("node");
   state.id.value = words.number(16);
   state.incarnation = words.number_after("incarnation");
@@ -161,6 +199,8 @@ std::optional<StoredState> state_of_text(std::string_view text) {
   for (auto word = words.next(); !word.empty() && words.fits(); word = words.next()) {
     if (word == "member") {
       state.members.push_back(member_of(words));
+    } else if (word == "speaks") {
+      read_speaks(words, state.members);
     } else if (word == "store") {
       state.has_store = words.number(10) != 0;
       state.store = store_of(words);

@@ -41,7 +41,7 @@ TEST(Options, EachSetsItsOwnField) {
   const auto sample_of = [](const Option<ServeDraft>& option) -> std::string {
     for (const char* sample :
          {"7", "2", "1.3", "os", "reject-new", "json", "error", "10.9.8.7:6543", "10.9.8.7",
-          "33MiB", "33KiB", "33s", "true", "/path"}) {
+          "33MiB", "33KiB", "33s", "true", "/path", "1"}) {
       ServeDraft draft;
       if (option.binding.set(draft, std::vector<std::string>{sample})) continue;
       if (option.binding.print(draft) != option.binding.print(ServeDraft{})) return sample;

@@ -5,7 +5,9 @@ import mutations
 
 SEEDS_MAX = 600
 KNOWN = {"full-queue-accepts": 345, "large-overtakes": 65, "lease-not-waited-for": 85}
-# What moves replicas is at work where nodes come and go alone.
-GROWS = sys.argv[1].startswith("placement-")
+# What is at work in clusters of one kind alone.
+KINDS = {"placement": ("growing", ["--grows"], 200),  # moves replicas as nodes come and go
+         "level": ("upgrades", ["--upgrades"], 60)}
+KIND = KINDS.get(sys.argv[1].partition("-")[0], ("simulate", [], SEEDS_MAX))
 
-mutations.run("simulate", [("growing", ["--grows"], 200)] if GROWS else [("simulate", [], SEEDS_MAX)], KNOWN)
+mutations.run("simulate", [KIND], KNOWN)

@@ -56,6 +56,32 @@ TEST_F(RunningNodeTest, EachStartRaisesTheIncarnationAndKeepsTheIdentity) {
   }
 }
 
+// What is at a level may be written as an older program would read it wrong.
+TEST_F(RunningNodeTest, DataOfAClusterAtALaterLevelIsLeftAlone) {
+  std::filesystem::create_directories(folder_ + "/n1");
+  StoredState stored;
+  stored.id = NodeId{5};
+  stored.incarnation = 3;
+  stored.cluster = {1, 2};
+  const auto start_at = [&](uint32_t level, uint32_t speaks) {
+    stored.level = level;
+    std::ofstream(folder_ + "/n1/state") << state_text_of(stored);
+    ServeConfig with = config();
+    with.protocol_version = speaks;
+    return error_of(with);
+  };
+  EXPECT_EQ(start_at(1, 1), "");
+  EXPECT_EQ(start_at(2, 1), folder_ +
+                                "/n1: its cluster is at protocol 2, and this node speaks 1 to 1 "
+                                "with --protocol-version");
+  EXPECT_EQ(start_at(3, 2), folder_ +
+                                "/n1: its cluster is at protocol 3, and this node speaks 1 to 2: "
+                                "it needs a later version");
+  std::string text;
+  std::getline(std::ifstream(folder_ + "/n1/state"), text, '\0');
+  EXPECT_EQ(text, state_text_of(stored)) << "nothing was changed";
+}
+
 TEST_F(RunningNodeTest, WhatItCannotStartWithIsNamed) {
   const ServeConfig good = config("good");
   auto running = RunningNode::start(good, log_);

@@ -21,7 +21,9 @@ constexpr Duration kForgetting = Duration::seconds(8);
 
 void SimCluster::watch_queues() {
   for (const auto& node : nodes_) {
-    if (node->is_up()) check_queues(*node);
+    if (!node->is_up()) continue;
+    check_queues(*node);
+    if (options_.upgrades) check_protocol_level(*node);
   }
   world_.after(Duration::millis(200), [this] { watch_queues(); });
 }

@@ -67,6 +67,9 @@ void SimCluster::make_nodes() {
     config.workers = options_.workers;
     config.limits = limits_;
     config.shards = shards_;
+    if (options_.upgrades) {
+      config.protocol_max = kProtocolMin + static_cast<uint32_t>(world_.random().below(2));
+    }
     nodes_.push_back(std::make_unique<SimNode>(world_, network_, config));
     nodes_.back()->on_applied = [this](uint32_t shard, uint64_t index, uint64_t hash) {
       check_hash(shard, index, hash);
@@ -182,6 +185,7 @@ void SimCluster::crash_one() {
   // leave no majority.
   if (faults_.wipes && !wiped_ && world_.random().one_in(6)) {
     node.wipe();
+    node.upgrade();
     wiped_ = true;
   }
   if (faults_.moves && world_.random().one_in(5) && may_move(node)) {
@@ -247,6 +251,7 @@ void SimCluster::heal_everything() {
     if (node->is_ending()) node->crash();
     if (!node->is_up() && !node->has_left()) node->boot();
   }
+  if (options_.upgrades) finish_upgrades();
 }
 
 // ---- phases -------------------------------------------------------------------------------------
@@ -259,6 +264,7 @@ void SimCluster::chaos_phase() {
     });
   }
   if (options_.grows) draw_growth();
+  if (options_.upgrades) draw_upgrades();
   for (const auto& client : clients_) {
     world_.after(world_.between(Duration::seconds(1), Duration::seconds(6)),
                  [&client] { client->start(); });
@@ -352,6 +358,7 @@ SimResult SimCluster::run() {
   probe_phase();
   check_nodes_agree();
   check_level();
+  if (options_.upgrades) check_upgraded();
   check_stores();
   check_one_connection_each();
   farewell_phase();

@@ -47,7 +47,8 @@ struct SimOptions {
   int nodes = 3;
   int workers = 2;
   Duration chaos = Duration::seconds(20);
-  bool grows = false;  // two nodes more come, and one of the first leaves
+  bool grows = false;     // two nodes more come, and one of the first leaves
+  bool upgrades = false;  // some begin with the version before, and are upgraded
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
   bool print_trace = false;
@@ -100,6 +101,10 @@ class SimCluster {
   void crash_all();
   void freeze_one();
   void heal_everything();
+  void draw_upgrades();
+  void finish_upgrades();
+  void check_protocol_level(SimNode& node);
+  void check_upgraded();
   bool is_forgotten(const SimNode& leaving) const;
   void finish_leaving();
 

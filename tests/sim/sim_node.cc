@@ -21,7 +21,8 @@ SimNode::SimNode(World& world, Network& network, SimNodeConfig config)
       config_(std::move(config)),
       clock_offset_(world.between(Duration::seconds(1), Duration::seconds(100'000))),
       wall_skew_ms_(static_cast<int64_t>(world.random().below(2000)) - 1000),
-      store_(world) {}
+      store_(world),
+      speaks_(config_.protocol_max) {}
 
 SimNode::~SimNode() = default;
 
@@ -64,6 +65,7 @@ void SimNode::boot() {
   hub_config.weight = config_.weight;
   hub_config.zone = config_.zone;
   hub_config.replace_after = config_.replace_after;
+  hub_config.protocol_max = speaks_ = config_.protocol_max;
   process_->hub = std::make_unique<Hub>(hub_config, *disk_, world_.random().next());
 
   for (int worker = 0; worker < config_.workers; ++worker) {
@@ -223,8 +225,12 @@ void SimNode::carry_hub() {
   for (const HubEffects::Answer& answer : answers) on_answer(answer);
 }
 
-// A write and its fsync; a crash before it is done leaves the old state.
-void SimNode::store(uint64_t token, const StoredState& state) {
+// A write and its fsync; a crash before it is done leaves the old state. What members speak is not in a
+// file of level 1 (state_file.cc).
+void SimNode::store(uint64_t token, StoredState state) {
+  for (StoredMember& member : state.members) {
+    if (state.level < 2) member.speaks = 0;
+  }
   world_.after(world_.long_tailed(Duration::millis(1)), [this, token, state, life = life_] {
     if (life != life_ || !is_up()) return;
     disk_ = state;

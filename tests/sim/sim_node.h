@@ -34,6 +34,7 @@ struct SimNodeConfig {
   uint32_t weight = 1;
   std::string zone;
   Duration replace_after = Duration::seconds(600);
+  uint32_t protocol_max = kProtocolMax;  // of its program
 };
 
 class SimNode final : public NetworkEnd {
@@ -60,6 +61,8 @@ class SimNode final : public NetworkEnd {
     store_.wipe();
     retained_disk_.wipe();
   }
+  // Its program is replaced: that is the one that starts next.
+  void upgrade() { config_.protocol_max = kProtocolMax; }
   void move_to(std::string address) { config_.address = std::move(address); }
 
   bool is_up() const { return process_ != nullptr; }
@@ -70,6 +73,8 @@ class SimNode final : public NetworkEnd {
   NodeId id() const { return disk_ ? disk_->id : NodeId{}; }
   NodeNumber number() const { return config_.number; }
   const std::string& address() const { return config_.address; }
+  // The highest version of the protocol, of the process that runs or ran last.
+  uint32_t speaks() const { return speaks_; }
 
   // ---- clients
   std::unique_ptr<ClientPort> dial(SimClient& client, uint64_t connection);
@@ -113,7 +118,7 @@ class SimNode final : public NetworkEnd {
   void tick_worker(int worker, uint64_t life);
   void carry_hub();
   void carry_worker(int worker);
-  void store(uint64_t token, const StoredState& state);
+  void store(uint64_t token, StoredState state);
   void open_store(const StorePlan& plan);
   void write_retained(std::vector<HubEffects::RetainedWrite>& writes);
   void sync_retained();
@@ -147,6 +152,7 @@ class SimNode final : public NetworkEnd {
   bool is_writing_retained_ = false;
   std::unique_ptr<Process> process_;
   uint64_t life_ = 0;
+  uint32_t speaks_;
   bool frozen_ = false;
   bool ending_ = false;
   bool leaving_ = false;  // whatever becomes of its processes

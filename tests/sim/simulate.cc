@@ -37,6 +37,7 @@ Arguments parse(int argc, char** argv) {
   app.add_option("--workers", options.workers);
   const CLI::Option* const chaos = app.add_option("--chaos", chaos_s, "seconds");
   app.add_flag("--grows", options.grows, "nodes join, and one leaves");
+  app.add_flag("--upgrades", options.upgrades, "of nodes, from the version before");
   app.add_flag("--no-faults", no_faults);
   app.add_flag("--replay", arguments.replay, "each seed twice, and alike");
   app.add_flag("--trace", options.print_trace);
@@ -82,7 +83,8 @@ int main(int argc, char** argv) {
   return shoal::sim::run_seeds(
       arguments.seeds, {.name = "simulate",
                         .options = "--nodes " + std::to_string(arguments.options.nodes) +
-                                   (arguments.options.grows ? " --grows --trace" : " --trace"),
+                                   (arguments.options.grows ? " --grows" : "") +
+                                   (arguments.options.upgrades ? " --upgrades" : "") + " --trace",
                         .figures = {{"events"},
                                     {"faults"},
                                     {"messages published"},

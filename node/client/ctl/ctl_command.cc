@@ -38,7 +38,7 @@ constexpr Column kMemberColumns[] = {
     {"NAME", "name"},           {"ID", "id"},          {"ADDRESS", "address"},
     {"STATE", "state"},         {"READY", "ready"},    {"CLIENTS", "clients"},
     {"ROUTES", "routes"},       {"IN", "messages_in"}, {"OUT", "messages_out"},
-    {"FORWARDED", "forwarded"}, {"RTT ms", "rtt_ms"}};
+    {"FORWARDED", "forwarded"}, {"RTT ms", "rtt_ms"},  {"SPEAKS", "speaks"}};
 constexpr Column kShardColumns[] = {
     {"SHARD", "shard"},     {"LEADER", "leader"}, {"TERM", "term"},         {"COMMIT", "commit"},
     {"APPLIED", "applied"}, {"LAG", "lag"},       {"SESSIONS", "sessions"}, {"QUEUED", "queued"},
@@ -70,7 +70,11 @@ void print_table(const json::array& rows, const Column (&columns)[N]) {
   for (const Column& column : columns) cells[0].push_back(column.title);
   for (const json::value& row : rows) {
     std::vector<std::string>& line = cells.emplace_back();
-    for (const Column& column : columns) line.push_back(text_of(row.as_object().at(column.key)));
+    for (const Column& column : columns) {
+      // A node of an earlier version may not say it.
+      const json::value* const value = row.as_object().if_contains(column.key);
+      line.push_back(value == nullptr ? "-" : text_of(*value));
+    }
   }
   size_t widths[N] = {};
   for (const auto& line : cells) {
@@ -118,6 +122,9 @@ Request request_of(const CtlOptions& options) {
 void print(const CtlOptions& options, const json::value& answer) {
   if (options.verb == Verb::kMembers) {
     print_table(answer.at("members").as_array(), kMemberColumns);
+    if (const json::value* const level = answer.as_object().if_contains("protocol_level")) {
+      std::printf("the cluster is at protocol %s\n", text_of(*level).c_str());
+    }
     if (!answer.at("ready").as_bool()) {
       std::printf("not ready: %s\n", text_of(answer.at("reason")).c_str());
     }
