@@ -8,4 +8,5 @@ KNOWN = {"full-queue-accepts": 345, "large-overtakes": 65, "lease-not-waited-for
 # What moves replicas is at work where nodes come and go alone.
 GROWS = sys.argv[1].startswith("placement-")
 
-mutations.run("simulate", [("growing", ["--grows"], 200)] if GROWS else [("simulate", [], SEEDS_MAX)], KNOWN)
+mutations.run("simulate", [("growing", ["--grows"], 200), ("from one", ["--grows", "--nodes", "1"], 100)] if GROWS
+              else [("simulate", [], SEEDS_MAX)], KNOWN)
