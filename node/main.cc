@@ -3,6 +3,7 @@
 #include "node/client/bench/bench_command.h"
 #include "node/client/ctl/ctl_command.h"
 #include "node/client/tool_session.h"
+#include "node/serve/recover_command.h"
 #include "node/serve/serve_command.h"
 
 namespace {
@@ -27,6 +28,8 @@ int main(int argc, char** argv) {
       {"sub", "subscribe and print what arrives", run_tool<shoal::run_sub>},
       {"bench", "load a broker and check every message", run_tool<shoal::run_bench>},
       {"ctl", "look at a running node and its cluster, and change them", run_tool<shoal::run_ctl>},
+      {"recover", "go on without nodes that are lost for good, more than a cluster bears",
+       [&](const Args& args) { return shoal::run_recover(args, streams); }},
       {"passwd", "change a password file",
        [&](const Args& args) { return shoal::run_passwd(args, streams); }},
       {"check", "check a configuration file",

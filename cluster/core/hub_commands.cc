@@ -44,6 +44,7 @@ void HubCore::move_away(uint64_t token, bool is_withdrawn) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
   if (is_withdrawn) placing_.stay();
   const bool moves = !is_withdrawn && placing_.leave();
+  if (!moves && !is_withdrawn && !may_leave(token)) return;
   send_states();
   if (moves) {
     return answer(token, true,
@@ -53,10 +54,22 @@ void HubCore::move_away(uint64_t token, bool is_withdrawn) {
          is_withdrawn ? "replicas may be here" : "there are too few others to take its replicas");
 }
 
+// False, with an answer: what is here alone would be lost.
+bool HubCore::may_leave(uint64_t token) {
+  const uint32_t alone = placing_.only_here();
+  if (alone == 0 || members_.count() == 1) return true;
+  answer(token, false,
+         absl::StrFormat("%d shards have their only replica on this node: it may leave when three "
+                         "others are there and have them",
+                         alone));
+  return false;
+}
+
 // First others lead, and no client is here any more, so that nothing is promised that the others do
 // not wait for; then the others are told, and the answer is given when all that are connected know it.
 void HubCore::leave(uint64_t token) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
+  if (!may_leave(token)) return;
   is_leaving_ = true;
   leave_token_ = token;
   hand_over([this] {

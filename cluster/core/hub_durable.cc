@@ -27,7 +27,9 @@ void HubCore::open_store() {
   is_store_asked_ = true;
   StorePlan plan{.shards = store_founding_.shards,
                  .cluster_seed = store_seed(cluster_),
-                 .found = !is_store_founded_};
+                 .found = !is_store_founded_,
+                 .groups = {},
+                 .self = context_.self};
   for (uint32_t shard = 0; shard < plan.shards; ++shard) {
     const raft::Configuration voters = founding_voters(store_founding_, shard);
     if (voters.find(context_.self) == nullptr) continue;

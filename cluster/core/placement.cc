@@ -26,10 +26,10 @@ class NextStep {
         size_(std::max(view.wanted.size(), kVotersMin)) {}
 
   std::optional<PlacementStep> run() const {
+    const std::vector<NodeId> learners = learners_of(servers_);
+    if (voters_ == 1) return with_lone_voter(learners);
     if (voters_ < kVotersMin) return std::nullopt;
-    for (const raft::Server& each : servers_.servers) {
-      if (each.role == raft::Role::kLearner) return with_learner(each.id);
-    }
+    if (!learners.empty()) return with_learner(learners.front());
     return voters_ % 2 == 0 ? with_even_voters() : with_odd_voters();
   }
 
@@ -43,10 +43,33 @@ class NextStep {
                        [this](NodeId id) { return is_here(id); });
   }
 
+  bool is_surplus(NodeId id) const { return !is_node(id) || (may_level() && !is_wanted(id)); }
+  bool is_able(NodeId id) const { return is_here(id) && view_.missing(id) <= kLacksMax; }
+
   std::optional<PlacementStep> with_learner(NodeId id) const {
-    if (!is_node(id) || (may_level() && !is_wanted(id))) return PlacementStep{Kind::kRemove, id};
-    if (!is_here(id) || view_.missing(id) > kLacksMax) return std::nullopt;
+    if (is_surplus(id)) return PlacementStep{Kind::kRemove, id};
+    if (!is_able(id)) return std::nullopt;
     return PlacementStep{Kind::kPromote, id};
+  }
+
+  // Two others found the group anew with it, also where its own node is to have no replica: that one goes
+  // as any other, later. They have promised nothing before, so one that is missed may be another.
+  std::optional<PlacementStep> with_lone_voter(const std::vector<NodeId>& learners) const {
+    if (view_.replicas < kVotersMin || SHOAL_MUTATED("placement-lone-stays")) return std::nullopt;
+    const std::vector<NodeId> free = this->free();
+    for (const NodeId id : learners) {
+      if (is_surplus(id) || (!is_here(id) && !free.empty())) {
+        return PlacementStep{Kind::kRemove, id};
+      }
+    }
+    const size_t count = learners.size() + 1;
+    if (count < kVotersMin) {
+      return free.size() >= kVotersMin - count ? add(learners.empty()) : std::nullopt;
+    }
+    const bool are_able =
+        std::all_of(learners.begin(), learners.end(), [this](NodeId id) { return is_able(id); });
+    if (!are_able) return std::nullopt;
+    return PlacementStep{Kind::kFoundAnew, learners.front()};
   }
 
   // An even number bears no more than one less: one goes, unless more are wanted.
@@ -58,7 +81,7 @@ class NextStep {
     std::vector<NodeId> surplus;
     for (const raft::Server& each : servers_.servers) {
       if (each.role != raft::Role::kVoter) continue;
-      if (!is_node(each.id) || (may_level() && !is_wanted(each.id))) surplus.push_back(each.id);
+      if (is_surplus(each.id)) surplus.push_back(each.id);
     }
     // Whoever is gone counts for nothing; of the others one goes only when all that stay are here.
     for (const NodeId id : surplus) {
@@ -139,6 +162,14 @@ class NextStep {
 }  // namespace
 
 std::optional<PlacementStep> next_step(const PlacementView& view) { return NextStep(view).run(); }
+
+std::vector<NodeId> learners_of(const raft::Configuration& servers) {
+  std::vector<NodeId> learners;
+  for (const raft::Server& each : servers.servers) {
+    if (each.role == raft::Role::kLearner) learners.push_back(each.id);
+  }
+  return learners;
+}
 
 bool is_moving(const raft::Configuration& servers) {
   const size_t voters = servers.voters();

@@ -3,15 +3,16 @@
 // added before another is removed: a learner first, promoted when it has the log.
 //
 // Replicas of nodes that are to have none (left, leaving, away for too long) are replaced as long as a
-// node is there that can; to level what is there already waits until every node is there. A group of
-// fewer than three voters stays as it is (guard 6, docs/raft.md), and none gets fewer voters than it has
-// because nodes are missing: an odd number of them is never made less.
+// node is there that can; to level what is there already waits until every node is there. A group of one
+// gets two learners, and is founded anew with them when they have its log (guard 6, docs/raft.md). None
+// gets fewer voters than it has because nodes are missing: an odd number of them is never made less.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "cluster/raft/types.h"
 #include "shoal/types.h"
@@ -29,11 +30,12 @@ struct PlacementView {
   std::span<const NodeId> nodes;   // that are to have replicas
   std::span<const NodeId> here;    // of all nodes those in sync with the leader, itself too
   std::span<const NodeId> wanted;  // voters; empty: not known yet
+  uint32_t replicas = kVotersMin;  // of a shard, where there are enough nodes
   std::function<uint64_t(NodeId)> missing;  // entries that a server has yet to get
 };
 
 struct PlacementStep {
-  enum class Kind : uint8_t { kAdd, kPromote, kRemove, kHandOver };
+  enum class Kind : uint8_t { kAdd, kPromote, kRemove, kHandOver, kFoundAnew };
   Kind kind = Kind::kAdd;
   NodeId server;
   // The first of some that move a replica where nothing is missing: they take turns with other shards.
@@ -41,6 +43,8 @@ struct PlacementStep {
 };
 
 std::optional<PlacementStep> next_step(const PlacementView& view);
+
+std::vector<NodeId> learners_of(const raft::Configuration& servers);
 
 // Between the first and the last step of a move.
 bool is_moving(const raft::Configuration& servers);

@@ -16,21 +16,10 @@ constexpr Duration kLagInterval = Duration::seconds(1);
 constexpr Duration kInReachFor = Duration::seconds(5);
 constexpr int kServersToldMax = 64;
 
-bool has_learner(const raft::Configuration& servers) {
-  return servers.voters() != servers.servers.size();
-}
-
 std::vector<NodeId> ids_of(const std::vector<TargetNode>& nodes) {
   std::vector<NodeId> ids;
   for (const TargetNode& node : nodes) ids.push_back(node.id);
   return ids;
-}
-
-NodeId learner_of(const raft::Configuration& servers) {
-  for (const raft::Server& each : servers.servers) {
-    if (each.role == raft::Role::kLearner) return each.id;
-  }
-  return {};
 }
 
 }  // namespace
@@ -163,7 +152,9 @@ std::optional<Placing::Told> Placing::led(uint32_t shard) const {
             .term = store().lead_term(shard),
             .index = meta->configuration_index,
             .servers = meta->configuration};
-  if (has_learner(told.servers)) told.lag = group(shard).lag(learner_of(told.servers));
+  for (const NodeId id : learners_of(told.servers)) {
+    told.lag = std::max(told.lag, group(shard).lag(id));
+  }
   return told;
 }
 
@@ -178,7 +169,7 @@ void Placing::note_led() {
     const Told& after = told_[shard];
     const bool is_new =
         after.leader != before.leader || after.term != before.term || after.index != before.index;
-    const bool is_nearer = is_lag_due && has_learner(after.servers);
+    const bool is_nearer = is_lag_due && !learners_of(after.servers).empty();
     if (!is_new && !is_nearer) continue;
     for (Pair* const pair : around_.open_pairs()) tell(*pair, shard);
   }
@@ -231,13 +222,23 @@ bool Placing::leave() {
 
 uint32_t Placing::replicas_here() const {
   if (!is_open()) return 0;
+  const bool may_grow = replica_count(founding_.replicas, nodes().size()) >= kVotersMin;
   uint32_t count = 0;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     const raft::RaftGroup* const group = store().groups().find(shard);
     const raft::Configuration* servers = group == nullptr ? nullptr : group->configuration();
     if (const Told* const told = this->told(shard)) servers = &told->servers;
     const bool is_here = servers != nullptr && servers->find(context_.self) != nullptr;
-    count += is_here && servers->voters() >= kVotersMin ? 1 : 0;
+    count += is_here && (servers->voters() >= kVotersMin || may_grow) ? 1 : 0;
+  }
+  return count;
+}
+
+uint32_t Placing::only_here() const {
+  if (!is_open()) return 0;
+  uint32_t count = 0;
+  for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
+    count += leads(shard) && group(shard).configuration()->voters() == 1 ? 1 : 0;
   }
   return count;
 }
@@ -268,6 +269,7 @@ PlacementView Placing::view_of(uint32_t shard, const raft::Configuration& server
                      .nodes = views.nodes,
                      .here = views.here,
                      .wanted = views.wanted[shard],
+                     .replicas = founding_.replicas,
                      .missing = [](NodeId) { return uint64_t{0}; }};
   if (leads(shard)) view.missing = [&group = group(shard)](NodeId id) { return group.lag(id); };
   return view;
@@ -279,6 +281,14 @@ bool Placing::is_busy(uint32_t shard) const {
   return group.is_change_pending() || group.promotee() || group.is_transferring();
 }
 
+// Of a learner that is here.
+bool Placing::is_copy_under_way(uint32_t shard) const {
+  const std::vector<NodeId> learners = learners_of(*group(shard).configuration());
+  return std::any_of(learners.begin(), learners.end(), [this, shard](NodeId id) {
+    return is_here(id) && group(shard).lag(id) > kLacksMax;
+  });
+}
+
 // What was begun goes on, of all shards that this node leads; of those that lack a replica one begins.
 void Placing::repair(const Views& views) {
   bool is_copying = false;
@@ -286,7 +296,7 @@ void Placing::repair(const Views& views) {
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     if (!leads(shard)) continue;
     const raft::Configuration& servers = *group(shard).configuration();
-    is_copying |= is_busy(shard) || (has_learner(servers) && is_here(learner_of(servers)));
+    is_copying |= is_busy(shard) || is_copy_under_way(shard);
     if (is_busy(shard)) continue;
     const std::optional<PlacementStep> step = next_step(view_of(shard, servers, views));
     if (!step || step->waits_for_turn) continue;
@@ -342,10 +352,17 @@ bool Placing::take(uint32_t shard, const PlacementStep& step) {
   using Kind = PlacementStep::Kind;
   using How = raft::ChangeMember::How;
   if (step.kind == Kind::kHandOver) return store_->transfer(shard, step.server);
-  const How how = step.kind == Kind::kAdd       ? How::kAddLearner
-                  : step.kind == Kind::kPromote ? How::kPromote
-                                                : How::kRemove;
+  const How how = step.kind == Kind::kAdd         ? How::kAddLearner
+                  : step.kind == Kind::kPromote   ? How::kPromote
+                  : step.kind == Kind::kFoundAnew ? How::kFoundAnew
+                                                  : How::kRemove;
   if (!store_->change(shard, {how, step.server})) return false;
+  if (step.kind == Kind::kFoundAnew) {
+    context_.log(HubEffects::Log::Level::kInfo,
+                 absl::StrFormat("shard %d is founded anew, with %d replicas", shard,
+                                 group(shard).configuration()->voters()));
+    return true;
+  }
   const StoredMember* const member = members_.find(step.server);
   const char* const what = step.kind == Kind::kAdd       ? "gets a copy of"
                            : step.kind == Kind::kPromote ? "becomes a replica of"
@@ -371,8 +388,9 @@ std::vector<PlacementStatus> Placing::status() {
       for (const raft::Server& each : told->servers.servers) {
         (each.role == raft::Role::kVoter ? status.voters : status.learners).push_back(each.id);
       }
-      // A smaller group stays as it is.
-      status.wanted = status.voters.size() < kVotersMin ? status.voters : wanted[shard];
+      // A smaller group stays as it is, until there are nodes for three.
+      const bool stays = status.voters.size() < kVotersMin && wanted[shard].size() < kVotersMin;
+      status.wanted = stays ? status.voters : wanted[shard];
     }
     all.push_back(std::move(status));
   }

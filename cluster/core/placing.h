@@ -49,6 +49,9 @@ class Placing {
   // Shards that have one of their replicas here and could do without.
   uint32_t replicas_here() const;
 
+  // Shards of which nobody else has a replica that counts.
+  uint32_t only_here() const;
+
   using Targets = std::vector<std::vector<NodeId>>;
   // Of each shard the voters that it should have; empty as long as the zone and the weight of a node are not
   // known. Until the next call.
@@ -98,6 +101,7 @@ class Placing {
   PlacementView view_of(uint32_t shard, const raft::Configuration& servers,
                         const Views& views) const;
   bool is_busy(uint32_t shard) const;
+  bool is_copy_under_way(uint32_t shard) const;
   bool is_any_moving() const;
   void repair(const Views& views);
   void level(const Views& views);

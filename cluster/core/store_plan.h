@@ -39,6 +39,7 @@ struct StorePlan {
     raft::Configuration voters;
   };
   std::vector<Group> groups;  // that this node is a founding member of
+  NodeId self;
 };
 
 }  // namespace shoal

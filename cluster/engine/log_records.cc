@@ -100,6 +100,14 @@ absl::StatusOr<raft::Recovered> recovered_of(storage::RecoveredLog&& log) {
   return recovered;
 }
 
+raft::Configuration last_configuration(const raft::Recovered& recovered) {
+  for (auto it = recovered.log.rbegin(); it != recovered.log.rend(); ++it) {
+    if (it->kind != raft::EntryKind::kChange) continue;
+    return raft::decode_configuration(raft::bytes_of(it->payload)).value_or(raft::Configuration());
+  }
+  return recovered.snapshot ? recovered.snapshot->configuration : raft::Configuration();
+}
+
 storage::RecoveredLog log_of(raft::GroupId group, const raft::Recovered& founded) {
   storage::RecoveredLog log;
   log.group = log_group_of(group);

@@ -23,7 +23,9 @@ std::string snapshot_text_of(const raft::SnapshotMeta& snapshot);
 bool wants_payload(uint8_t kind);
 // DataLoss: what is there cannot have been written by a group.
 absl::StatusOr<raft::Recovered> recovered_of(storage::RecoveredLog&& log);
-// The same backwards, for a group that is founded.
+// That the log ends with, committed or not.
+raft::Configuration last_configuration(const raft::Recovered& recovered);
+// As it is kept, of a group that is founded.
 storage::RecoveredLog log_of(raft::GroupId group, const raft::Recovered& founded);
 
 }  // namespace shoal::engine

@@ -16,7 +16,6 @@
 
 #include "cluster/engine/log_records.h"
 #include "cluster/raft/raft_group.h"
-#include "cluster/raft/wire.h"
 #include "shoal/random.h"
 
 namespace shoal::engine {
@@ -46,14 +45,11 @@ absl::Status sync_directory(const std::string& directory) {
   return absl::UnavailableError(directory + ": cannot be synced: " + why);
 }
 
-// The voters of the last configuration in the log, committed or not.
-size_t voters_of(const raft::Recovered& recovered) {
-  for (auto it = recovered.log.rbegin(); it != recovered.log.rend(); ++it) {
-    if (it->kind != raft::EntryKind::kChange) continue;
-    const auto configuration = raft::decode_configuration(raft::bytes_of(it->payload));
-    return configuration ? configuration->voters() : 0;
-  }
-  return recovered.snapshot ? recovered.snapshot->configuration.voters() : 0;
+// A learner of a lone voter is not the one that is alone.
+bool is_lone_voter(const raft::Recovered& recovered, NodeId node) {
+  const raft::Configuration servers = last_configuration(recovered);
+  const raft::Server* const own = servers.find(node);
+  return servers.voters() == 1 && own != nullptr && own->role == raft::Role::kVoter;
 }
 
 class Opening {
@@ -75,6 +71,12 @@ class Opening {
 
   std::string retained_directory() const { return options_.directory + "/retained"; }
 
+  // In any incarnation: what the node founded may have been recovered since.
+  bool has(uint32_t shard) const {
+    const auto at = store_.groups.lower_bound({shard, 0});
+    return at != store_.groups.end() && at->first.shard == shard;
+  }
+
   absl::Status make(const std::string& directory) const;
   absl::Status open_log();
   absl::Status open_retained();
@@ -89,6 +91,7 @@ class Opening {
   const StorePlan& plan_;
   OpenStore store_;
   std::set<uint32_t> founded_;
+  std::vector<raft::GroupId> superseded_;
 };
 
 // What a node once had on its disks is not made anew.
@@ -109,19 +112,27 @@ absl::Status Opening::open_log() {
   for (storage::RecoveredLog& each : *logs) {
     if (absl::Status added = add(std::move(each)); !added.ok()) return added;
   }
+  for (const raft::GroupId old : superseded_) {
+    if (absl::Status removed = store_.log->remove(log_group_of(old)); !removed.ok()) return removed;
+  }
   return absl::OkStatus();
 }
 
+// Of two incarnations of a shard the higher counts: recover() wrote it, and was to remove the other.
 absl::Status Opening::add(storage::RecoveredLog&& log) {
   const raft::GroupId group = group_id_of(log.group);
   absl::StatusOr<raft::Recovered> recovered = recovered_of(std::move(log));
   if (!recovered.ok()) {
     return lost(log_directory() + ": " + std::string(recovered.status().message()));
   }
-  if (group.shard >= plan_.shards ||
-      (!store_.replicas.empty() && store_.replicas.back().group.shard == group.shard)) {
+  if (group.shard >= plan_.shards) {
     return lost(log_directory() + ": " + shard_name(group.shard) + " of incarnation " +
                 std::to_string(group.incarnation) + " does not belong to this cluster");
+  }
+  if (!store_.replicas.empty() && store_.replicas.back().group.shard == group.shard) {
+    superseded_.push_back(store_.replicas.back().group);
+    store_.groups.erase(superseded_.back());
+    store_.replicas.pop_back();
   }
   store_.groups[group] = {recovered->hard_state, recovered->snapshot};
   store_.replicas.push_back(
@@ -133,7 +144,7 @@ absl::Status Opening::add(storage::RecoveredLog&& log) {
 absl::Status Opening::found() {
   std::vector<storage::RecoveredLog> logs;
   for (const StorePlan::Group& each : plan_.groups) {
-    if (store_.groups.contains(each.id)) continue;
+    if (has(each.id.shard)) continue;
     if (!plan_.found) {
       return lost("the log of " + shard_name(each.id.shard) + " is missing in " + log_directory());
     }
@@ -209,7 +220,7 @@ absl::Status Opening::check_state(uint32_t shard, const raft::Recovered& recover
     return lost(where + ", the log goes on behind " + std::to_string(flushed));
   }
   // Where there are other voters, a copy of theirs may have become the state just before a crash.
-  const bool is_alone = founded_.contains(shard) || voters_of(recovered) == 1;
+  const bool is_alone = founded_.contains(shard) || is_lone_voter(recovered, plan_.self);
   if (is_alone && applied > last) {
     return lost(where + ", the log ends at " + std::to_string(last));
   }

@@ -68,6 +68,8 @@ void RaftGroup::persist(const engine_update& update, const Cause& cause, Effects
   }
   if (update.entries) {
     write.first = update.entries_first;
+    const Configuration* const before = configuration();
+    const bool was_alone = is_leader() && before != nullptr && before->voters() == 1;
     if (update.entries_are_ours) {
       led_term_ = term();
       barrier_ = write.first;
@@ -78,6 +80,11 @@ void RaftGroup::persist(const engine_update& update, const Cause& cause, Effects
       write.entries.assign(fresh.begin(), fresh.end());
     }
     log_.replace(write.first, write.entries, number_);
+    // Guard 6. The others could elect one of them as soon as they have the entry that makes them voters,
+    // and a lone voter that lost it would go on as one. On its disk it is as good as committed: from
+    // there on nobody of the old configuration acts without it.
+    const bool is_founded_anew = was_alone && configuration()->voters() > 1;
+    if (is_founded_anew && !SHOAL_MUTATED("raft-founding-not-awaited")) hard_number_ = number_;
   }
   if (update.snapshot) {
     write.install = std::get<InstallSnapshot>(cause.message->body).meta;

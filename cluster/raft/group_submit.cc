@@ -12,26 +12,34 @@ namespace {
 
 using How = ChangeMember::How;
 
-// Guard 6: a group of one stays one. A server that does not know yet that it is a voter refuses its
-// vote, so one that grows to two can end without a leader for ever; and a lone voter's terms are not
-// what Raft takes them for. Where there is nobody else, a group is founded anew instead.
+// Guard 6: a lone voter never becomes one of two, of which each would stop the group when it fails. With
+// its learners it is founded anew, all voters named at once.
 constexpr size_t kVotersMin = 3;
+
+bool may_found_anew(const Configuration& now) {
+  const size_t learners = now.servers.size() - now.voters();
+  return now.voters() == 1 && learners + 1 >= kVotersMin && learners % 2 == 0;
+}
 
 bool may_change(How how, const Configuration& now, NodeId server) {
   const Server* const known = now.find(server);
-  const bool too_few = now.voters() < kVotersMin;
-  if (too_few && !SHOAL_MUTATED("raft-few-voters-change")) return false;
+  const bool is_learner = known != nullptr && known->role == Role::kLearner;
+  const bool may_promote = now.voters() >= kVotersMin || SHOAL_MUTATED("raft-few-voters-change");
   switch (how) {
     case How::kAddLearner: return known == nullptr && now.servers.size() < kServersMax;
-    case How::kPromote: return known != nullptr && known->role == Role::kLearner;
-    case How::kRemove:
-      return known != nullptr && (known->role == Role::kLearner || now.voters() > kVotersMin);
+    case How::kPromote: return is_learner && may_promote;
+    case How::kRemove: return is_learner || (known != nullptr && now.voters() > kVotersMin);
+    case How::kFoundAnew: return is_learner && may_found_anew(now);
   }
   return false;
 }
 
 Configuration changed(How how, Configuration from, NodeId server) {
   std::vector<Server>& servers = from.servers;
+  if (how == How::kFoundAnew) {
+    for (Server& each : servers) each.role = Role::kVoter;
+    return from;
+  }
   std::erase_if(servers, [&](const Server& one) { return one.id == server; });
   if (how == How::kRemove) return from;
   servers.push_back({server, how == How::kPromote ? Role::kVoter : Role::kLearner});
@@ -83,6 +91,7 @@ Outcome RaftGroup::on(ChangeMember event, Effects& out) {
   if (leads != Outcome::kDone && !(unsettled && is_leader())) return leads;
   if (promotee_ || is_transferring() || is_change_pending()) return Outcome::kBusy;
   if (!may_change(event.how, *configuration(), event.server)) return Outcome::kRefused;
+  if (event.how == How::kFoundAnew && !do_learners_vote()) return Outcome::kBusy;
   // libraft looks at how far a learner is only when it gets further, so that one that lacks nothing
   // would be given up where nothing is written.
   const bool is_there = match(event.server) == log_.last();
@@ -92,6 +101,18 @@ Outcome RaftGroup::on(ChangeMember event, Effects& out) {
   check_engine(engine_catch_up(engine_.get(), now_ms_, event.server.value, &update));
   absorb(update, {}, out);
   return Outcome::kDone;
+}
+
+// Guard 6. Should this server fail before it has told of the founding, it leads again by their votes alone:
+// who has not even heard that it is a learner gives none.
+bool RaftGroup::do_learners_vote() const {
+  const Index since = log_.configuration_at(log_.last())->index;
+  const std::vector<Server>& servers = configuration()->servers;
+  return std::all_of(servers.begin(), servers.end(),
+                     [&](const Server& each) {
+                       return each.role == Role::kVoter || match(each.id) >= since;
+                     }) ||
+         SHOAL_MUTATED("raft-founds-with-strangers");
 }
 
 Outcome RaftGroup::submit_change(How how, NodeId server, Effects& out) {

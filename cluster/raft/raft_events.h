@@ -54,8 +54,10 @@ struct Submit {
 // One server at a time. A learner is added first, and promoted when it has the log; kDone says only
 // that the change has begun: Effects::configurations tells when it is committed. A promotion that
 // finds the learner too slow is given up silently (promotee() says so) and may be asked for again.
+// A group with one voter promotes nobody alone: it is founded anew with all its learners at once, of
+// which there are two or more, an even number, and each knows that it is one; `server` is one of them.
 struct ChangeMember {
-  enum class How : uint8_t { kAddLearner, kPromote, kRemove };
+  enum class How : uint8_t { kAddLearner, kPromote, kRemove, kFoundAnew };
   How how = How::kAddLearner;
   NodeId server;
 };

@@ -5,7 +5,9 @@
 //   3   committed entries are cut off a message's front                 group_receive.cc
 //   4   a change of configuration is the first entry that libraft sees  group_receive.cc
 //   5   membership changes one voter at a time, in a settled term       group_submit.cc
-//   6   all voters found together; a lone voter raises its term         group_submit.cc, here
+//   6   all voters found together, as soon as a lone voter's disk has
+//       it; a lone voter raises its term                                group_submit.cc,
+//                                                                       group_effects.cc, here
 //   7   messages wait for term and vote; only what stands is durable    group_effects.cc, here
 //   8   nothing is applied or reported while a snapshot is installed    here
 //   9   a refused pre-vote tells the higher term                        group_effects.cc

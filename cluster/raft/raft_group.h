@@ -112,6 +112,7 @@ class RaftGroup {
   Outcome on(Transfer event, Effects& out);
   Outcome submit(std::vector<Entry> entries, Effects& out);
   Outcome check_leads() const;
+  bool do_learners_vote() const;
   Outcome submit_change(ChangeMember::How how, NodeId server, Effects& out);
 
   // group_receive.cc
@@ -163,9 +164,9 @@ class RaftGroup {
 
   uint64_t number_ = 0;          // of the last write asked for
   uint64_t durable_number_ = 0;  // and of the last one done
-  uint64_t hard_number_ = 0;     // of the last one with a term or vote
-  std::deque<Write> writes_;     // not done
-  std::deque<Message> held_;     // until hard_number_ is done
+  uint64_t hard_number_ = 0;  // of the last one that messages wait for: a term, a vote, a founding
+  std::deque<Write> writes_;  // not done
+  std::deque<Message> held_;  // until hard_number_ is done
   bool installing_ = false;
 
   Term led_term_ = 0;  // that this server leads or led last

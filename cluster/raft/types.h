@@ -15,8 +15,8 @@ namespace shoal::raft {
 using Term = uint64_t;   // 0: none
 using Index = uint64_t;  // of an entry, from 1 on; 0: none
 
-// A shard's group. A group that is founded anew (a cluster of one that grows) has a higher
-// incarnation, and terms and indexes of different incarnations are never compared.
+// A shard's group. What is recovered of one whose majority is lost for good has a higher incarnation:
+// no message of a server of before is for it.
 struct GroupId {
   uint32_t shard = 0;
   uint64_t incarnation = 0;

@@ -33,7 +33,7 @@ Applied ShardState::Core::apply(uint64_t index, std::string_view bytes, Effects&
   if (too_new) return Applied::kTooNew;
 
   effects = &out;
-  place = index << kPositionBits;
+  place = (index + meta.place_base) << kPositionBits;
   if (read == Entry::Outcome::kMalformed) {
     skip(SkipReason::kMalformed);
   } else {
@@ -122,6 +122,12 @@ Effects::Outcome ShardState::Core::on(const LimitsOp& op) {
 // It never falls: what was used stays understood.
 Effects::Outcome ShardState::Core::on(const FeatureOp& op) {
   meta.level = std::max(meta.level, op.level);
+  return Effects::Outcome::kApplied;
+}
+
+Effects::Outcome ShardState::Core::on(const RecoveredOp&) {
+  meta.last_outbox += RecoveredOp::kRoom;
+  meta.place_base += RecoveredOp::kRoom;
   return Effects::Outcome::kApplied;
 }
 

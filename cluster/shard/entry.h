@@ -21,7 +21,8 @@ namespace shoal::shard {
 
 constexpr uint8_t kEntryVersion = 1;
 // What this program can apply. A state's own level is raised by FeatureOp, once every member can.
-constexpr uint32_t kFeatureLevel = 1;
+constexpr uint32_t kFeatureLevel = 2;
+constexpr uint32_t kRecoveredLevel = 2;  // has RecoveredOp
 
 struct ConnectOp {
   static constexpr uint32_t kKind = 1;
@@ -314,11 +315,21 @@ struct DropUploadsOp {
   }
 };
 
+// The shard goes on from a replica that may lack the last entries, of which others may know: numbers that
+// they compare (outbox items, places of ops) go on so far above that none is given twice.
+struct RecoveredOp {
+  static constexpr uint32_t kKind = 20;
+  static constexpr uint64_t kRoom = uint64_t{1} << 32;
+
+  template <class Self, class Fields>
+  static void visit(Self&, Fields&) {}
+};
+
 // `std::monostate`: an op that this program cannot read.
-using Op =
-    std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, UnsubscribeOp, PublishOp, AckOp,
-                 ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp, TakeOp, TickOp,
-                 LimitsOp, FeatureOp, ForgetNodeOp, OutboxPickedOp, PieceOp, DropUploadsOp>;
+using Op = std::variant<std::monostate, ConnectOp, DetachOp, SubscribeOp, UnsubscribeOp, PublishOp,
+                        AckOp, ReceiveOp, ReleaseOp, OutboxInOp, OutboxDoneOp, ReplayPortionOp,
+                        TakeOp, TickOp, LimitsOp, FeatureOp, ForgetNodeOp, OutboxPickedOp, PieceOp,
+                        DropUploadsOp, RecoveredOp>;
 
 // As it stands in an entry.
 template <class AnyOp>

@@ -12,8 +12,8 @@ namespace shoal::shard {
 
 // Ops that an entry can hold: their positions are the lower bits of an OpPlace.
 constexpr uint32_t kPositionBits = 20;
-// Where an op stands in its shard's log: index << kPositionBits | position. Position 0 is what time
-// alone brought about. Names epochs, bodies, replays and versions of memberships.
+// Where an op stands in its shard's log: (index + MetaRecord::place_base) << kPositionBits | position.
+// Position 0 is what time alone brought about. Names epochs, replays and versions of memberships.
 using OpPlace = uint64_t;
 
 // Whose op this is, if a worker submitted it: numbers ascend by one per (node, worker) and shard, from

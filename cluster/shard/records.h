@@ -356,6 +356,7 @@ struct MetaRecord {
   uint32_t uploads = 0;         // payloads whose ops have not come
   uint64_t attached = 0;        // sessions whose clients are connected
   uint64_t expired = 0;         // sessions that ended because nobody came back in time
+  uint64_t place_base = 0;      // added to an index where it names an op's place
 
   template <class Self, class Fields>
   static void visit(Self& self, Fields& f) {
@@ -376,6 +377,7 @@ struct MetaRecord {
     f(16, self.uploads);
     f(17, self.attached);
     f(18, self.expired);
+    f(19, self.place_base);
   }
 };
 

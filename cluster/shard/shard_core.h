@@ -75,6 +75,7 @@ struct ShardState::Core {
   Effects::Outcome on(const ForgetNodeOp& op);
   Effects::Outcome on(const PieceOp& op);
   Effects::Outcome on(const DropUploadsOp& op);
+  Effects::Outcome on(const RecoveredOp& op);
   Effects::Outcome on(const std::monostate& op);
 
   // ---- load.cc

@@ -23,6 +23,7 @@ struct PlacementRow {
   std::vector<uint64_t> wanted = {};
   uint64_t missing = 0;
   uint64_t leader = 1;
+  uint32_t replicas = 3;
 };
 
 std::vector<NodeId> ids(const std::vector<uint64_t>& values) {
@@ -41,9 +42,10 @@ std::string next(const PlacementRow& row) {
                                .nodes = ids(row.nodes),
                                .here = ids(row.here),
                                .wanted = ids(row.wanted),
+                               .replicas = row.replicas,
                                .missing = [&row](NodeId) { return row.missing; }});
   if (!step) return "none";
-  const char* const kinds[] = {"add ", "promote ", "remove ", "hand over to "};
+  const char* const kinds[] = {"add ", "promote ", "remove ", "hand over to ", "found anew with "};
   return kinds[static_cast<int>(step->kind)] + std::to_string(step->server.value) +
          (step->waits_for_turn ? " later" : "");
 }
@@ -135,8 +137,70 @@ TEST(Placement, NoneGetsFewerBecauseNodesAreMissing) {
 }
 
 TEST(Placement, FewerThanThreeVotersStay) {
-  EXPECT_EQ(next({voters({1}), {1, 2, 3}, {1, 2, 3}, {1, 2, 3}}), "none");
   EXPECT_EQ(next({voters({1, 2, 3}), {1}, {1, 2, 3}, {1}}), "none");
+  EXPECT_EQ(next({voters({1, 2}), {1, 2, 3}, {1, 2, 3}, {1, 2, 3}}), "none");
+}
+
+TEST(Placement, ALoneVoterFoundsAnewWithTwoOthers) {
+  const auto alone = voters({1});
+  EXPECT_EQ(next({alone, {1, 2}, {1, 2}, {1}}), "none");
+  EXPECT_EQ(next({alone, {1, 2}, {1, 2}, {2}}), "none");
+  EXPECT_EQ(next({alone, {1, 2, 3}, {1, 2}, {1, 2, 3}}), "none");  // for two there is nobody
+  EXPECT_EQ(next({alone, {1, 2, 3}, {1, 2, 3}, {1, 2, 3}, 0, 1, 1}), "none");  // one is enough
+  for (const std::vector<uint64_t>& wanted : {std::vector<uint64_t>{}, {1, 2, 3}}) {
+    const std::string first = next({alone, {1, 2, 3}, {1, 2, 3}, wanted});
+    EXPECT_TRUE(first == "add 2 later" || first == "add 3 later") << first;
+    const auto two = with_learner(alone, 2);
+    EXPECT_EQ(next({two, {1, 2, 3}, {1, 2, 3}, wanted, 5000}), "add 3");
+    EXPECT_EQ(next({two, {1, 2, 3}, {1, 2}, wanted}), "none");
+    const auto three = with_learner(two, 3);
+    EXPECT_EQ(next({three, {1, 2, 3}, {1, 2, 3}, wanted, 5000}), "none");
+    EXPECT_EQ(next({three, {1, 2, 3}, {1, 2, 3}, wanted, 10}), "found anew with 2");
+    EXPECT_EQ(next({three, {1, 2, 3}, {1, 3}, wanted, 10}), "none");
+  }
+}
+
+TEST(Placement, ALoneVotersLearnerThatIsMissedIsAnother) {
+  const auto three = with_learner(with_learner(voters({1}), 2), 3);
+  EXPECT_EQ(next({three, {1, 2, 3, 4}, {1, 2, 4}, {1, 2, 3}}), "remove 3");
+  EXPECT_EQ(next({with_learner(voters({1}), 2), {1, 2, 3, 4}, {1, 2, 4}, {1, 2, 3}}), "add 4");
+  EXPECT_EQ(next({three, {1, 2, 4}, {1, 2, 4}}), "remove 3");  // it left
+  // Its own node is to have none, or leaves: first there are three.
+  EXPECT_EQ(next({three, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 10}), "found anew with 2");
+  EXPECT_EQ(next({three, {2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 10}), "found anew with 2");
+  EXPECT_EQ(next({three, {1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 4}, 10}), "remove 3");
+}
+
+// As Raft would.
+void take(const PlacementStep& step, raft::Configuration& servers, NodeId& leader) {
+  auto& list = servers.servers;
+  const auto at = std::find_if(list.begin(), list.end(),
+                               [&](const raft::Server& each) { return each.id == step.server; });
+  switch (step.kind) {
+    case Kind::kAdd:
+      ASSERT_TRUE(at == list.end());
+      list.push_back({step.server, Role::kLearner});
+      std::sort(list.begin(), list.end());
+      break;
+    case Kind::kPromote:
+      ASSERT_TRUE(at != list.end() && at->role == Role::kLearner);
+      ASSERT_GE(servers.voters(), 3u);
+      at->role = Role::kVoter;
+      break;
+    case Kind::kRemove:
+      ASSERT_TRUE(at != list.end() && step.server != leader);
+      list.erase(at);
+      break;
+    case Kind::kHandOver:
+      ASSERT_TRUE(at != list.end() && at->role == Role::kVoter);
+      leader = step.server;
+      break;
+    case Kind::kFoundAnew:
+      ASSERT_EQ(servers.voters(), 1u);
+      ASSERT_EQ(list.size(), 3u);
+      for (raft::Server& each : list) each.role = Role::kVoter;
+      break;
+  }
 }
 
 // From any placement, with leaders and nodes that come and go, every group ends with the wanted voters, by
@@ -154,14 +218,15 @@ TEST(Placement, EveryGroupEndsWhereItShouldBe) {
     const uint32_t replicas = random.one_in(3) ? 5 : 3;
     const std::vector<NodeId> wanted = targets(nodes, 1, replicas)[0];
     raft::Configuration servers;
-    while (servers.servers.size() < 3) {
+    const size_t first = random.one_in(3) ? 1 : 3;
+    while (servers.servers.size() < first) {
       const NodeId id = all[random.below(all.size())];
       if (servers.find(id) != nullptr) continue;
       servers.servers.push_back({id, Role::kVoter});
       std::sort(servers.servers.begin(), servers.servers.end());
     }
-    NodeId leader = servers.servers[random.below(3)].id;
-    const size_t least = servers.voters();
+    NodeId leader = servers.servers[random.below(first)].id;
+    size_t least = first;
     for (int step = 0;; ++step) {
       ASSERT_LT(step, 200) << "it never ends";
       std::vector<NodeId> here = all;
@@ -179,29 +244,9 @@ TEST(Placement, EveryGroupEndsWhereItShouldBe) {
         if (here.size() < all.size() || is_moving(servers)) continue;
         break;
       }
-      auto& list = servers.servers;
-      const auto at = std::find_if(list.begin(), list.end(), [&](const raft::Server& each) {
-        return each.id == next->server;
-      });
-      switch (next->kind) {
-        case Kind::kAdd:
-          ASSERT_TRUE(at == list.end());
-          list.push_back({next->server, Role::kLearner});
-          std::sort(list.begin(), list.end());
-          break;
-        case Kind::kPromote:
-          ASSERT_TRUE(at != list.end() && at->role == Role::kLearner);
-          at->role = Role::kVoter;
-          break;
-        case Kind::kRemove:
-          ASSERT_TRUE(at != list.end() && next->server != leader);
-          list.erase(at);
-          break;
-        case Kind::kHandOver:
-          ASSERT_TRUE(at != list.end() && at->role == Role::kVoter);
-          leader = next->server;
-          break;
-      }
+      take(*next, servers, leader);
+      ASSERT_FALSE(testing::Test::HasFatalFailure());
+      if (next->kind == Kind::kFoundAnew) least = 3;
       ASSERT_GE(servers.voters(), least);
     }
     std::vector<NodeId> ended;

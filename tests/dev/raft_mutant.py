@@ -6,4 +6,5 @@ mutations.run("raft_sim", [("directed", ["--directed"], 0),
                            ("hard", ["--mix", "hard"], 200),
                            ("mix", ["--mix", "mix"], 200),
                            ("five", ["--mix", "hard", "--nodes", "5"], 100),
-                           ("lone", ["--mix", "plain", "--nodes", "1"], 50)])
+                           ("lone", ["--mix", "plain", "--nodes", "1"], 50),
+                           ("grows", ["--mix", "grows"], 100)])

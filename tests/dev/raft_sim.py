@@ -13,7 +13,7 @@ def main():
     parser.add_argument("--seed", type=int, metavar="FIRST", help="default 1; alone: just this one, with --mix")
     parser.add_argument("--seeds", type=int, metavar="N", help=f"default {suite.RAFT_SEEDS}")
     parser.add_argument("--nodes", type=int, default=3, choices=(1, 3, 5), help="that found each group; default 3")
-    parser.add_argument("--mix", choices=("plain", "mix", "hard", "slow"))
+    parser.add_argument("--mix", choices=("plain", "mix", "hard", "slow", "grows"))
     options = parser.parse_args()
     preset = "asserts" if options.asserts else "release"
     built = pieces.run_build(f"build/{preset}", suite.build_command(preset, "raft_sim"))

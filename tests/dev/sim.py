@@ -11,7 +11,7 @@ def main():
     parser.add_argument("--seed", type=int, metavar="FIRST", help="default 1; alone: just this one")
     parser.add_argument("--seeds", type=int, metavar="N", help=f"default {suite.SIM_SEEDS}")
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="default 3")
-    parser.add_argument("--grows", action="store_true", help="two nodes join, and one leaves")
+    parser.add_argument("--grows", action="store_true", help="nodes join, and one leaves")
     parser.add_argument("--upgrades", action="store_true", help="nodes of two versions are upgraded")
     options = parser.parse_args()
     growth = [f"--{name}" for name in ("grows", "upgrades") if getattr(options, name)]

@@ -9,10 +9,12 @@ FUZZ_INPUTS = 200_000  # a target, in the short form
 SIM_SEEDS = 300        # in the short form
 GROWING_SEEDS = 100    # of clusters that grow and shrink
 UPGRADE_SEEDS = 60     # of clusters of two versions
+FROM_ONE_SEEDS = 60    # of those that one node founds
 RAFT_SEEDS = 300       # on each build of libraft, in the short form
 
 # What the simulation of Raft groups is asked for: (kind of faults, founding voters, share of the seeds).
-RAFT_MIXES = [("mix", 3, 0.3), ("hard", 3, 0.3), ("hard", 5, 0.2), ("slow", 5, 0.1), ("plain", 1, 0.1)]
+RAFT_MIXES = [("mix", 3, 0.3), ("hard", 3, 0.3), ("hard", 5, 0.2), ("slow", 5, 0.1), ("plain", 1, 0.1),
+              ("grows", 3, 0.2)]
 
 # What opens sockets or waits for real time; not run beside anything else.
 REAL_TIME = {"runtime", "rpc", "client", "serve", "engine"}

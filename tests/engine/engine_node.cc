@@ -27,7 +27,7 @@ Now clock_now() {
 
 EngineNode::EngineNode(NodeOptions options)
     : options_(complete(std::move(options))), engine_(options_.engine, *this) {
-  StorePlan plan{options_.shards, kClusterSeed, options_.found, {}};
+  StorePlan plan{options_.shards, kClusterSeed, options_.found, {}, id()};
   raft::Configuration voters;
   for (int i = 1; i <= options_.nodes; ++i) {
     voters.servers.push_back({NodeId{static_cast<uint64_t>(i)}, raft::Role::kVoter});

@@ -34,7 +34,7 @@ Arguments parse(int argc, char** argv) {
   app.add_option("--mix", arguments.mix)->check([&](const std::string& mix) {
     SimOptions probe;
     const bool is_known = shoal::raft::sim::set_mix(mix, arguments.nodes, probe);
-    return is_known ? "" : "expected plain, mix, hard or slow, got " + mix;
+    return is_known ? "" : "expected plain, mix, hard, slow or grows, got " + mix;
   });
   app.add_flag("--directed", arguments.directed, "the schedules by hand");
   app.add_flag("--replay", arguments.replay, "each seed twice, and alike");

@@ -15,18 +15,20 @@ constexpr GroupId group_of(int shard) { return {static_cast<uint32_t>(shard), 1}
 }  // namespace
 
 bool set_mix(std::string_view name, int voters, SimOptions& options) {
+  const bool grows = name == "grows";
   options.voters = options.nodes = voters;
-  if (name == "mix" || name == "hard") {
-    options.membership = voters >= 3;
+  if (name == "mix" || name == "hard" || grows) {
+    options.membership = voters >= 3 || grows;
     options.transfers = options.snapshots = true;
-    if (voters >= 3) options.nodes = std::max(5, voters);
+    if (options.membership) options.nodes = std::max(5, voters);
   }
-  if (name == "hard") {
+  if (grows) options.voters = 1;
+  if (name == "hard" || grows) {
     options.fast_crashes = true;
     options.disk_max = Duration::millis(20);
   }
   if (name == "slow") options.disk_max = Duration::millis(60);
-  return name == "plain" || name == "mix" || name == "hard" || name == "slow";
+  return name == "plain" || name == "mix" || name == "hard" || name == "slow" || grows;
 }
 
 SimResult run_simulation(const SimOptions& options) { return SimCluster(options).run(); }
@@ -35,7 +37,8 @@ SimCluster::SimCluster(const SimOptions& options)
     : options_(options),
       world_(options.seed),
       chaos_end_(Instant{} + options.chaos),
-      wanted_voters_(static_cast<size_t>(options.groups), static_cast<size_t>(options.voters)),
+      wanted_voters_(static_cast<size_t>(options.groups),
+                     static_cast<size_t>(std::max(3, options.voters))),
       next_change_(static_cast<size_t>(options.groups)) {
   for (int i = 0; i < options.nodes; ++i) {
     nodes_.push_back(std::make_unique<Node>());

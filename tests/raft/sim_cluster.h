@@ -53,6 +53,7 @@ class SimCluster : public Surroundings {
   void submit(SimServer& leader);
   void administer(int shard, SimServer& leader);
   void change(int shard, SimServer& leader);
+  void grow(SimServer& leader);
   void maybe_transfer(SimServer& leader);
   std::vector<NodeId> outsiders(const Configuration& configuration) const;
 

@@ -68,10 +68,34 @@ std::vector<NodeId> SimCluster::outsiders(const Configuration& configuration) co
   return found;
 }
 
+// A lone voter gets two learners and founds the group anew with them; now and then one goes again. What can
+// go wrong then goes wrong when it fails at that moment.
+void SimCluster::grow(SimServer& leader) {
+  Random& random = world_.random();
+  const Configuration configuration = *leader.group().configuration();
+  const std::vector<NodeId> free = outsiders(configuration);
+  std::vector<NodeId> learners;
+  for (const Server& each : configuration.servers) {
+    if (each.role == Role::kLearner) learners.push_back(each.id);
+  }
+  ChangeMember event{How::kAddLearner, free[random.below(free.size())]};
+  if (!learners.empty() && random.one_in(8)) {
+    event = {How::kRemove, learners[random.below(learners.size())]};
+  } else if (learners.size() == 2) {
+    event = {How::kFoundAnew, learners[0]};
+  }
+  if (leader.step(event) != Outcome::kDone) return;
+  ++result_.changes;
+  if (event.how != How::kFoundAnew || !options_.faults || is_calm() || random.one_in(3)) return;
+  world_.after(Duration::millis(static_cast<int64_t>(random.below(40))),
+               [this, &node = at(leader.group().self())] { crash_for_a_while(node); });
+}
+
 // Towards the wanted number of voters, and then towards another one.
 void SimCluster::change(int shard, SimServer& leader) {
   Random& random = world_.random();
   const Configuration configuration = *leader.group().configuration();
+  if (configuration.voters() == 1) return grow(leader);
   const std::vector<Server>& servers = configuration.servers;
   size_t& wanted = wanted_voters_[static_cast<size_t>(shard)];
   const auto learner = std::find_if(servers.begin(), servers.end(),

@@ -18,7 +18,7 @@ struct SimOptions {
   Duration chaos = Duration::seconds(20);
   Duration calm = Duration::seconds(10);  // healed, before the end
   bool faults = true;
-  bool membership = false;  // 3 to 5 voters
+  bool membership = false;  // 3 to 5 voters; a lone one gets learners and founds anew with them
   bool transfers = false;
   bool snapshots = false;
   bool fast_crashes = false;
@@ -27,8 +27,9 @@ struct SimOptions {
 };
 
 // plain: faults alone; mix: membership, transfers and snapshots too; hard: mix with faster crashes and
-// slower disks; slow: plain with disks slower than the network by far.
-constexpr std::string_view kMixes = "plain, mix, hard, slow";
+// slower disks; slow: plain with disks slower than the network by far; grows: hard, and each group begins
+// with one voter, whatever `voters` says.
+constexpr std::string_view kMixes = "plain, mix, hard, slow, grows";
 bool set_mix(std::string_view name, int voters, SimOptions& options);
 
 struct SimResult {

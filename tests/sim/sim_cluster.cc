@@ -47,12 +47,15 @@ SimCluster::SimCluster(const SimOptions& options)
 SimCluster::~SimCluster() = default;
 
 void SimCluster::make_nodes() {
-  std::vector<std::string> seeds;
-  for (int i = 0; i < options_.nodes; ++i) seeds.push_back(seed_address(i));
   limits_ = draw_limits();
   shards_ = 1 + static_cast<uint32_t>(world_.random().below(3));
-  const int count = options_.nodes + (options_.grows ? kNewcomers : 0);
+  const int count = options_.nodes + (options_.grows ? newcomers(options_.nodes) : 0);
   const bool replaces = options_.grows && world_.random().one_in(2);
+  // A lone founder that moves is not found by those that come later: they are in its list instead.
+  std::vector<std::string> seeds;
+  for (int i = 0; i < (options_.nodes < 3 ? count : options_.nodes); ++i) {
+    seeds.push_back(seed_address(i));
+  }
   for (int i = 0; i < count; ++i) {
     SimNodeConfig config;
     config.number = i;

@@ -47,7 +47,7 @@ struct SimOptions {
   int nodes = 3;
   int workers = 2;
   Duration chaos = Duration::seconds(20);
-  bool grows = false;     // two nodes more come, and one of the first leaves
+  bool grows = false;     // nodes more come (of one or two four, else two), and one of the first leaves
   bool upgrades = false;  // some begin with the version before, and are upgraded
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
@@ -67,7 +67,6 @@ struct SimResult {
 
 // Two devices share this client id and take it from each other.
 constexpr const char* kTwin = "twin";
-constexpr int kNewcomers = 2;  // where it grows
 constexpr const char* kTopics[] = {"t/0/a", "t/0/b", "t/1/a", "t/1/b", "u/x", "u/y/z"};
 
 class SimCluster {
@@ -78,6 +77,7 @@ class SimCluster {
 
  private:
   void make_nodes();
+  static int newcomers(int founders);  // where it grows
   void draw_growth();
   Limits draw_limits();
   void draw_pace(ClientPlan& plan);

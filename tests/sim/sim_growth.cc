@@ -11,17 +11,20 @@ constexpr Duration kLeaving = Duration::seconds(60);
 
 }  // namespace
 
+// Where one node founded, or two, four are there in the end, so that any of them may leave.
+int SimCluster::newcomers(int founders) { return founders < 3 ? 4 - founders : 2; }
+
 // One comes after the other, while faults strike; the one that leaves may be one that had to come first.
 void SimCluster::draw_growth() {
   const Duration half = Duration{options_.chaos.ns / 2};
-  for (int i = 0; i < kNewcomers; ++i) {
+  for (int i = 0; i < newcomers(options_.nodes); ++i) {
     SimNode* const node = nodes_[static_cast<size_t>(options_.nodes + i)].get();
     world_.after(world_.between(Duration::seconds(3), half), [node] {
       if (!node->is_up()) node->boot();
     });
   }
-  SimNode* const leaving =
-      nodes_[world_.random().below(static_cast<uint64_t>(options_.nodes))].get();
+  const size_t able = options_.nodes < 3 ? nodes_.size() : static_cast<size_t>(options_.nodes);
+  SimNode* const leaving = nodes_[world_.random().below(able)].get();
   world_.after(world_.between(half, options_.chaos), [leaving] { leaving->leave(); });
 }
 

@@ -32,7 +32,8 @@ std::string progress_of(const json::value& answer) {
   for (const json::value& shard : answer.at("shards").as_array()) {
     const std::string copying = text_of(shard.at("copying"));
     if (copying.empty()) continue;
-    line += "; shard " + text_of(shard.at("shard")) + ": " + copying + " gets a copy, " +
+    line += "; shard " + text_of(shard.at("shard")) + ": " + copying +
+            (copying.find(',') == std::string::npos ? " gets a copy, " : " get copies, ") +
             plural(shard.at("lag").to_number<int64_t>(), "change") + " behind";
   }
   const std::string waits = text_of(answer.at("waits"));
