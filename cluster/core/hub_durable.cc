@@ -26,7 +26,7 @@ void HubCore::open_store() {
   }
   is_store_asked_ = true;
   StorePlan plan{.shards = store_founding_.shards,
-                 .cluster_seed = store_seed(cluster_),
+                 .cluster_seed = store_seed(cluster_, store_founding_),
                  .found = !is_store_founded_};
   for (uint32_t shard = 0; shard < plan.shards; ++shard) {
     const raft::Configuration voters = founding_voters(store_founding_, shard);
@@ -44,7 +44,7 @@ void HubCore::on_store_open(std::vector<StoredReplica> replicas, StoredRetained 
   SHOAL_ASSERT(is_store_asked_);
   retained_.on_loaded(std::move(retained));
   auto open = [this, replicas = std::move(replicas), &log] {
-    store_->open(store_founding_.shards, store_seed(cluster_), replicas, log);
+    store_->open(store_founding_.shards, store_seed(cluster_, store_founding_), replicas, log);
     tell_store_of_the_left();
     send_states();  // sessions may begin
   };

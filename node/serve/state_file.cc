@@ -5,6 +5,7 @@
 //   cluster 9a41...
 //   member 5f0c... NAME ADDRESS life 7 0 given-up 0 0 left 0
 //   store 1 shards 8 replicas 3 founders 1 5f0c...
+//   seed 77d0...        only where it is not the cluster id's
 //   sum 0123456789abcdef
 //
 // The sum is over all that stands before its line: a file that a disk or a person damaged must not be
@@ -130,7 +131,9 @@ std::string text_of(const StoreFounding& store, bool has_store) {
                      std::to_string(store.shards) + " replicas " + std::to_string(store.replicas) +
                      " founders " + std::to_string(store.founders.size());
   for (const NodeId founder : store.founders) text += " " + hex(founder.value);
-  return text + "\n";
+  text += "\n";
+  if (store.seed != 0) text += "seed " + hex(store.seed) + "\n";
+  return text;
 }
 
 }  // namespace
@@ -164,6 +167,8 @@ std::optional<StoredState> state_of_text(std::string_view text) {
     } else if (word == "store") {
       state.has_store = words.number(10) != 0;
       state.store = store_of(words);
+    } else if (word == "seed") {
+      state.store.seed = words.number(16);
     } else {
       return std::nullopt;
     }
