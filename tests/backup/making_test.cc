@@ -124,7 +124,8 @@ TEST_F(Making, ANodeThatMakesNoSenseIsRefused) {
     source_.spoil = std::move(spoil);
     return std::string(make(source_, target_, "first").status().message());
   };
-  EXPECT_EQ(with([](auto& all) { std::swap(all[0], all[1]); }), nonsense + "shard 0: keys do not ascend");
+  EXPECT_EQ(with([](auto& all) { std::swap(all[0], all[1]); }),
+            nonsense + "shard 0: keys do not ascend");
   EXPECT_EQ(with([](auto& all) { all[3].set_index(5); }),
             nonsense + "shard 0 is not as of one entry of its log");
   EXPECT_EQ(with([](auto& all) { all[3].add_keys("x"); }),
