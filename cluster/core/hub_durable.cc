@@ -78,6 +78,7 @@ void HubCore::on_retained_written(uint64_t number, Now now) {
 replica::StoreEffects* HubCore::end_turn(Now now) {
   if (!store_) return nullptr;
   context_.now = now;
+  backing_up_->on_turn();
   replica::StoreEffects* const effects = store_->end_turn();
   if (effects != nullptr) {  // a leader may be known now, and its routes
     publish_ack_until();

@@ -15,6 +15,7 @@
 
 #include <absl/status/status.h>
 
+#include "cluster/replica/backup_parts.h"
 #include "cluster/replica/shard_server.h"
 #include "cluster/replica/to_server.h"
 #include "cluster/shard/shard_disk.h"
@@ -46,6 +47,7 @@ struct HostEffects {
   std::vector<Portion> portions;
   std::vector<Acked> acks;
   std::vector<Done> done;  // all of a copy is there
+  std::vector<BackupParts::Told> backup_told;
   // Of the state, for people.
   struct Figures {
     uint64_t applied = 0;
@@ -70,7 +72,7 @@ struct HostEffects {
 
   bool empty() const {
     return server.empty() && begun.empty() && portions.empty() && acks.empty() && done.empty() &&
-           !staged && !is_installed;
+           backup_told.empty() && !staged && !is_installed;
   }
 };
 
@@ -118,7 +120,8 @@ class ShardHost {
   bool take(NodeId from, const proto::CopyPortion& portion);
   void on_copy(InstallCopy& mail);
   void forget();
-  void on_copy(PeerLost& mail);
+  void on_backup(const BackupAsked& mail);
+  void on_lost(const PeerLost& mail);
   void send_portion(NodeId to, Outgoing& outgoing);
 
   const ShardServer::Options options_;
@@ -132,6 +135,7 @@ class ShardHost {
   std::map<NodeId, NodeGone> gone_;
   std::map<NodeId, Outgoing> outgoing_;
   std::optional<Incoming> incoming_;
+  BackupParts backups_;
   HostEffects effects_;
   absl::Status status_;
 };
