@@ -13,6 +13,7 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 
 # libraft as its archive alone: of it the step interface is used, which needs neither libuv nor liblz4.
 # SHOAL_LIBRAFT may name another build of the same release, as tests/dev/raft-sim.sh makes one with

@@ -18,7 +18,7 @@ add_library(shoal_boost STATIC cmake/boost.cc)
 target_compile_definitions(shoal_boost PUBLIC BOOST_ASIO_SEPARATE_COMPILATION
                            BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
                            BOOST_JSON_NO_LIB BOOST_URL_NO_LIB)
-target_link_libraries(shoal_boost PUBLIC Boost::headers Threads::Threads)
+target_link_libraries(shoal_boost PUBLIC Boost::headers Threads::Threads OpenSSL::SSL)
 
 function(shoal_library name folder)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

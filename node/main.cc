@@ -3,6 +3,7 @@
 #include "node/client/bench/bench_command.h"
 #include "node/client/ctl/ctl_command.h"
 #include "node/client/tool_session.h"
+#include "node/restore/restore.h"
 #include "node/serve/recover_command.h"
 #include "node/serve/serve_command.h"
 
@@ -16,6 +17,19 @@ int run_tool(const shoal::Args& args) {
   return kRun(static_cast<int>(words.size()), words.data());
 }
 
+absl::StatusOr<std::string> restore(shoal::backup::Target& target,
+                                    const shoal::backup::Manifest& manifest,
+                                    const shoal::ctl::RestoreAsk& ask,
+                                    shoal::backup::Progress& progress) {
+  const auto restored = shoal::restore(target, manifest, {ask.data_dir, ask.replicas}, progress);
+  if (!restored.ok()) return restored.status();
+  return restored->cluster;
+}
+
+int run_ctl_with_restore(int argc, const char* const* argv) {
+  return shoal::run_ctl(argc, argv, restore);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -27,7 +41,8 @@ int main(int argc, char** argv) {
       {"pub", "publish messages", run_tool<shoal::run_pub>},
       {"sub", "subscribe and print what arrives", run_tool<shoal::run_sub>},
       {"bench", "load a broker and check every message", run_tool<shoal::run_bench>},
-      {"ctl", "look at a running node and its cluster, and change them", run_tool<shoal::run_ctl>},
+      {"ctl", "look at a running node and its cluster, and change them",
+       run_tool<run_ctl_with_restore>},
       {"recover", "go on without nodes that are lost for good, more than a cluster bears",
        [&](const Args& args) { return shoal::run_recover(args, streams); }},
       {"passwd", "change a password file",

@@ -46,6 +46,7 @@ void Hub::on_command(uint64_t token, const HubCommand& command, Now now) {
 void Hub::on_figures(const OwnFigures& figures) { core_->on_figures(figures); }
 HubEffects& Hub::effects() { return core_->effects(); }
 HubStatus Hub::status(Now now) const { return core_->status(now); }
+std::optional<BackupStatus> Hub::backup() const { return core_->backup(); }
 RetainedTree::Portion Hub::retained(std::string_view filter, std::string_view after, Now now) {
   return core_->retained().match(filter, after, now);
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -89,8 +90,20 @@ struct HandOverCommand {};
 // It has no clients any more: the others need not wait until they miss it. Answered when those that
 // are there know it, or soon.
 struct GoodbyeCommand {};
-using HubCommand = std::variant<DrainCommand, LeaveCommand, MoveAwayCommand, RemoveCommand,
-                                HandOverCommand, GoodbyeCommand>;
+// A backup that is read from this node (backing_up.h). Answered when the cut of all shards is made; then
+// Hub::backup() tells of it.
+struct BeginBackupCommand {};
+// Answered by the portion's bytes: a proto::BackupPortion.
+struct ReadBackupCommand {
+  uint64_t backup = 0;
+  uint64_t number = 0;
+};
+struct EndBackupCommand {
+  uint64_t backup = 0;
+};
+using HubCommand =
+    std::variant<DrainCommand, LeaveCommand, MoveAwayCommand, RemoveCommand, HandOverCommand,
+                 GoodbyeCommand, BeginBackupCommand, ReadBackupCommand, EndBackupCommand>;
 
 class HubCore;
 
@@ -138,6 +151,8 @@ class Hub {
 
   HubEffects& effects();
   HubStatus status(Now now) const;
+  // None: no backup is read from here, or it is lost.
+  std::optional<BackupStatus> backup() const;
   // The next retained messages for a plain filter behind the topic `after`, as this node has them.
   RetainedTree::Portion retained(std::string_view filter, std::string_view after, Now now);
   // Walks everything: for tests and the simulator.

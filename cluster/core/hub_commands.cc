@@ -18,6 +18,7 @@ void HubCore::answer(uint64_t token, bool ok, std::string text) {
 
 void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
   context_.now = now;
+  if (on_backup_command(token, command)) return;
   if (const auto* const drain = std::get_if<DrainCommand>(&command)) {
     is_draining_ = drain->per_second != 0;
     if (is_draining_) give_leaderships();

@@ -1,5 +1,7 @@
 #include "cluster/core/hub_core.h"
 
+#include <absl/strings/str_format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -57,6 +59,17 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
           .pair_of = [this](NodeId id) { return find_pair(id); },
           .pair_at = [this](NodeSlot slot) { return pair_at(slot); },
           .may_promise = [this] { return published_until_ > context_.now.mono; }});
+  backing_up_ = std::make_unique<BackingUp>(
+      context_, *store_, retained_,
+      BackingUp::Surroundings{
+          .name_of =
+              [this](NodeId id) {
+                const StoredMember* const member = members_.find(id);
+                return member != nullptr ? member->name : absl::StrFormat("%016x", id.value);
+              },
+          .why_not = [this] { return why_no_backup(); },
+          .answer = [this](uint64_t token, bool ok,
+                           std::string text) { answer(token, ok, std::move(text)); }});
   retained_.keep_on_disk();
   retained_.on_hub_write([this](uint64_t number) { store_->on_retain_done(number); });
 }
@@ -91,6 +104,7 @@ void HubCore::on_tick(Now now) {
   if (store_) {
     store_->on_tick();
     placing_.on_tick();
+    backing_up_->on_tick();
     give_leaderships();
     check_handed_over();
   }

@@ -8,6 +8,7 @@
 // hub_levels.cc    the version of the protocol that the cluster is at
 // hub_durable.cc   the store (where replicas are: placing.h)
 // hub_commands.cc  drain, leave, remove
+// hub_backup.cc    backups that are read from here
 // hub_stopping.cc  giving leaderships away, saying goodbye
 // hub_report.cc    status
 #pragma once
@@ -20,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/core/backing_up.h"
 #include "cluster/core/claims.h"
 #include "cluster/core/context.h"
 #include "cluster/core/forwarding.h"
@@ -59,6 +61,7 @@ class HubCore {
 
   HubEffects& effects() { return context_.effects; }
   HubStatus status(Now now);
+  std::optional<BackupStatus> backup() const;
   void check_invariants() const;
   const Routes& routes() const { return routes_; }
   const Retained& retained() const { return retained_; }
@@ -176,6 +179,11 @@ class HubCore {
   void check_left();
   void remove(uint64_t token, const std::string& node);
 
+  // ---- hub_backup.cc
+  bool on_backup_command(uint64_t token, const HubCommand& command);
+  std::string why_no_backup() const;
+  bool all_know_backups() const;
+
   // ---- hub_stopping.cc
   bool gives_leaderships() const { return is_draining_ || is_handing_over_; }
   bool has_stepped_down() const;
@@ -207,7 +215,8 @@ class HubCore {
   StoreFounding store_founding_;   // as the cluster's founder decided; empty: not known yet
   bool is_store_founded_ = false;  // this node's part of it is on its disks
   bool is_store_asked_ = false;
-  std::unique_ptr<HubStore> store_;  // null: this hub has none (HubConfig::shards)
+  std::unique_ptr<HubStore> store_;        // null: this hub has none (HubConfig::shards)
+  std::unique_ptr<BackingUp> backing_up_;  // null as the store
   Placing placing_;
   bool knows_shards_ = false;  // since it may acknowledge
 

@@ -26,7 +26,7 @@ void HubCore::open_store() {
   }
   is_store_asked_ = true;
   StorePlan plan{.shards = store_founding_.shards,
-                 .cluster_seed = store_seed(cluster_),
+                 .cluster_seed = store_seed(cluster_, store_founding_),
                  .found = !is_store_founded_,
                  .groups = {},
                  .self = context_.self};
@@ -46,7 +46,7 @@ void HubCore::on_store_open(std::vector<StoredReplica> replicas, StoredRetained 
   SHOAL_ASSERT(is_store_asked_);
   retained_.on_loaded(std::move(retained));
   auto open = [this, replicas = std::move(replicas), &log] {
-    store_->open(store_founding_.shards, store_seed(cluster_), replicas, log);
+    store_->open(store_founding_.shards, store_seed(cluster_, store_founding_), replicas, log);
     tell_store_of_the_left();
     send_states();  // sessions may begin
   };
@@ -80,6 +80,7 @@ void HubCore::on_retained_written(uint64_t number, Now now) {
 replica::StoreEffects* HubCore::end_turn(Now now) {
   if (!store_) return nullptr;
   context_.now = now;
+  backing_up_->on_turn();
   replica::StoreEffects* const effects = store_->end_turn();
   if (effects != nullptr) {  // a leader may be known now, and its routes
     publish_ack_until();

@@ -99,7 +99,7 @@ void HubCore::found_step() {
                absl::StrFormat("a cluster of %d is founded", members.size()));
   StoreFounding store;
   if (store_) {
-    store = {context_.config.shards, context_.config.replicas, founded->nodes};
+    store = {context_.config.shards, context_.config.replicas, founded->nodes, 0};
     std::sort(store.founders.begin(), store.founders.end());
   }
   const uint32_t level = Members(members).all_speak();

@@ -13,7 +13,7 @@ constexpr int kMetMax = 64;  // addresses told or heard in one State
 Life life_of(const proto::Life& from) { return {from.incarnation(), from.closes()}; }
 
 StoreFounding founding_of(const proto::StoreFounding& from) {
-  StoreFounding founding{from.shards(), from.replicas(), {}};
+  StoreFounding founding{from.shards(), from.replicas(), {}, from.seed()};
   for (const uint64_t id : from.founders()) founding.founders.push_back(NodeId{id});
   return founding;
 }
@@ -50,6 +50,7 @@ void HubCore::send_state(Pair& pair) {
     store->set_shards(store_founding_.shards);
     store->set_replicas(store_founding_.replicas);
     for (const NodeId id : store_founding_.founders) store->add_founders(id.value);
+    store->set_seed(store_founding_.seed);
   }
   if (!cluster_) {
     founding_.fill(state);

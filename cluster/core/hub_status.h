@@ -77,6 +77,15 @@ struct PlacementStatus {
   std::vector<NodeId> wanted;    // empty: not known yet
 };
 
+// A backup that is read from this node, and what there is to know of the cluster for it.
+struct BackupStatus {
+  uint64_t id = 0;
+  uint64_t seed = 0;  // by which client ids and topics are divided among the shards
+  uint32_t shards = 0;
+  uint32_t replicas = 0;  // wanted of each
+  uint64_t bytes = 0;     // of all of it, about
+};
+
 struct HubStatus {
   bool ready = false;
   std::string reason;  // why not, in words

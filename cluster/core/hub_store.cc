@@ -205,7 +205,7 @@ bool HubStore::on_frame(const Pair& pair, const ParsedFrame& frame) {
   }
   const auto kind = static_cast<replica::StoreFrame>(static_cast<uint8_t>(frame.header.kind) -
                                                      static_cast<uint8_t>(FrameKind::kStore));
-  std::vector<uint8_t>& joined = joined_[{pair.slot(), kind == replica::StoreFrame::kCopyPortion}];
+  std::vector<uint8_t>& joined = joined_[{pair.slot(), replica::is_bulk(kind)}];
   const bool is_more = (frame.header.flags & kFlagMore) != 0;
   if (joined.empty() && !is_more) {
     return store_->on_frame(pair.id(), kind, frame.body, context_.now);
@@ -224,14 +224,13 @@ void HubStore::send(replica::StoreEffects::Frame& frame) {
   if (frame.kind == replica::StoreFrame::kRaft && frame.bytes.size() <= kPieceBytes) {
     return pair->send_now(FrameKind::kRaft, bytes_of(frame.bytes));
   }
-  const bool is_bulk = frame.kind == replica::StoreFrame::kCopyPortion;
   std::span<const uint8_t> left = bytes_of(frame.bytes);
   do {
     const auto piece = left.first(std::min(left.size(), kPieceBytes));
     left = left.subspan(piece.size());
     const FrameHeader what{.kind = kind_of(frame.kind),
                            .flags = left.empty() ? uint8_t{0} : kFlagMore};
-    pair->send_piece(is_bulk ? Lane::kBulk : Lane::kControl, what, piece);
+    pair->send_piece(replica::is_bulk(frame.kind) ? Lane::kBulk : Lane::kControl, what, piece);
   } while (!left.empty());
 }
 

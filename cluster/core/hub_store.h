@@ -72,6 +72,10 @@ class HubStore {
   bool change(uint32_t shard, const raft::ChangeMember& change);
   bool transfer(uint32_t shard, NodeId to);
   void forget(uint32_t shard) { store_->forget(shard, context_.now); }
+  // A cut of all shards; only once the store is open.
+  void begin_backup() { store_->begin_backup(context_.now); }
+  void end_backup() { store_->end_backup(context_.now); }
+  replica::BackupCut* backup() const { return store_ ? store_->backup() : nullptr; }
   const replica::Store* store() const { return store_.get(); }
   // Messages that sessions lost by a limit that is configured, of shards that this node leads.
   const std::map<shard::DropReason, uint64_t>& dropped() const { return dropped_; }

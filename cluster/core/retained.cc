@@ -1,8 +1,8 @@
 #include "cluster/core/retained.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "cluster/core/retained_record.h"
 #include "node/rules/forward_batch.h"
 #include "shoal/assert.h"
 
@@ -61,11 +61,7 @@ void Retained::write(HubEffects::RetainedWrite&& effect) {
 
 void Retained::put(const MessageRef& message, const Stamp& stamp) {
   if (!tree_.put(message, stamp, context_.now.mono)) return;
-  int64_t expires_ms = 0;
-  if (message->expires_at() != Instant::never()) {
-    expires_ms = context_.now.wall_ms + (message->expires_at() - context_.now.mono).to_millis();
-  }
-  write({.message = message, .stamp = stamp, .wall_ms = std::max<int64_t>(expires_ms, 0)});
+  write({.message = message, .stamp = stamp, .wall_ms = expires_ms_of(*message, context_.now)});
 }
 
 void Retained::on_loaded(StoredRetained&& stored) {

@@ -21,7 +21,8 @@ raft::Configuration founding_voters(const StoreFounding& founding, uint32_t shar
   return voters;
 }
 
-uint64_t store_seed(const ClusterId& cluster) {
+uint64_t store_seed(const ClusterId& cluster, const StoreFounding& founding) {
+  if (founding.seed != 0) return founding.seed;
   return cluster.high ^ (cluster.low << 32 | cluster.low >> 32);
 }
 

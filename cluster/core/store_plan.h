@@ -17,6 +17,8 @@ struct StoreFounding {
   uint32_t shards = 0;           // 0: not known
   uint32_t replicas = 0;         // wanted of each
   std::vector<NodeId> founders;  // ascending
+  // 0: of the cluster's id. A restored cluster keeps the one that its states were made with.
+  uint64_t seed = 0;
   bool operator==(const StoreFounding&) const = default;
 };
 
@@ -25,7 +27,7 @@ struct StoreFounding {
 raft::Configuration founding_voters(const StoreFounding& founding, uint32_t shard);
 
 // Of the hashes that must be alike on all nodes.
-uint64_t store_seed(const ClusterId& cluster);
+uint64_t store_seed(const ClusterId& cluster, const StoreFounding& founding);
 
 // What a node's disks are to hold of the store.
 struct StorePlan {

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "cluster/core/retained_record.h"
 #include "proto/shoal/hub.pb.h"
 #include "shoal/byte_view.h"
 
@@ -13,15 +14,7 @@ using Change = storage::RetainedStore::Change;
 using Kind = HubEffects::RetainedWrite::Kind;
 
 std::string record_of(const HubEffects::RetainedWrite& write) {
-  proto::RetainedRecord record;
-  record.set_counter(write.stamp.counter);
-  record.set_node(write.stamp.node.value);
-  record.set_qos(static_cast<uint32_t>(write.message->qos()));
-  record.set_expires_ms(write.wall_ms);
-  record.set_publisher(write.message->publisher());
-  record.set_properties(std::string(text_of(write.message->properties())));
-  record.set_payload(std::string(text_of(write.message->payload())));
-  return record.SerializeAsString();
+  return retained_record_of(*write.message, write.stamp, write.wall_ms).SerializeAsString();
 }
 
 Change change_of(HubEffects::RetainedWrite&& write) {

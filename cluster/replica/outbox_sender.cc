@@ -91,9 +91,10 @@ bool OutboxSender::has_membership(uint64_t first, uint64_t last) const {
   return false;
 }
 
-OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEffects& out) {
+OutboxSender::Pumped OutboxSender::pump(const shard::ShardState& state, ServerEffects& out,
+                                        bool reads) {
   Pumped pumped;
-  read(state, out, pumped);
+  if (reads) read(state, out, pumped);
   for (auto& [shard, target] : targets_) {
     if (std::exchange(target.again, false)) take_back(target);
   }

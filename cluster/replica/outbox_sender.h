@@ -41,12 +41,12 @@ class OutboxSender {
   // Of the items first..last, one that says who shares is not answered.
   bool has_membership(uint64_t first, uint64_t last) const;
 
-  // Reads what is new, sends what may go, and says which numbers are done.
+  // Reads what is new, if it `reads`, sends what may go, and says which numbers are done.
   struct Pumped {
     std::vector<uint64_t> done;
     std::vector<std::string> members;  // who began to share, came or went
   };
-  Pumped pump(const shard::ShardState& state, ServerEffects& out);
+  Pumped pump(const shard::ShardState& state, ServerEffects& out, bool reads = true);
 
  private:
   struct Item {

@@ -44,7 +44,8 @@ void ShardHost::on(ToServer&& mail, Now now) {
   if (auto* const m = std::get_if<CopyAcked>(&mail)) return on_copy(*m, now);
   if (auto* const m = std::get_if<CopyCame>(&mail)) return on_copy(*m, now);
   if (auto* const m = std::get_if<InstallCopy>(&mail)) return on_copy(*m);
-  if (auto* const m = std::get_if<PeerLost>(&mail)) return on_copy(*m, now);
+  if (const auto* const m = std::get_if<PeerLost>(&mail)) return on_lost(*m, now);
+  if (const auto* const m = std::get_if<BackupAsked>(&mail)) return on_backup(*m);
   if (std::holds_alternative<ForgetState>(mail)) return forget();
   if (const auto* const here = std::get_if<NodeHere>(&mail)) here_[here->node] = *here;
   if (const auto* const gone = std::get_if<NodeGone>(&mail)) gone_[gone->node] = *gone;
@@ -58,6 +59,7 @@ void ShardHost::on_tick(Now now) {
   server_->on_tick(now.wall_ms);
   send_waiting(now);
   drop_abandoned(now);
+  backups_.on_tick(*server_);
 }
 
 // What was read of a disk that fails must not leave: to commit tells of it.
@@ -74,6 +76,8 @@ void ShardHost::commit() {
 
 HostEffects ShardHost::end_turn() {
   if (is_commit_due()) commit();
+  backups_.on_turn(*server_);
+  effects_.backup_told = backups_.take_told();
   effects_.term = server_->term();
   effects_.server = std::exchange(server_->end_turn(), {});
   const shard::MetaRecord& meta = server_->state().meta();
@@ -174,11 +178,23 @@ void ShardHost::on_copy(CopyAcked& mail, Now now) {
   outgoing_.erase(it);
 }
 
-void ShardHost::on_copy(PeerLost& mail, Now now) {
+void ShardHost::on_lost(const PeerLost& mail, Now now) {
+  backups_.on_peer_lost(mail.peer, *server_);
   const auto it = outgoing_.find(mail.peer);
   if (it == outgoing_.end()) return;
   it->second.waits = false;
   it->second.moved = now.mono;
+}
+
+// ---- backups ------------------------------------------------------------------------------------
+
+void ShardHost::on_backup(const BackupAsked& mail) {
+  const auto pin = [this]() -> absl::StatusOr<BackupParts::Pinned> {
+    commit();
+    if (!status_.ok()) return status_;
+    return BackupParts::Pinned{disk_.reader(), committed_};
+  };
+  check(backups_.on_ask(mail.from, mail.ask, *server_, pin));
 }
 
 // ---- copies from others -------------------------------------------------------------------------
@@ -239,6 +255,7 @@ void ShardHost::on_copy(InstallCopy& mail) {
   if (!check(incoming_->install->finish())) return;
   incoming_.reset();
   outgoing_.clear();
+  backups_.clear();
   effects_.server.clear();
   open();
   committed_ = mail.index;
@@ -250,6 +267,7 @@ void ShardHost::forget() {
   incoming_.reset();
   if (!check(disk_.install()->finish())) return;
   outgoing_.clear();
+  backups_.clear();
   effects_ = {};
   open();
   committed_ = 0;

@@ -15,6 +15,7 @@
 
 #include <absl/status/status.h>
 
+#include "cluster/replica/backup_parts.h"
 #include "cluster/replica/shard_server.h"
 #include "cluster/replica/to_server.h"
 #include "cluster/shard/shard_disk.h"
@@ -46,6 +47,7 @@ struct HostEffects {
   std::vector<Portion> portions;
   std::vector<Acked> acks;
   std::vector<Done> done;  // all of a copy is there
+  std::vector<BackupParts::Told> backup_told;
   // Of the state, for people.
   struct Figures {
     uint64_t applied = 0;
@@ -70,7 +72,7 @@ struct HostEffects {
 
   bool empty() const {
     return server.empty() && begun.empty() && portions.empty() && acks.empty() && done.empty() &&
-           !staged && !is_installed;
+           backup_told.empty() && !staged && !is_installed;
   }
 };
 
@@ -125,7 +127,8 @@ class ShardHost {
   bool take(NodeId from, const proto::CopyPortion& portion);
   void on_copy(InstallCopy& mail);
   void forget();
-  void on_copy(PeerLost& mail, Now now);
+  void on_backup(const BackupAsked& mail);
+  void on_lost(const PeerLost& mail, Now now);
   void send_portion(NodeId to, Outgoing& outgoing);
   void send_waiting(Now now);
   void drop_abandoned(Now now);
@@ -143,6 +146,7 @@ class ShardHost {
   int64_t copy_budget_ = 0;  // bytes that may be sent; below 0: the last portion was larger
   Instant budgeted_{};       // as of when
   std::optional<Incoming> incoming_;
+  BackupParts backups_;
   HostEffects effects_;
   absl::Status status_;
 };

@@ -51,6 +51,9 @@ void ShardServer::on_role(bool serving, uint64_t term, int64_t wall_ms) {
   effects_.entries.clear();
   attachments_.clear();
   outbox_.clear();
+  holds_.clear();
+  answered_.clear();
+  picked_.clear();
   subscribing_.clear();
   takers_.clear();
   sharers_.clear();
@@ -198,7 +201,7 @@ void ShardServer::carry_out() {
   for (const shard::Effects::ReplayWanted& each : applied_.replays) {
     replays_[{each.client_id, each.filter}] = kAskReplay;
   }
-  std::move(applied_.picked.begin(), applied_.picked.end(), std::back_inserter(effects_.picked));
+  std::move(applied_.picked.begin(), applied_.picked.end(), std::back_inserter(picked_));
   for (const std::string& group : applied_.groups_filled) takers_.on_filled(group);
   for (const std::string& member : applied_.members_drained) sharers_.note(member);
   for (const shard::Effects::OutboxAnswer& each : applied_.outbox_answers) {
@@ -336,6 +339,7 @@ void ShardServer::on_tick(int64_t wall_ms) {
   wall_ms_ = wall_ms;
   if (!serving_) return;
   outbox_.on_tick();
+  holds_.on_tick();
   takers_.on_tick();
   if (++ticks_ % kSayWantsTicks == 0) sharers_.note_all();
   if (is_ticking_ || state_.next_due() > static_cast<uint64_t>(wall_ms)) return;
@@ -382,12 +386,31 @@ void ShardServer::pump_replays() {
   }
 }
 
+uint64_t ShardServer::add_barrier() {
+  add(shard::TickOp{});
+  return entries_made_ + 1;
+}
+
+// While it is held, what was sent before may be answered, but nobody gets what the state that is pinned
+// meanwhile may not have: items that are new, and where those of shared subscriptions go.
+void ShardServer::pump_outbox() {
+  const bool is_held = holds_.any();
+  const bool reads = !is_held || SHOAL_MUTATED("backup-new-items-sent");
+  OutboxSender::Pumped outbox = outbox_.pump(state_, effects_, reads);
+  for (const std::string& member : outbox.members) sharers_.note(member);
+  std::move(outbox.done.begin(), outbox.done.end(), std::back_inserter(answered_));
+  if (!answered_.empty() && (!is_held || SHOAL_MUTATED("backup-without-hold"))) {
+    add(shard::OutboxDoneOp{std::exchange(answered_, {})});
+  }
+  if (is_held) return;
+  std::move(picked_.begin(), picked_.end(), std::back_inserter(effects_.picked));
+  picked_.clear();
+}
+
 ServerEffects& ShardServer::end_turn() {
   if (!serving_) return effects_;
-  const OutboxSender::Pumped outbox = outbox_.pump(state_, effects_);
+  pump_outbox();
   answer_subscribing();
-  if (!outbox.done.empty()) add(shard::OutboxDoneOp{outbox.done});
-  for (const std::string& member : outbox.members) sharers_.note(member);
   for (const Takers::Take& take : takers_.pump(state_, entries_made_ + 1)) {
     add(shard::TakeOp{take.group, take.client_id, take.version, take.count});
   }

@@ -20,6 +20,7 @@
 
 #include "cluster/raft/types.h"
 #include "cluster/replica/attachments.h"
+#include "cluster/replica/outbox_holds.h"
 #include "cluster/replica/outbox_sender.h"
 #include "cluster/replica/server_effects.h"
 #include "cluster/replica/sharers.h"
@@ -71,6 +72,16 @@ class ShardServer {
                    std::span<const shard::MessageSpec> messages, const std::string& after,
                    bool done);
 
+  // ---- cuts for backups: while it serves
+  // From now on, or for longer, nothing that is in the outbox leaves it, and nothing new of it is sent.
+  void hold(uint64_t cut) { holds_.hold(cut); }
+  bool is_held(uint64_t cut) const { return holds_.has(cut); }
+  // False: it was not held any more.
+  bool release(uint64_t cut) { return holds_.release(cut); }
+  // The number of an entry that is made now, in this term.
+  uint64_t add_barrier();
+  bool has_applied(uint64_t entry) const { return entries_applied_ >= entry; }
+
   // Every 50 ms or so.
   void on_tick(int64_t wall_ms);
 
@@ -100,6 +111,7 @@ class ShardServer {
   proto::StoreReply* reply_to(NodeId node, uint64_t incarnation);
   void detach_all(NodeId node, uint64_t before);
   void close_entry();
+  void pump_outbox();
   void pump_replays();
 
   const Options options_;
@@ -130,6 +142,9 @@ class ShardServer {
   std::map<NodeId, proto::StoreReply> replies_;  // of this turn
   Attachments attachments_;
   OutboxSender outbox_;
+  OutboxHolds holds_;
+  std::vector<uint64_t> answered_;  // of the outbox: to leave it
+  std::vector<uint64_t> picked_;    // to be told
   // Of Subscribes with shared filters, while the groups' shards have not answered.
   std::vector<shard::Effects::Done> subscribing_;
   Takers takers_;

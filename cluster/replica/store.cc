@@ -131,6 +131,7 @@ void Store::on_peer_end(NodeId peer, Now now) {
     it = to == peer ? copies_.erase(it) : std::next(it);
   }
   for (uint32_t shard = 0; shard < options_.shards; ++shard) to_server(shard, PeerLost{peer});
+  if (backup_) backup_->on_peer_end(peer, now);
   routes_.on_peer_end(peer);
 }
 
@@ -208,6 +209,12 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
                   [&](proto::CopyPortion& m) { on_portion(from, std::move(m)); });
     case StoreFrame::kCopyAck:
       return with(proto::CopyAck(), [&](proto::CopyAck& m) { on_copy_ack(from, m); });
+    case StoreFrame::kBackupAsk:
+      return with(proto::BackupAsk(), [&](proto::BackupAsk& m) { on_backup_ask(from, m); });
+    case StoreFrame::kBackupTold:
+    case StoreFrame::kBackupPortion:
+      return with(proto::BackupTold(),
+                  [&](proto::BackupTold& m) { on_backup_told(from, std::move(m)); });
   }
   return true;
 }
@@ -230,6 +237,7 @@ void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
     send(each.to, StoreFrame::kCopyAck, each.message);
   }
   for (const HostEffects::Done& each : effects.done) on_copied(shard, each);
+  for (BackupParts::Told& each : effects.backup_told) tell_backup(std::move(each));
   if (!effects.is_installed) return;
   // What waited behind it may go, up to the next of its kind.
   std::deque<raft::Effects::Persist> waiting = std::move(installing_[shard]);
@@ -305,6 +313,7 @@ void Store::on_tick(Now now) {
   now_ = now;
   groups_.on_tick(now.mono);
   client_->on_tick(now);
+  if (backup_) backup_->on_tick(now);
   routes_.check();
 }
 

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/replica/backup_cut.h"
 #include "cluster/replica/groups.h"
 #include "cluster/replica/shard_host.h"
 #include "cluster/replica/shard_routes.h"
@@ -37,8 +38,14 @@ enum class StoreFrame : uint8_t {
   kWant,
   kCopyPortion,  // on the bulk lane
   kCopyAck,
+  kBackupAsk,
+  kBackupTold,
+  kBackupPortion,  // on the bulk lane
 };
-constexpr uint8_t kStoreFrames = 11;
+constexpr uint8_t kStoreFrames = 14;
+constexpr bool is_bulk(StoreFrame kind) {
+  return kind == StoreFrame::kCopyPortion || kind == StoreFrame::kBackupPortion;
+}
 
 struct StoreEffects {
   struct Frame {
@@ -146,6 +153,11 @@ class Store {
   // Since which term; 0: it does not lead.
   uint64_t lead_term(uint32_t shard) const { return leads(shard) ? leads_[shard].term : 0; }
 
+  // A cut of all shards, which the caller reads; it takes the place of an earlier one.
+  void begin_backup(Now now);
+  void end_backup(Now now);
+  BackupCut* backup() { return backup_.get(); }
+
   void on_tick(Now now);
 
   StoreEffects& end_turn();
@@ -175,6 +187,9 @@ class Store {
   bool is_copying(uint32_t shard, NodeId to, uint64_t stream) const;
   void on_begun(uint32_t shard, const HostEffects::Begun& begun);
   void on_copied(uint32_t shard, const HostEffects::Done& done);
+  void on_backup_ask(NodeId from, const proto::BackupAsk& ask);
+  void on_backup_told(NodeId from, proto::BackupTold&& told);
+  void tell_backup(BackupParts::Told&& told);
   void introduce(uint32_t shard);
   void write(raft::Effects::Persist&& persist);
   void tell_leader(uint32_t shard, NodeId peer);
@@ -205,6 +220,8 @@ class Store {
   };
   std::map<std::pair<uint32_t, NodeId>, Copy> copies_;  // that this node is to send
   std::map<uint32_t, HostEffects::Staged> coming_;      // the last that began to come, of a shard
+  std::unique_ptr<BackupCut> backup_;
+  uint64_t backups_ = 0;  // begun so far
 };
 
 }  // namespace shoal::replica

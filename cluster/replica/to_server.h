@@ -95,13 +95,19 @@ struct PeerLost {
   NodeId peer;
 };
 
+// Of a node that takes a cut for a backup (backup_parts.h).
+struct BackupAsked {
+  NodeId from;
+  proto::BackupAsk ask;
+};
+
 using ToServer =
     std::variant<Committed, Role, NodeRequest, NodeHere, NodeGone, Targets, Published, Picks,
                  OutboxAnswered, LeaderChanged, OpsFromShard, MemberWants, RetainedFound,
-                 CopyWanted, CopyAcked, CopyCame, InstallCopy, ForgetState, PeerLost>;
+                 CopyWanted, CopyAcked, CopyCame, InstallCopy, ForgetState, PeerLost, BackupAsked>;
 
 class ShardServer;
-// Carries it to the server; not what is of copies.
+// Carries it to the server; not what is of copies and backups.
 void give(ShardServer& server, ToServer&& mail, Now now);
 
 }  // namespace shoal::replica

@@ -85,4 +85,11 @@ std::optional<std::string> DataDir::replace(std::string_view name, std::string_v
   return std::nullopt;
 }
 
+std::optional<std::string> DataDir::remove(std::string_view name) const {
+  const std::string path = path_of(name);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return why(path, "cannot be removed", errno);
+  if (::fsync(directory_.get()) != 0) return why(path_, "cannot be synced", errno);
+  return std::nullopt;
+}
+
 }  // namespace shoal

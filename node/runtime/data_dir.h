@@ -25,6 +25,8 @@ class DataDir {
   // Durable when it returns: after a power cut the file is the old one or the new one, whole. An
   // error is a text that names the file. Any thread, one at a time for each name.
   std::optional<std::string> replace(std::string_view name, std::string_view content) const;
+  // Durable too; no error where there is no such file.
+  std::optional<std::string> remove(std::string_view name) const;
 
  private:
   DataDir(std::string path, FileDescriptor directory, FileDescriptor lock)

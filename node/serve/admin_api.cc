@@ -100,7 +100,10 @@ AdminApi::AdminApi(RunningNode& node)
               {"/v1/move-away", {"POST", false, &AdminApi::move_away}},
               {"/v1/leave", {"POST", false, &AdminApi::leave}},
               {"/v1/remove", {"POST", false, &AdminApi::remove}},
-              {"/v1/kick", {"POST", false, &AdminApi::kick}}} {}
+              {"/v1/kick", {"POST", false, &AdminApi::kick}},
+              {"/v1/backup/begin", {"POST", false, &AdminApi::begin_backup}},
+              {"/v1/backup/portion", {"GET", false, &AdminApi::backup_portion}},
+              {"/v1/backup/end", {"POST", false, &AdminApi::end_backup}}} {}
 
 void AdminApi::handle(const AdminRequest& request, AdminAnswer answer) {
   const auto route = routes_.find(request.path);

@@ -5,6 +5,8 @@
 //        /v1/subscriptions[?client=ID] /v1/retained[?filter=FILTER] /v1/shards /v1/rebalance
 //   POST /v1/drain?rate=N[&leaving=true] /v1/move-away[?withdrawn=true] /v1/leave
 //        /v1/remove?node=NODE /v1/kick?client=ID
+//   POST /v1/backup/begin /v1/backup/end?backup=ID, GET /v1/backup/portion?backup=ID&number=N
+//                                               docs/decisions/0006-backup.md
 #pragma once
 
 #include <map>
@@ -45,6 +47,9 @@ class AdminApi {
   void leave(const AdminRequest& request, AdminAnswer answer);
   void remove(const AdminRequest& request, AdminAnswer answer);
   void kick(const AdminRequest& request, AdminAnswer answer);
+  void begin_backup(const AdminRequest& request, AdminAnswer answer);
+  void backup_portion(const AdminRequest& request, AdminAnswer answer);
+  void end_backup(const AdminRequest& request, AdminAnswer answer);
 
   void command(HubCommand command, AdminAnswer answer);
   ProcessFigures process_figures() const;

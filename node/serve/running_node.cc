@@ -118,6 +118,11 @@ std::optional<std::string> RunningNode::listen() {
 
 // The incarnation is raised durably before anything is said with it.
 std::optional<std::string> RunningNode::take_up_identity() {
+  const auto restoring = data_dir_.read(StateWriter::kRestoringFile);
+  if (const auto* error = std::get_if<std::string>(&restoring)) return *error;
+  if (std::get<std::optional<std::string>>(restoring)) {
+    return data_dir_.path() + ": a restore into it was cut short: empty it, and restore again";
+  }
   const auto content = data_dir_.read(StateWriter::kFile);
   if (const auto* error = std::get_if<std::string>(&content)) return *error;
   if (const auto& text = std::get<std::optional<std::string>>(content)) {

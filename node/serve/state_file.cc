@@ -5,6 +5,7 @@
 //   cluster 9a41...
 //   member 5f0c... NAME ADDRESS life 7 0 given-up 0 0 left 0
 //   store 1 shards 8 replicas 3 founders 1 5f0c...
+//   seed 77d0...        only where it is not the cluster id's
 //   sum 0123456789abcdef
 //
 // The number in the first line is the cluster's level (include/shoal/protocol.h). A file of level 1 is as
@@ -144,7 +145,9 @@ std::string text_of(const StoreFounding& store, bool has_store) {
                      std::to_string(store.shards) + " replicas " + std::to_string(store.replicas) +
                      " founders " + std::to_string(store.founders.size());
   for (const NodeId founder : store.founders) text += " " + hex(founder.value);
-  return text + "\n";
+  text += "\n";
+  if (store.seed != 0) text += "seed " + hex(store.seed) + "\n";
+  return text;
 }
 
 }  // namespace
@@ -204,6 +207,8 @@ std::optional<StoredState> state_of_text(std::string_view text) {
     } else if (word == "store") {
       state.has_store = words.number(10) != 0;
       state.store = store_of(words);
+    } else if (word == "seed") {
+      state.store.seed = words.number(16);
     } else {
       return std::nullopt;
     }

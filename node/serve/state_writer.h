@@ -18,6 +18,8 @@ namespace shoal {
 class StateWriter {
  public:
   static constexpr char kFile[] = "state";
+  // Is there as long as a restore has not written all (node/restore).
+  static constexpr char kRestoringFile[] = "restoring";
 
   // `written` is called on the writer's thread, for each token. All outlive the writer.
   StateWriter(const DataDir& dir, Log& log, std::function<void(uint64_t)> written);

@@ -22,7 +22,7 @@ def in_folder(folder, command):
 
 
 def reading():
-    playbooks = "site.yml upgrade.yml scale_in.yml"
+    playbooks = "site.yml upgrade.yml scale_in.yml backup.yml restore.yml"
     return [
         Piece("deploy/ansible-lint", in_folder("ansible", "ansible-lint --offline --nocolor -p"), env=ANSIBLE),
         Piece("deploy/yamllint", in_folder("ansible", "yamllint --strict -c .yamllint . ../docker-compose.yml")),

@@ -18,7 +18,7 @@ need_go() {
   fi
   local bin=/usr/lib/go-$go_minimum/bin
   if [[ ! -x $bin/go ]]; then
-    echo "deploy-test: installing Go $go_minimum from its backports"
+    echo "dev: installing Go $go_minimum from its backports"
     update_with_backports
     install_packages -t "${backports:?}" "golang-$go_minimum-go"
   fi

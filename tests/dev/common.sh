@@ -14,7 +14,7 @@ packages_of() {
     build) echo ca-certificates git g++ cmake ninja-build pkg-config ccache mold python3 libabsl-dev \
       libargon2-dev libbenchmark-dev libboost1.81-dev libcli11-dev libcrypt-dev libgmock-dev \
       libgrpc++-dev libgtest-dev libjemalloc-dev libprotobuf-dev librapidcheck-dev librocksdb-dev \
-      libsimdjson-dev libspdlog-dev libssl-dev libtomlplusplus-dev libxxhash-dev \
+      libsimdjson-dev libspdlog-dev libssl-dev libtomlplusplus-dev libxxhash-dev libzstd-dev \
       protobuf-compiler protobuf-compiler-grpc "libraft-dev/$backports" ;;
     clang) echo clang-16 libclang-rt-16-dev llvm-16 ;;
     lint) echo python3 clang-format-16 shellcheck ;;

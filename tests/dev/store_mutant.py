@@ -1,7 +1,11 @@
 """Runs simulated stores with one deliberate mistake until a checker notices: `store_mutant.py NAME`."""
+import sys
+
 import mutations
 
 SEEDS_MAX = 120
 KNOWN = {"store-busy-entries-dropped": 105, "store-portion-unanswered": 95}
 
-mutations.run("store_sim", [("store_sim", [], SEEDS_MAX)], KNOWN)
+BACKUPS = ["--backups"] if sys.argv[1].startswith("backup-") else []
+
+mutations.run("store_sim", [("store_sim", BACKUPS, SEEDS_MAX)], KNOWN)

@@ -159,6 +159,7 @@ void Subscriber::receive(const SessionMessage& message) {
   const auto payload = message.message->payload();
   const std::string text = text_of({payload.begin(), payload.end()});
   if (text.empty()) return violate(": a payload that nobody sent");
+  if (!message.dup) reader_.fresh.insert(text);
   const bool was_seen = reader_.seen.contains(text);
   if (was_seen && !message.dup) violate(": " + text + " again without DUP");
   if (message.qos == Qos::k1) {

@@ -21,7 +21,8 @@ MessageRef message_of(const std::string& text, Qos qos);
 // The workers of the nodes, as far as they number what they ask.
 class Workers {
  public:
-  explicit Workers(StoreCluster& cluster) : cluster_(cluster) {}
+  // `claims`: that were there before.
+  Workers(StoreCluster& cluster, uint64_t claims) : cluster_(cluster), claims_(claims) {}
 
   StoreCluster& cluster() { return cluster_; }
   using Then = std::function<void(bool is_committed)>;
@@ -36,6 +37,7 @@ class Workers {
   void on_crash(int node);
   ConnId next_conn() { return {++conns_, 1}; }
   Stamp next_claim() { return {++claims_, NodeId{1}}; }
+  uint64_t claims() const { return claims_; }
 
  private:
   using Key = std::pair<int, WorkerIndex>;
@@ -43,7 +45,7 @@ class Workers {
   std::map<Key, uint64_t> asked_;
   std::map<Key, std::map<uint64_t, Then>> waiting_;
   uint32_t conns_ = 0;
-  uint64_t claims_ = 0;
+  uint64_t claims_;
 };
 
 class Device {

@@ -19,7 +19,8 @@ Duration millis(uint64_t n) { return Duration::millis(static_cast<int64_t>(n)); 
 
 }  // namespace
 
-Devices::Devices(StoreCluster& cluster) : cluster_(cluster), workers_(cluster) {
+Devices::Devices(StoreCluster& cluster, const Before& before)
+    : cluster_(cluster), workers_(cluster, before.claims), promises_(before.published) {
   for (int i = 0; i < kSubscribers; ++i) {
     add_subscriber("sub" + std::to_string(i), i % 2 == 0 ? Qos::k1 : Qos::k2, false);
   }
@@ -27,8 +28,8 @@ Devices::Devices(StoreCluster& cluster) : cluster_(cluster), workers_(cluster) {
     add_subscriber("member" + std::to_string(i), i % 2 == 0 ? Qos::k2 : Qos::k1, true);
   }
   for (int i = 0; i < kPublishers; ++i) {
-    publishers_.push_back(
-        std::make_unique<Publisher>(workers_, promises_, "pub" + std::to_string(i), i % 2 == 0));
+    publishers_.push_back(std::make_unique<Publisher>(
+        workers_, promises_, before.publishers + std::to_string(i), i % 2 == 0));
     all_.push_back(publishers_.back().get());
   }
   cluster_.on_mail = [this](int node, WorkerIndex worker, FromStore&& mail) {
@@ -125,6 +126,12 @@ uint64_t Devices::received() const {
   uint64_t sum = 0;
   for (const auto& each : subscribers_) sum += each->received();
   return sum;
+}
+
+std::vector<Reader> Devices::readers() const {
+  std::vector<Reader> all;
+  for (const auto& each : subscribers_) all.push_back(each->reader());
+  return all;
 }
 
 bool Devices::is_settled() const {

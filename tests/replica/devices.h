@@ -13,7 +13,14 @@ namespace shoal::replica::test {
 
 class Devices {
  public:
-  explicit Devices(StoreCluster& cluster);
+  // Those of another cluster that were there before: clients have their names still, publishers others.
+  struct Before {
+    uint64_t published = 0;
+    uint64_t claims = 0;
+    std::string publishers = "pub";
+  };
+  explicit Devices(StoreCluster& cluster) : Devices(cluster, Before()) {}
+  Devices(StoreCluster& cluster, const Before& before);
 
   // Goes on by itself: connections come and go, messages are published.
   void run();
@@ -25,6 +32,9 @@ class Devices {
 
   uint64_t promised() const { return promises_.promised(); }
   uint64_t received() const;
+  const Promises& promises() const { return promises_; }
+  std::vector<Reader> readers() const;
+  Before now() const { return {promises_.published(), workers_.claims(), "pub"}; }
 
  private:
   void add_subscriber(std::string id, Qos qos, bool shares);

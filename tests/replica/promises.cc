@@ -6,11 +6,12 @@ namespace shoal::replica::test {
 namespace {
 
 std::string source_of(const std::string& payload) { return payload.substr(0, payload.find(':')); }
-uint64_t number_of(const std::string& payload) {
-  return std::stoull(payload.substr(payload.find(':') + 1));
-}
 
 }  // namespace
+
+uint64_t Promises::number_of(const std::string& payload) {
+  return std::stoull(payload.substr(payload.find(':') + 1));
+}
 
 void Promises::check(const std::vector<const Reader*>& readers,
                      std::vector<std::string>& violations) const {

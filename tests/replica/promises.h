@@ -22,12 +22,15 @@ struct Reader {
   uint64_t first = UINT64_MAX;        // of what it is owed: its SUBACK came before
   std::vector<std::string> received;  // the first time, in order
   std::set<std::string> seen;
+  std::set<std::string> fresh;  // without DUP
 
   bool wants() const { return first != UINT64_MAX; }
 };
 
 class Promises {
  public:
+  explicit Promises(uint64_t published) : published_(published) {}
+
   std::string publish(const std::string& source) {
     return source + ":" + std::to_string(++published_);
   }
@@ -36,6 +39,10 @@ class Promises {
   void promise(const std::string& payload) { plain_.insert(payload); }
   void promise_group(const std::string& payload) { group_.insert(payload); }
   uint64_t promised() const { return plain_.size() + group_.size(); }
+  const std::set<std::string>& plain() const { return plain_; }
+  const std::set<std::string>& group() const { return group_; }
+  // Of a payload.
+  static uint64_t number_of(const std::string& payload);
 
   void check(const std::vector<const Reader*>& readers, std::vector<std::string>& violations) const;
 
@@ -44,7 +51,7 @@ class Promises {
   void check_group(const std::vector<const Reader*>& members,
                    std::vector<std::string>& violations) const;
 
-  uint64_t published_ = 0;
+  uint64_t published_;
   std::set<std::string> plain_;
   std::set<std::string> group_;
 };

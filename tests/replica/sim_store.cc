@@ -22,6 +22,16 @@ void SimStore::found(raft::GroupId group, const raft::Configuration& voters) {
   durable.log.assign(founded.log.begin(), founded.log.end());
 }
 
+void SimStore::restore(raft::GroupId group, const raft::SnapshotMeta& meta,
+                       const shard::MemoryKeyValues& values) {
+  SHOAL_ASSERT(!is_open());
+  states_[group.shard] = values;
+  disk_.group(group) = {.hard_state = {meta.term, {}},
+                        .state = raft::sim::State{meta, 0},
+                        .first = meta.index + 1,
+                        .log = {}};
+}
+
 bool SimStore::has(raft::GroupId group) const {
   const std::vector<raft::GroupId> all = disk_.groups();
   return std::find(all.begin(), all.end(), group) != all.end();

@@ -49,6 +49,9 @@ class SimStore {
   // ---- the disk, while no process has it open
   // The log of a founding member; durable at once.
   void found(raft::GroupId group, const raft::Configuration& voters);
+  // Instead of what it has: a state, and an empty log behind it.
+  void restore(raft::GroupId group, const raft::SnapshotMeta& meta,
+               const shard::MemoryKeyValues& values);
   bool has(raft::GroupId group) const;
   void wipe();
 

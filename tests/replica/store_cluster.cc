@@ -8,10 +8,10 @@ namespace {
 
 constexpr Duration kHubTick = Duration::millis(20);
 
-raft::Configuration all_voters(int nodes) {
+raft::Configuration all_voters(const StoreCluster::Options& options) {
   raft::Configuration configuration;
-  for (int i = 0; i < nodes; ++i) {
-    configuration.servers.push_back({NodeId{static_cast<uint64_t>(i) + 1}, raft::Role::kVoter});
+  for (int i = 0; i < options.nodes; ++i) {
+    configuration.servers.push_back({options.id_of(i), raft::Role::kVoter});
   }
   return configuration;
 }
@@ -21,11 +21,23 @@ raft::Configuration all_voters(int nodes) {
 StoreCluster::StoreCluster(const Options& options) : options_(options), world_(options.seed) {
   for (int i = 0; i < options.nodes; ++i) {
     nodes_.push_back(std::make_unique<Node>(world_));
-    nodes_.back()->id = NodeId{static_cast<uint64_t>(i) + 1};
+    nodes_.back()->id = options.id_of(i);
     for (uint32_t shard = 0; shard < options.shards; ++shard) {
-      nodes_.back()->disks.found({shard, 1}, all_voters(options.nodes));
+      nodes_.back()->disks.found({shard, 1}, all_voters(options));
     }
   }
+}
+
+void StoreCluster::restore(uint32_t shard, raft::Index index, raft::Term term,
+                           const shard::MemoryKeyValues& values) {
+  const raft::SnapshotMeta meta{index, term, index, all_voters(options_)};
+  nodes_.front()->disks.restore({shard, 1}, meta, values);
+}
+
+void StoreCluster::forget_nodes(const std::vector<NodeId>& gone) {
+  post(0, [this, gone] {
+    for (const NodeId id : gone) store(0).on_peer_gone(id, UINT32_MAX, now());
+  });
 }
 
 // ---- lives --------------------------------------------------------------------------------------

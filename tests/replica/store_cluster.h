@@ -42,6 +42,8 @@ class StoreCluster {
     size_t piece_bytes = 40;
     Duration latency{300'000};  // between nodes, mostly
     Duration wake{40'000};      // of threads, mostly
+    uint64_t first_id = 1;
+    NodeId id_of(int node) const { return NodeId{first_id + static_cast<uint64_t>(node)}; }
   };
   explicit StoreCluster(const Options& options);
 
@@ -58,6 +60,14 @@ class StoreCluster {
   }
   // The node whose replica serves, -1: none.
   int leader(uint32_t shard) const;
+
+  // Before the one node of it is started: its replica begins with this, instead of nothing.
+  void restore(uint32_t shard, raft::Index index, raft::Term term,
+               const shard::MemoryKeyValues& values);
+  // These are no nodes of it any more.
+  void forget_nodes(const std::vector<NodeId>& gone);
+  // On the node's hub, between other events.
+  void on_hub(int node, std::function<void()> what) { post(node, std::move(what)); }
 
   void start(int node);
   void crash(int node);
@@ -163,7 +173,7 @@ class StoreCluster {
   // In order within a lane of a session.
   void deliver(int from, int to, Lane lane, Task task);
 
-  int index_of(NodeId id) const { return static_cast<int>(id.value) - 1; }
+  int index_of(NodeId id) const { return static_cast<int>(id.value - options_.first_id); }
 
   const Options options_;
   World world_;

@@ -152,7 +152,7 @@ void StoreCluster::send(int from, StoreEffects::Frame&& frame) {
   const int to = index_of(frame.to);
   const uint64_t number = session_of(from, to);
   if (number == 0) return;
-  const Lane lane = frame.kind == StoreFrame::kCopyPortion ? Lane::kBulk : Lane::kControl;
+  const Lane lane = is_bulk(frame.kind) ? Lane::kBulk : Lane::kControl;
   deliver(from, to, lane, [this, from, to, number, frame = std::move(frame)] {
     if (session_of(to, from) != number || torn_.contains(number)) return;
     const auto* const bytes = reinterpret_cast<const uint8_t*>(frame.bytes.data());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/replica/backups.h"
 #include "tests/replica/devices.h"
 #include "tests/replica/store_cluster.h"
 
@@ -108,8 +109,10 @@ StoreResult run_store(const StoreRun& run) {
   StoreCluster cluster(options);
   Devices devices(cluster);
   Faults faults(cluster);
+  Backups backups(cluster, devices);
   for (int i = 0; i < run.nodes; ++i) cluster.start(i);
   devices.run();
+  if (run.backups) backups.run();
   const Instant end = Instant{} + kFaulty;
   const bool has_storm = !kind.one_in(3);
   faults.run_until(end, has_storm ? kPauseInStormMax : kPauseMax);
@@ -129,7 +132,8 @@ StoreResult run_store(const StoreRun& run) {
           .promised = devices.promised(),
           .received = devices.received(),
           .installed = cluster.installed(),
-          .faults = faults.struck()};
+          .faults = faults.struck(),
+          .restored = backups.restored()};
 }
 
 }  // namespace shoal::replica::test

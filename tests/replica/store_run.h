@@ -10,6 +10,7 @@ namespace shoal::replica::test {
 struct StoreRun {
   uint64_t seed = 1;
   int nodes = 3;
+  bool backups = false;  // are taken, and restored
 };
 
 struct StoreResult {
@@ -18,6 +19,7 @@ struct StoreResult {
   uint64_t received = 0;
   uint64_t installed = 0;  // copies of states
   uint64_t faults = 0;
+  uint64_t restored = 0;  // backups
 };
 
 StoreResult run_store(const StoreRun& run);

@@ -16,7 +16,7 @@ StoredState sample() {
   state.members.push_back(
       {{UINT64_MAX}, "sum 0%\n\x7f", "[::1]:7883", {9, 0}, {8, UINT32_MAX}, true});
   state.members.push_back({{1}, "", "", {}, {}, false});
-  state.store = {8, 3, {{1}, {0x5f0c1234}, {UINT64_MAX}}};
+  state.store = {8, 3, {{1}, {0x5f0c1234}, {UINT64_MAX}}, 0x77d0};
   state.has_store = true;
   return state;
 }
@@ -62,6 +62,14 @@ TEST(StateFile, OfALaterLevelTellsThatAlone) {
   state.level = kProtocolMax + 1;
   EXPECT_EQ(level_of_text(state_text_of(state)), kProtocolMax + 1);
   EXPECT_EQ(state_of_text(state_text_of(state)), std::nullopt);
+}
+
+// As all clusters had it that were not restored from a backup.
+TEST(StateFile, WithoutASeedItIsTheClusterIds) {
+  StoredState state = sample();
+  state.store.seed = 0;
+  EXPECT_EQ(state_text_of(state).find("seed"), std::string::npos);
+  EXPECT_EQ(state_of_text(state_text_of(state)), state);
 }
 
 TEST(StateFile, ACutFileIsDamaged) {

@@ -223,14 +223,16 @@ int run(const CtlOptions& options) {
 
 }  // namespace
 
-int run_ctl(int argc, const char* const* argv) {
+int run_ctl(int argc, const char* const* argv, const ctl::RestoreFunction& restore) {
   const auto parsed = ctl::ctl_options_of(argc, argv);
   if (const auto* const usage = std::get_if<ClientUsage>(&parsed)) {
     std::fprintf(usage->status == 0 ? stdout : stderr, "%s%s\n",
                  usage->status == 0 ? "" : "shoal ctl: ", usage->text.c_str());
     return usage->status;
   }
-  return run(std::get<CtlOptions>(parsed));
+  const CtlOptions& options = std::get<CtlOptions>(parsed);
+  if (options.backup.action == ctl::BackupOptions::Action::kNone) return run(options);
+  return ctl::run_backup(options, restore);
 }
 
 }  // namespace shoal

@@ -66,6 +66,7 @@ void add_verbs(CLI::App& app, CtlOptions& options) {
   verb("kick", "close a client's connection; its session stays", Verb::kKick)
       ->add_option("client", options.subject, "its client id")
       ->required();
+  add_backup_verbs(app, options.backup);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "node/client/client_options.h"
+#include "node/client/ctl/backup_options.h"
 #include "shoal/types.h"
 
 namespace shoal::ctl {
@@ -35,6 +36,7 @@ struct CtlOptions {
   bool at_once = false;       // leave: replicas stay here, and go with the node
   Duration patience = Duration::seconds(60);  // drain --wait, leave: with the clients
   std::string subject;  // remove: a node; kick, subscriptions: a client id; retained: a filter
+  BackupOptions backup;
 };
 
 std::variant<CtlOptions, ClientUsage> ctl_options_of(int argc, const char* const* argv);
