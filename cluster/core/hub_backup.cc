@@ -1,14 +1,15 @@
 // Backups that are read from this node (backing_up.h).
 #include "cluster/core/hub_core.h"
+#include "shoal/protocol.h"
 
 namespace shoal {
 
 // A node of a version without them would take what they say for a broken protocol.
-bool HubCore::all_know_backups() const { return true; }
+bool HubCore::all_know_backups() const { return context_.level >= kBackupLevel; }
 
 std::string HubCore::why_no_backup() const {
   if (!store_->is_open()) return "this node is not ready: " + why_not_ready();
-  if (!all_know_backups()) return "not all nodes run a version that knows backups";
+  if (!all_know_backups()) return "not all nodes are of a version that knows backups";
   const std::string why = why_not_ready();
   return why.empty() ? "" : "this node is not ready: " + why;
 }

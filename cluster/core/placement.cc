@@ -55,7 +55,7 @@ class NextStep {
   // Two others found the group anew with it, also where its own node is to have no replica: that one goes
   // as any other, later. They have promised nothing before, so one that is missed may be another.
   std::optional<PlacementStep> with_lone_voter(const std::vector<NodeId>& learners) const {
-    if (view_.replicas < kVotersMin || SHOAL_MUTATED("placement-lone-stays")) return std::nullopt;
+    if (!view_.may_found_anew || SHOAL_MUTATED("placement-lone-stays")) return std::nullopt;
     const std::vector<NodeId> free = this->free();
     for (const NodeId id : learners) {
       if (is_surplus(id) || (!is_here(id) && !free.empty())) {

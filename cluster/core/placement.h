@@ -30,7 +30,8 @@ struct PlacementView {
   std::span<const NodeId> nodes;   // that are to have replicas
   std::span<const NodeId> here;    // of all nodes those in sync with the leader, itself too
   std::span<const NodeId> wanted;  // voters; empty: not known yet
-  uint32_t replicas = kVotersMin;  // of a shard, where there are enough nodes
+  // Every node knows how, and there are to be more replicas than one.
+  bool may_found_anew = true;
   std::function<uint64_t(NodeId)> missing;  // entries that a server has yet to get
 };
 

@@ -7,6 +7,7 @@
 
 #include "cluster/core/node_list.h"
 #include "shoal/mutation.h"
+#include "shoal/protocol.h"
 
 namespace shoal {
 namespace {
@@ -222,7 +223,8 @@ bool Placing::leave() {
 
 uint32_t Placing::replicas_here() const {
   if (!is_open()) return 0;
-  const bool may_grow = replica_count(founding_.replicas, nodes().size()) >= kVotersMin;
+  const bool may_grow =
+      may_found_anew() && replica_count(founding_.replicas, nodes().size()) >= kVotersMin;
   uint32_t count = 0;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
     const raft::RaftGroup* const group = store().groups().find(shard);
@@ -269,10 +271,14 @@ PlacementView Placing::view_of(uint32_t shard, const raft::Configuration& server
                      .nodes = views.nodes,
                      .here = views.here,
                      .wanted = views.wanted[shard],
-                     .replicas = founding_.replicas,
+                     .may_found_anew = may_found_anew(),
                      .missing = [](NodeId) { return uint64_t{0}; }};
   if (leads(shard)) view.missing = [&group = group(shard)](NodeId id) { return group.lag(id); };
   return view;
+}
+
+bool Placing::may_found_anew() const {
+  return context_.level >= kFoundAnewLevel && founding_.replicas >= kVotersMin;
 }
 
 // A change of its configuration has begun.

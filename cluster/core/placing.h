@@ -100,6 +100,7 @@ class Placing {
   };
   PlacementView view_of(uint32_t shard, const raft::Configuration& servers,
                         const Views& views) const;
+  bool may_found_anew() const;
   bool is_busy(uint32_t shard) const;
   bool is_copy_under_way(uint32_t shard) const;
   bool is_any_moving() const;

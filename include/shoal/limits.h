@@ -53,7 +53,7 @@ struct Limits {
   // Peers.
   Duration heartbeat_interval = Duration::millis(150);
   Duration lease = Duration::millis(800);         // how long a peer may acknowledge after a grant
-  Duration lease_margin = Duration::millis(100);  // a granter waits so much longer than the lease
+  Duration lease_margin = Duration::millis(50);   // a granter waits so much longer than the lease
   size_t forward_window_bytes = 8 * 1024 * 1024;  // sent to a peer and not yet worked off there
   size_t forward_queue_bytes = 16 * 1024 * 1024;  // waiting for that window; past it QoS 0 for the
                                                   // peer is dropped and its publishers wait

@@ -3,7 +3,8 @@
 // before, so that each node can be started with the version before until then (docs/upgrades.md).
 //
 //   1  the first
-//   2  a cluster has a level, and members say what they speak
+//   2  a cluster has a level, and members say what they speak; groups of one are founded anew with
+//      more; backups, and clusters restored from them
 #pragma once
 
 #include <cstdint>
@@ -12,5 +13,9 @@ namespace shoal {
 
 constexpr uint32_t kProtocolMin = 1;
 constexpr uint32_t kProtocolMax = 2;
+
+// The level from which on something is used.
+constexpr uint32_t kFoundAnewLevel = 2;
+constexpr uint32_t kBackupLevel = 2;
 
 }  // namespace shoal

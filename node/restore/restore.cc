@@ -17,6 +17,7 @@
 #include "node/serve/hex.h"
 #include "node/serve/state_file.h"
 #include "node/serve/state_writer.h"
+#include "shoal/protocol.h"
 
 namespace shoal {
 namespace {
@@ -137,6 +138,8 @@ StoredState Restore::state() const {
                  .founders = {self_},
                  .seed = manifest_.seed};
   state.has_store = true;
+  // A node that knows no seed would look for sessions in other shards.
+  state.level = kProtocolMax;
   return state;
 }
 

@@ -23,7 +23,7 @@ struct PlacementRow {
   std::vector<uint64_t> wanted = {};
   uint64_t missing = 0;
   uint64_t leader = 1;
-  uint32_t replicas = 3;
+  bool may_found_anew = true;
 };
 
 std::vector<NodeId> ids(const std::vector<uint64_t>& values) {
@@ -42,7 +42,7 @@ std::string next(const PlacementRow& row) {
                                .nodes = ids(row.nodes),
                                .here = ids(row.here),
                                .wanted = ids(row.wanted),
-                               .replicas = row.replicas,
+                               .may_found_anew = row.may_found_anew,
                                .missing = [&row](NodeId) { return row.missing; }});
   if (!step) return "none";
   const char* const kinds[] = {"add ", "promote ", "remove ", "hand over to ", "found anew with "};
@@ -146,7 +146,7 @@ TEST(Placement, ALoneVoterFoundsAnewWithTwoOthers) {
   EXPECT_EQ(next({alone, {1, 2}, {1, 2}, {1}}), "none");
   EXPECT_EQ(next({alone, {1, 2}, {1, 2}, {2}}), "none");
   EXPECT_EQ(next({alone, {1, 2, 3}, {1, 2}, {1, 2, 3}}), "none");  // for two there is nobody
-  EXPECT_EQ(next({alone, {1, 2, 3}, {1, 2, 3}, {1, 2, 3}, 0, 1, 1}), "none");  // one is enough
+  EXPECT_EQ(next({alone, {1, 2, 3}, {1, 2, 3}, {1, 2, 3}, 0, 1, false}), "none");
   for (const std::vector<uint64_t>& wanted : {std::vector<uint64_t>{}, {1, 2, 3}}) {
     const std::string first = next({alone, {1, 2, 3}, {1, 2, 3}, wanted});
     EXPECT_TRUE(first == "add 2 later" || first == "add 3 later") << first;
