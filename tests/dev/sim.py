@@ -1,4 +1,4 @@
-"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows]`: simulated clusters, one a seed, spread over the cores."""
+"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows] [--backups]`: simulated clusters, one a seed, spread over the cores."""
 import argparse
 import subprocess
 
@@ -12,8 +12,9 @@ def main():
     parser.add_argument("--seeds", type=int, metavar="N", help=f"default {suite.SIM_SEEDS}")
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="default 3")
     parser.add_argument("--grows", action="store_true", help="two nodes join, and one leaves")
+    parser.add_argument("--backups", action="store_true", help="backups are taken meanwhile")
     options = parser.parse_args()
-    growth = ["--grows"] if options.grows else []
+    growth = [f"--{kind}" for kind in ("grows", "backups") if getattr(options, kind)]
     first = 1 if options.seed is None else options.seed
     seeds = options.seeds or (suite.SIM_SEEDS if options.seed is None else 1)
     built = pieces.run_build("build/release", suite.build_command("release", "simulate"))

@@ -8,6 +8,7 @@ PYTHON = "/usr/bin/python3"
 FUZZ_INPUTS = 200_000  # a target, in the short form
 SIM_SEEDS = 300        # in the short form
 GROWING_SEEDS = 100    # of clusters that grow and shrink
+BACKUP_SEEDS = 60      # of clusters of which backups are taken
 RAFT_SEEDS = 300       # on each build of libraft, in the short form
 
 # What the simulation of Raft groups is asked for: (kind of faults, founding voters, share of the seeds).

@@ -28,6 +28,7 @@ def main():
         beside += suite.raft_sims(preset, 1, suite.RAFT_SEEDS)
     beside += suite.sims("release", 1, suite.SIM_SEEDS, 3)
     beside += suite.sims("release", 1, suite.GROWING_SEEDS, 3, ["--grows"])
+    beside += suite.sims("release", 1, suite.BACKUP_SEEDS, 3, ["--backups"])
     beside += suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
     outcomes += pieces.run(alone + suite.e2e() + suite.deploy(), 1)

@@ -71,6 +71,12 @@ class SimNode final : public NetworkEnd {
   NodeNumber number() const { return config_.number; }
   const std::string& address() const { return config_.address; }
 
+  // Some other command of its hub; `on_other_answer` hears what became of it, unless the process ends before.
+  void command(HubCommand command);
+  std::function<void(const HubEffects::Answer&)> on_other_answer;
+  // The process that it is now.
+  uint64_t life() const { return life_; }
+
   // ---- clients
   std::unique_ptr<ClientPort> dial(SimClient& client, uint64_t connection);
   // Breaks one client connection, drawn at random, as a network would.
