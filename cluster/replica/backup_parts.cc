@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "cluster/replica/shard_server.h"
-#include "shoal/mutation.h"
 
 namespace shoal::replica {
 namespace {
@@ -92,7 +91,7 @@ void BackupParts::release(Parts::iterator at, const proto::BackupAsk& ask, Shard
     drop(at, server);
     return refuse(from, ask, kNotLed);
   }
-  part.barrier = SHOAL_MUTATED("backup-leader-unconfirmed") ? 0 : server.add_barrier();
+  part.barrier = server.add_barrier();
 }
 
 absl::Status BackupParts::send_portion(NodeId to, Part& part, const proto::BackupAsk& ask) {

@@ -1,4 +1,4 @@
-"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows] [--upgrades]`: simulated clusters, one a seed, spread over the cores."""
+"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows] [--upgrades] [--backups]`: simulated clusters, one a seed, spread over the cores."""
 import argparse
 import subprocess
 
@@ -13,8 +13,9 @@ def main():
     parser.add_argument("--nodes", type=int, default=3, metavar="N", help="default 3")
     parser.add_argument("--grows", action="store_true", help="nodes join, and one leaves")
     parser.add_argument("--upgrades", action="store_true", help="nodes of two versions are upgraded")
+    parser.add_argument("--backups", action="store_true", help="backups are taken meanwhile")
     options = parser.parse_args()
-    growth = [f"--{name}" for name in ("grows", "upgrades") if getattr(options, name)]
+    kinds = [f"--{name}" for name in ("grows", "upgrades", "backups") if getattr(options, name)]
     first = 1 if options.seed is None else options.seed
     seeds = options.seeds or (suite.SIM_SEEDS if options.seed is None else 1)
     built = pieces.run_build("build/release", suite.build_command("release", "simulate"))
@@ -22,9 +23,9 @@ def main():
         return pieces.finish(None, "./dev sim", [built])
     if seeds == 1:
         return subprocess.call(["build/release/simulate", "--seed", str(first), "--seeds", "1",
-                                "--nodes", str(options.nodes), *growth], cwd=pieces.ROOT)
-    outcomes = pieces.run(suite.sims("release", first, seeds, options.nodes, growth), suite.CORES)
-    return pieces.finish("sim", f"./dev sim --seed {first} --seeds {seeds} --nodes {options.nodes} {' '.join(growth)}".strip(), outcomes)
+                                "--nodes", str(options.nodes), *kinds], cwd=pieces.ROOT)
+    outcomes = pieces.run(suite.sims("release", first, seeds, options.nodes, kinds), suite.CORES)
+    return pieces.finish("sim", f"./dev sim --seed {first} --seeds {seeds} --nodes {options.nodes} {' '.join(kinds)}".strip(), outcomes)
 
 
 pieces.on_interrupt(main)

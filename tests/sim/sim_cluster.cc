@@ -14,6 +14,8 @@ constexpr Duration kProbing = Duration::seconds(10);
 constexpr Duration kCatchingUp = Duration::seconds(120);
 constexpr Duration kPause = Duration::seconds(8);
 
+constexpr Duration kBackupInterval = Duration::millis(150);
+
 std::string seed_address(int number) { return "n" + std::to_string(number) + ":7883"; }
 
 }  // namespace
@@ -42,6 +44,14 @@ SimCluster::SimCluster(const SimOptions& options)
   asks_for_all_ = world_.random().one_in(3);
   make_nodes();
   make_clients();
+  if (!options.backups) return;
+  backups_ = std::make_unique<SimBackups>(shards_,
+                                          [this](std::string what) { violation(std::move(what)); });
+  for (const auto& node : nodes_) {
+    node->on_other_answer = [this, node = node.get()](const HubEffects::Answer& answer) {
+      backups_->on_answer(*node, answer);
+    };
+  }
 }
 
 SimCluster::~SimCluster() = default;
@@ -106,6 +116,17 @@ void SimCluster::draw_pace(ClientPlan& plan) {
   if (!plan.stalls || world_.random().one_in(2)) {
     plan.reads_per_tick = 100 + world_.random().below(1000);
   }
+}
+
+// A node that is not ready gives none, and the next one is asked. Each is an entry in all logs, so they
+// end before the nodes are compared.
+void SimCluster::take_backups() {
+  if (world_.now() >= Instant{} + options_.chaos) return;
+  world_.after(kBackupInterval, [this] {
+    SimNode& node = *nodes_[++backups_begun_ % nodes_.size()];
+    if (!backups_->is_going_on() && node.is_ready()) backups_->begin(node);
+    take_backups();
+  });
 }
 
 // ---- faults -------------------------------------------------------------------------------------
@@ -277,6 +298,7 @@ void SimCluster::chaos_phase() {
     world_.after(Duration::seconds(4), [this] { schedule_fault(); });
   }
   watch_queues();
+  if (backups_) take_backups();
   world_.run_until(Instant{} + options_.chaos);
 }
 
@@ -372,6 +394,7 @@ SimResult SimCluster::run() {
   result.events = world_.events();
   result.faults = faults_struck_;
   result.rejoined = rejoined_;
+  if (backups_) result.backups = backups_->whole();
   for (const auto& [key, message] : history_.all_published()) {
     ++result.published;
     result.acknowledged += message.acked.has_value();

@@ -15,6 +15,7 @@
 
 #include "tests/sim/history.h"
 #include "tests/sim/network.h"
+#include "tests/sim/sim_backups.h"
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/world.h"
@@ -49,6 +50,7 @@ struct SimOptions {
   Duration chaos = Duration::seconds(20);
   bool grows = false;     // nodes more come (of one or two four, else two), and one of the first leaves
   bool upgrades = false;  // some begin with the version before, and are upgraded
+  bool backups = false;   // are taken all the while
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
   bool print_trace = false;
@@ -63,6 +65,7 @@ struct SimResult {
   uint64_t delivered = 0;
   uint64_t faults = 0;
   Duration rejoined;  // from healing until every node served again
+  uint64_t backups = 0;
 };
 
 // Two devices share this client id and take it from each other.
@@ -92,6 +95,7 @@ class SimCluster {
   void probe_suback(SimClient& subscriber, SimClient& publisher, int number);
   std::unique_ptr<ClientPort> balance(SimClient*& client, uint64_t connection);
 
+  void take_backups();
   void schedule_fault();
   void strike();
   void crash_one();
@@ -147,6 +151,8 @@ class SimCluster {
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::map<int, SimNode*> last_node_;  // of each client
   std::vector<MessageKey> probes_;
+  std::unique_ptr<SimBackups> backups_;  // null: none are taken
+  size_t backups_begun_ = 0;
 };
 
 SimResult run_simulation(const SimOptions& options);

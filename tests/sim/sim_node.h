@@ -76,6 +76,12 @@ class SimNode final : public NetworkEnd {
   // The highest version of the protocol, of the process that runs or ran last.
   uint32_t speaks() const { return speaks_; }
 
+  // Some other command of its hub; `on_other_answer` hears what became of it, unless the process ends before.
+  void command(HubCommand command);
+  std::function<void(const HubEffects::Answer&)> on_other_answer;
+  // The process that it is now.
+  uint64_t life() const { return life_; }
+
   // ---- clients
   std::unique_ptr<ClientPort> dial(SimClient& client, uint64_t connection);
   // Breaks one client connection, drawn at random, as a network would.

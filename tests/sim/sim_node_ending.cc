@@ -1,6 +1,7 @@
 // A node that is told to end does what RunningNode::shut_down() does, one that leaves what `shoal ctl leave`
 // has it do.
 #include <algorithm>
+#include <utility>
 
 #include "tests/sim/sim_node_parts.h"
 
@@ -11,6 +12,7 @@ constexpr uint64_t kHandOver = 1;
 constexpr uint64_t kGoodbye = 2;
 constexpr uint64_t kMoveAway = 3;
 constexpr uint64_t kLeave = 4;
+constexpr uint64_t kOther = 5;
 constexpr Duration kLeaveInterval = Duration::millis(250);
 constexpr Duration kPatience = Duration::seconds(5);
 
@@ -23,7 +25,13 @@ void SimNode::terminate() {
   post(kHubThread, [this](Now now) { hub().on_command(kHandOver, HandOverCommand{}, now); });
 }
 
+void SimNode::command(HubCommand command) {
+  post(kHubThread,
+       [this, command = std::move(command)](Now now) { hub().on_command(kOther, command, now); });
+}
+
 void SimNode::on_answer(const HubEffects::Answer& answer) {
+  if (answer.token == kOther) return on_other_answer(answer);
   if (answer.token == kMoveAway || answer.token == kLeave) return note(answer.text);
   if (answer.token == kHandOver) return close_clients();
   note("has said goodbye");
