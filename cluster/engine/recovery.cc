@@ -55,7 +55,7 @@ std::map<uint32_t, const storage::RecoveredLog*> latest_of(
 
 raft::Index applied_of(storage::StateStore& state, uint32_t shard, uint32_t shards,
                        uint64_t cluster_seed) {
-  const StorePlan plan{.shards = shards, .cluster_seed = cluster_seed};
+  const StorePlan plan{.shards = shards, .cluster_seed = cluster_seed, .groups = {}, .self = {}};
   return make_replica({}, plan, state, shard).host->server().state().applied();
 }
 
