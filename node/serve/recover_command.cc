@@ -120,8 +120,8 @@ class Recovery {
     if (!state_.cluster || !state_.has_store) {
       throw RecoverError{options_.directory + ": the node has no part of a cluster yet"};
     }
-    auto held =
-        engine::held_replicas(options_.directory, state_.store.shards, store_seed(state_.cluster));
+    auto held = engine::held_replicas(options_.directory, state_.store.shards,
+                                      store_seed(state_.cluster, state_.store));
     if (!held.ok()) throw RecoverError{std::string(held.status().message())};
     own_ = report_of(state_, *std::move(held));
   }

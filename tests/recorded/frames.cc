@@ -168,6 +168,10 @@ std::optional<Kind> kind_of_store_frame(replica::StoreFrame what) {
     case StoreFrame::kWant: return in_frame<proto::ShareWant>("store-want", kind);
     case StoreFrame::kCopyPortion: return in_frame<proto::CopyPortion>("store-copy-portion", kind);
     case StoreFrame::kCopyAck: return in_frame<proto::CopyAck>("store-copy-ack", kind);
+    case StoreFrame::kBackupAsk: return in_frame<proto::BackupAsk>("store-backup-ask", kind);
+    case StoreFrame::kBackupTold: return in_frame<proto::BackupTold>("store-backup-told", kind);
+    case StoreFrame::kBackupPortion:
+      return in_frame<proto::BackupTold>("store-backup-portion", kind);
   }
   return std::nullopt;
 }

@@ -143,7 +143,7 @@ Kind entry_with(const char* name) {
 }
 
 void add_entries(std::vector<Kind>& kinds) {
-  static_assert(std::variant_size_v<Op> == 20, "a new op needs a line here");
+  static_assert(std::variant_size_v<Op> == 21, "a new op needs a line here");
   kinds.push_back(entry_with<ConnectOp>("connect"));
   kinds.push_back(entry_with<DetachOp>("detach"));
   kinds.push_back(entry_with<SubscribeOp>("subscribe"));
@@ -162,6 +162,7 @@ void add_entries(std::vector<Kind>& kinds) {
   kinds.push_back(entry_with<FeatureOp>("feature"));
   kinds.push_back(entry_with<ForgetNodeOp>("forget-node"));
   kinds.push_back(entry_with<PieceOp>("piece"));
+  kinds.push_back(entry_with<RecoveredOp>("recovered"));
   kinds.push_back(entry_with<DropUploadsOp>("drop-uploads"));
 }
 
