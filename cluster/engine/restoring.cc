@@ -43,8 +43,8 @@ Restoring::~Restoring() = default;
 absl::StatusOr<std::unique_ptr<Restoring>> Restoring::begin(const std::string& directory,
                                                             NodeId self, uint32_t shards,
                                                             uint64_t cluster_seed) {
-  std::unique_ptr<Restoring> made(
-      new Restoring(directory, self, {.shards = shards, .cluster_seed = cluster_seed}));
+  std::unique_ptr<Restoring> made(new Restoring(
+      directory, self, {.shards = shards, .cluster_seed = cluster_seed, .self = self}));
   // Founded with no group: the directories and the stores.
   StorePlan nothing = made->plan_;
   nothing.found = true;

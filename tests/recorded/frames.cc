@@ -38,6 +38,8 @@ class MessageFiller {
       case FieldDescriptor::CPPTYPE_INT64:
         return how.SetInt64(&to, &field, -static_cast<int64_t>(wide()));
       case FieldDescriptor::CPPTYPE_BOOL: return how.SetBool(&to, &field, true);
+      case FieldDescriptor::CPPTYPE_ENUM:
+        return how.SetEnumValue(&to, &field, field.enum_type()->value(1)->number());
       case FieldDescriptor::CPPTYPE_STRING:
         return adds ? how.AddString(&to, &field, text(field))
                     : how.SetString(&to, &field, text(field));

@@ -20,7 +20,7 @@ using backup::Manifest;
 using backup::Progress;
 using backup::Target;
 
-std::string text_of(const absl::Status& status) { return std::string(status.message()); }
+std::string words_of(const absl::Status& status) { return std::string(status.message()); }
 
 std::string mib(uint64_t bytes) {
   char text[32];
@@ -49,7 +49,7 @@ int make(Target& target, const CtlOptions& options) {
   Progress progress(Progress::kind_of_terminal(), "backup");
   const auto made = backup::make_backup(source, target, options.backup.name, progress);
   progress.finish();
-  if (!made.ok()) return fail(text_of(made.status()));
+  if (!made.ok()) return fail(words_of(made.status()));
   if (options.json) {
     json::object out = json_of(made->manifest);
     out["chunks"] = made->chunks;
@@ -68,12 +68,12 @@ int make(Target& target, const CtlOptions& options) {
 
 int list(Target& target, bool as_json) {
   const auto found = backup::read_manifests(target);
-  if (!found.ok()) return fail(text_of(found.status()));
+  if (!found.ok()) return fail(words_of(found.status()));
   json::array rows;
   int status = 0;
   for (const backup::Found& each : *found) {
     if (!each.manifest.ok()) {
-      status = fail(text_of(each.manifest.status()));
+      status = fail(words_of(each.manifest.status()));
       continue;
     }
     if (as_json) {
@@ -90,7 +90,7 @@ int list(Target& target, bool as_json) {
 
 int verify(Target& target, const CtlOptions& options) {
   const auto manifest = backup::find_manifest(target, options.backup.name);
-  if (!manifest.ok()) return fail(text_of(manifest.status()));
+  if (!manifest.ok()) return fail(words_of(manifest.status()));
   Progress progress(Progress::kind_of_terminal(), "verify");
   const std::vector<std::string> wrong = backup::verify(target, *manifest, progress);
   progress.finish();
@@ -110,7 +110,7 @@ int verify(Target& target, const CtlOptions& options) {
 
 int remove(Target& target, const CtlOptions& options) {
   const auto removed = backup::remove_backup(target, options.backup.name);
-  if (!removed.ok()) return fail(text_of(removed.status()));
+  if (!removed.ok()) return fail(words_of(removed.status()));
   if (options.json) {
     print_json(
         {{"name", options.backup.name}, {"chunks", removed->chunks}, {"bytes", removed->bytes}});
@@ -126,12 +126,12 @@ int restore(Target& target, const CtlOptions& options, const RestoreFunction& fu
     return fail("restore makes a directory of this machine: give --data-dir, not --admin");
   }
   const auto manifest = backup::find_manifest(target, options.backup.name);
-  if (!manifest.ok()) return fail(text_of(manifest.status()));
+  if (!manifest.ok()) return fail(words_of(manifest.status()));
   Progress progress(Progress::kind_of_terminal(), "restore");
   const auto cluster =
       function(target, *manifest, {options.data_dir, options.backup.replicas}, progress);
   progress.finish();
-  if (!cluster.ok()) return fail(text_of(cluster.status()));
+  if (!cluster.ok()) return fail(words_of(cluster.status()));
   if (options.json) {
     json::object out = json_of(*manifest);
     out["restored_cluster"] = *cluster;
@@ -153,7 +153,7 @@ int restore(Target& target, const CtlOptions& options, const RestoreFunction& fu
 int run_backup(const CtlOptions& options, const RestoreFunction& function) {
   using Action = BackupOptions::Action;
   auto target = backup::target_of(options.backup.target, options.backup.s3);
-  if (!target.ok()) return fail(text_of(target.status()));
+  if (!target.ok()) return fail(words_of(target.status()));
   switch (options.backup.action) {
     case Action::kList: return list(**target, options.json);
     case Action::kVerify: return verify(**target, options);
