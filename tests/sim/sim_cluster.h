@@ -48,7 +48,7 @@ struct SimOptions {
   int nodes = 3;
   int workers = 2;
   Duration chaos = Duration::seconds(20);
-  bool grows = false;     // nodes more come (of one or two four, else two), and one of the first leaves
+  bool grows = false;     // nodes come (of one or two four, else two), one of the first leaves
   bool upgrades = false;  // some begin with the version before, and are upgraded
   bool backups = false;   // are taken all the while
   // Unset: the seed picks a subset of the kinds, at times none.
