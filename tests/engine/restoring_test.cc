@@ -44,7 +44,8 @@ class RestoringTest : public storage::StorageTest {
   void copy_shard(Restoring& restoring, uint32_t shard, raft::Index ahead = 1) {
     auto store = storage::StateStore::open(path("before/shards"), {});
     ASSERT_TRUE(store.ok()) << store.status();
-    StorePlan plan{kShards, kSeed, false, {}};
+    StorePlan plan{
+        .shards = kShards, .cluster_seed = kSeed, .found = false, .groups = {}, .self = {}};
     const ShardReplica replica = make_replica({}, plan, **store, shard);
     const auto reader = (*store)->reader(shard);
     std::string after;

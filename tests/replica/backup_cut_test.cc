@@ -16,7 +16,7 @@ using State = BackupCut::State;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr NodeId kSelf{1}, kOther{2}, kThird{3};
+constexpr NodeId kOwn{1}, kOther{2}, kThird{3};
 
 class BackupCutTest : public testing::Test {
  protected:
@@ -81,7 +81,7 @@ class BackupCutTest : public testing::Test {
   }
 
   Now now_{Instant{} + Duration::seconds(1), 0};
-  std::vector<BackupCut::Leader> leaders_{{kSelf, 3}, {kOther, 4}};
+  std::vector<BackupCut::Leader> leaders_{{kOwn, 3}, {kOther, 4}};
   std::vector<Asked> asked_;
   BackupCut cut_{2,
                  1,
@@ -215,7 +215,7 @@ TEST_F(BackupCutTest, ANodeThatGoesTakesItsPartWithIt) {
 }
 
 TEST_F(BackupCutTest, ANodeThatGoesWhenItsPartIsReadIsNotMissed) {
-  leaders_ = {{kOther, 4}, {kSelf, 3}};
+  leaders_ = {{kOther, 4}, {kOwn, 3}};
   make();
   cut_.ask_next(now_);
   give(take(Ask::kPortion).at(0), "a", true);

@@ -13,7 +13,7 @@ constexpr uint64_t kRestoredMax = 3;  // of one run: each is a run of its own
 constexpr uint64_t kRestoredId = 1'000;
 constexpr Duration kStep = Duration::millis(2);
 constexpr Duration kBusy = Duration::millis(600);
-constexpr int kQuietSecondsMax = 120;
+constexpr int kRestoredSecondsMax = 120;
 
 bool has_all(const std::map<std::string, std::set<std::string>>& seen, const std::string& id,
              const std::string& payload) {
@@ -117,7 +117,7 @@ void Backups::restore() {
   other.world().run_until(Instant{} + kBusy);
   devices.quiet();
   bool is_settled = false;
-  for (int i = 0; i < kQuietSecondsMax && !is_settled; ++i) {
+  for (int i = 0; i < kRestoredSecondsMax && !is_settled; ++i) {
     other.world().run_until(other.world().now() + Duration::seconds(1));
     is_settled = other.is_settled() && devices.is_settled();
   }
