@@ -9,7 +9,7 @@ namespace shoal::replica {
 namespace {
 
 constexpr size_t kCopyPortionBytes = 256 * 1024;
-// A copy whose session ended goes on in the next one, if that comes so soon.
+// A copy whose session ended goes on in the next one, if that comes so soon; an answer is waited for so long.
 constexpr Duration kCopyKept = Duration::seconds(60);
 
 // What was applied is in the log, so nothing depends on when it gets to the disk of the state. Later is
@@ -149,13 +149,20 @@ void ShardHost::send_waiting(Now now) {
   const int64_t passed = (now.mono - std::exchange(budgeted_, now.mono)).to_millis();
   copy_budget_ = std::min(copy_budget_ + rate / 1000 * std::min<int64_t>(passed, 1000), rate / 10);
   for (auto& [to, outgoing] : outgoing_) {
-    if (outgoing.waits) send_portion(to, outgoing);
+    if (!outgoing.waits) continue;
+    outgoing.moved = now.mono;
+    send_portion(to, outgoing);
   }
 }
 
+// Whoever waits for it is told: it would begin no other.
 void ShardHost::drop_abandoned(Now now) {
-  std::erase_if(outgoing_,
-                [now](const auto& each) { return now.mono - each.second.moved > kCopyKept; });
+  std::erase_if(outgoing_, [&](const auto& each) {
+    const auto& [to, outgoing] = each;
+    const bool is_abandoned = !outgoing.waits && now.mono - outgoing.moved > kCopyKept;
+    if (is_abandoned) effects_.begun.push_back({to, outgoing.stream, 0});
+    return is_abandoned;
+  });
   if (incoming_ && !incoming_->is_whole && now.mono - incoming_->moved > kCopyKept) {
     incoming_.reset();
   }

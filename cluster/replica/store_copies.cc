@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cluster/replica/store.h"
-#include "shoal/mutation.h"
 
 namespace shoal::replica {
 
@@ -36,7 +35,6 @@ void Store::on_portion(NodeId from, proto::CopyPortion&& portion) {
   const raft::RaftGroup* const group = groups_.find(shard);
   if (group == nullptr || group->is_installing() || installing_.contains(shard) ||
       groups_.is_forgetting(shard)) {
-    if (SHOAL_MUTATED("store-portion-unanswered")) return;
     return send(from, StoreFrame::kCopyAck, answer_to(portion, true));
   }
   if (portion.number() == 1 || portion.resumes() != 0) {

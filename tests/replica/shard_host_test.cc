@@ -163,6 +163,18 @@ TEST_F(ShardHostTest, ACopyThatNobodyComesBackForIsDropped) {
   expect_installed();
 }
 
+// The leader's group waits for this copy, and begins no other before it is over.
+TEST_F(ShardHostTest, ACopyThatNobodyAnswersIsOver) {
+  HostEffects effects = want(1);
+  deliver(effects.portions.at(0));
+  EXPECT_TRUE(tick(59'000).begun.empty());
+  effects = tick(2'000);
+  ASSERT_EQ(effects.begun.size(), 1u);
+  EXPECT_EQ(effects.begun[0].to, kTo);
+  EXPECT_EQ(effects.begun[0].stream, 1u);
+  EXPECT_EQ(effects.begun[0].index, 0u);
+}
+
 TEST_F(ShardHostTest, ACopyKeepsToItsRate) {
   constexpr uint64_t kRate = 20'000;
   begin(kRate);
