@@ -10,6 +10,7 @@ from harness import wait_until
 from paho_client import Client
 
 SHARDS = 8
+KNOWN_S = 5  # so long what is not known for a moment is waited for
 
 
 def placements(node):
@@ -17,9 +18,13 @@ def placements(node):
 
 
 def replicas(node):
-    """Of each node's name, how many replicas it has."""
-    counts = {}
-    for shard in placements(node)["shards"]:
+    """Of each node's name, how many replicas it has. While a leadership moves, nobody tells of that shard for a moment."""
+    counts, end = {}, time.monotonic() + KNOWN_S
+    shards = placements(node)["shards"]
+    while not all(shard["replicas"] for shard in shards) and time.monotonic() < end:
+        time.sleep(0.1)
+        shards = placements(node)["shards"]
+    for shard in shards:
         for name in filter(None, shard["replicas"].split(",")):
             counts[name] = counts.get(name, 0) + 1
     return counts
