@@ -33,16 +33,18 @@ def changed_of(said):
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, versions=tuple(images.BROKER)):
+        """`versions`: the images that it begins with and is upgraded to."""
+        self.versions = list(versions)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-cluster-"))
         self.public, self.private = free_subnet(0), free_subnet(1)
         self.gateway = self.public.replace(".0/24", ".1")  # this machine, as the containers see it
         self.local_dir = self.folder / "local"
         self.balancer_pid = None  # of the first apply's balancer, which no later apply replaces
-        self.archives = [self.folder / f"{image.split(':')[1]}.tar.gz" for image in images.BROKER]
+        self.archives = [self.folder / f"{image.split(':')[1]}.tar.gz" for image in self.versions]
         self.make_key()
         images.make_users(self.folder / "users", [(USER, PASSWORD)])
-        for image, archive in zip(images.BROKER, self.archives):
+        for image, archive in zip(self.versions, self.archives):
             images.save(image, archive)
         self.inputs = {
             "ssh_public_key": (self.folder / "key.pub").read_text().strip(),
@@ -51,7 +53,7 @@ class Cluster:
             "client_allowed_cidrs": [f"{self.gateway}/32"],
             "private_subnet": self.private,
             "password_file": str(self.folder / "users"),
-            "shoal_image": images.BROKER[0],
+            "shoal_image": self.versions[0],
             "image_archive": str(self.archives[0]),
             "local_dir": str(self.local_dir),
             # What a container may not raise, or would raise for the whole machine.
@@ -118,6 +120,11 @@ class Cluster:
 
     def members(self, host):
         return json.loads(self.ctl(host, "--json", "members"))["members"]
+
+    def levels(self):
+        """host -> (the protocol that the cluster is at, as the node there says; what that node speaks)."""
+        said = {host: json.loads(self.ctl(host, "--json", "members")) for host in self.containers() if host != "lb"}
+        return {host: (one.get("protocol_level"), one.get("protocol_max")) for host, one in said.items()}
 
     def started_at(self):
         """When each instance and each broker in it was started: whatever restarts shows here."""

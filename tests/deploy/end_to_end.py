@@ -94,7 +94,7 @@ def check_firewall(report, cluster):
                       images.HAPROXY, "600")
     try:
         docker("exec", there[target], "docker", "run", "--detach", "--rm", "--name", "published", "--publish", "9000:9000",
-               "--entrypoint", "sleep", images.BROKER[0], "600")
+               "--entrypoint", "sleep", cluster.versions[0], "600")
         report.equal("a neighbour on the private network reaches nothing", open_ports(["docker", "exec", stranger], nodes[target]), [])
         reached = subprocess.run(["docker", "exec", stranger, "timeout", "2", "bash", "-c", f"</dev/tcp/{nodes[target]}/9000"],
                                  capture_output=True, check=False)
@@ -157,13 +157,17 @@ def check_shrink(report, cluster, traffic):
 
 
 def check_upgrade(report, cluster, traffic):
+    """From the version before, where there is one: nodes of both serve the clients together."""
     begin = time.monotonic()
-    new = {"shoal_image": images.BROKER[1], "image_archive": str(cluster.archives[1])}
+    new = {"shoal_image": cluster.versions[1], "image_archive": str(cluster.archives[1])}
     said = cluster.play("upgrade.yml", "-e", f"shoal_image={new['shoal_image']}", "-e", f"shoal_image_archive={new['image_archive']}")
     report.that("upgrade.yml succeeds", said)
     used = {host: cluster.on(host, "docker", "inspect", "--format", "{{.Config.Image}}", "shoal").stdout.strip()
             for host in addresses(cluster)}
-    report.equal("upgrade: every node runs the new image", set(used.values()), {images.BROKER[1]})
+    report.equal("upgrade: every node runs the new image", set(used.values()), {cluster.versions[1]})
+    load.Load.wait(lambda: all(level and level == speaks for level, speaks in cluster.levels().values()), 10,
+                   "every node is at the protocol that all speak")
+    report.equal("upgrade: the cluster is at one protocol", len(set(cluster.levels().values())), 1)
     check_traffic(report, "upgrade", traffic, begin)
     cluster.inputs.update(new)
     cluster.apply()
@@ -292,7 +296,7 @@ def main():
     report = Report()
     images.build_all()
     volumes_before = volumes()
-    cluster = Cluster()
+    cluster = Cluster(images.versions("upgrade" in steps))
     try:
         for name in steps:
             STEPS[name](report, cluster)

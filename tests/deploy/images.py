@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 
+import previous
 from standin import ROOT
 
 INSTANCE, HAPROXY = "shoal-test/instance", "shoal-test/haproxy"
 BROKER = ["shoal-test/broker:one", "shoal-test/broker:two"]
+PREVIOUS = "shoal-test/broker:previous"  # of the last commit that had another broker
 TOOLCHAIN = "shoal-test/toolchain"
 BINARY = ROOT / "build/release/shoal"
 SOURCE_LABEL = "shoal.test.source"
@@ -66,8 +68,8 @@ def build_from_source(image):
     docker("image", "prune", "--force", "--filter", "label=shoal.stage=build")
 
 
-def build_from_binary(image):
-    said = subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(BINARY), image], capture_output=True, text=True, check=False)
+def build_from_binary(image, binary=BINARY):
+    said = subprocess.run(["nice", str(ROOT / "docker/quick.sh"), str(binary), image], capture_output=True, text=True, check=False)
     if said.returncode:
         raise RuntimeError(f"docker/quick.sh: {said.stdout}{said.stderr}")
 
@@ -83,11 +85,29 @@ def build_broker(from_source):
         build_from_source(made)
     else:
         build_from_binary(made)
-    for image, label in zip(BROKER, (source, source + "-two")):
-        subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=f"FROM {made}\nLABEL {SOURCE_LABEL}={label}\n",
-                       text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for image, its_source in zip(BROKER, (source, source + "-two")):
+        label(made, image, its_source)
     docker("rmi", made)
     docker("image", "prune", "--force", "--filter", f"label={SOURCE_LABEL}")  # the versions before
+
+
+def versions(are_two):
+    """The images that a cluster begins with and is upgraded to. Where there is no version before, the two of BROKER."""
+    commit = previous.commit() if are_two else None
+    if commit is None:
+        return BROKER
+    source = digest_of(previous.binary(commit), ROOT / "Dockerfile", *sorted(ROOT.glob("docker/*.sh")))
+    if label_of(PREVIOUS) != source:
+        made = f"shoal-test/broker:made-{os.getpid()}"
+        build_from_binary(made, previous.binary(commit))
+        label(made, PREVIOUS, source)
+        docker("rmi", made)
+    return [PREVIOUS, BROKER[0]]
+
+
+def label(made, image, source):
+    subprocess.run(["docker", "build", "--quiet", "--tag", image, "-"], input=f"FROM {made}\nLABEL {SOURCE_LABEL}={source}\n",
+                   text=True, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def build_all():
