@@ -2,11 +2,11 @@
 import http.client
 import json
 import socket
-import threading
 import unittest
 
 import harness
 from harness import wait_until
+from loads import Load, leave_subscriber
 from paho_client import Client
 
 SHARDS = 8
@@ -125,39 +125,11 @@ class Contents:
         return sorted(key[1:].decode() for key, value in self.keys(b"S"))
 
 
-class Load(threading.Thread):
-    """Numbers on a topic at one QoS, by a durable client; `sent` were acknowledged."""
-
-    def __init__(self, node, topic, qos):
-        super().__init__(daemon=True)
-        self.client = Client(node.mqtt_port, f"load-{topic}", clean=False, expiry_s=600)
-        self.topic, self.qos, self.sent = topic, qos, 0
-        self.stopping, self.failure = threading.Event(), None
-        self.start()
-
-    def text(self, number):
-        return f"<{self.topic}:{number}>"
-
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.client.publish(self.topic, self.text(self.sent), self.qos, timeout_s=30)
-                self.sent += 1
-        except BaseException as failure:  # told by stop()
-            self.failure = failure
-
-    def stop(self):
-        self.stopping.set()
-        self.join(60)
-        self.client.close()
-        if self.failure is not None:
-            raise self.failure
-
-
-def leave_subscriber(node, name, topic, qos):
-    client = Client(node.mqtt_port, name, clean=False, expiry_s=600)
-    client.subscribe(topic, qos)
-    client.close()
+def start_load(node, topic, qos):
+    """By a durable client, so that messages at QoS 2 go by the outbox."""
+    load = Load(node, topic, qos, lambda number: f"<{topic}:{number}>", clean=False, expiry_s=600)
+    load.start()
+    return load
 
 
 class Reading(unittest.TestCase):
@@ -173,7 +145,7 @@ class Reading(unittest.TestCase):
             publisher.publish("kept/7", "", 1, retain=True)
             del kept["kept/7"]
             publisher.close()
-            loads = [Load(nodes[i % 3], topic, qos) for i, (topic, qos) in enumerate(topics.items())]
+            loads = [start_load(nodes[i % 3], topic, qos) for i, (topic, qos) in enumerate(topics.items())]
             wait_until(lambda: all(load.sent > 100 for load in loads), 60, "messages")
             for node in nodes:
                 sent = {load.topic: load.sent for load in loads}

@@ -1,12 +1,12 @@
 """Nodes that come and go: replicas and leaderships move until the load is level, before a node leaves, and when one is dead
 for long; nothing that was acknowledged is lost, doubled or out of order meanwhile."""
 import subprocess
-import threading
 import time
 import unittest
 
 import harness
 from harness import wait_until
+from loads import Load, expect_all, leave_subscriber
 from paho_client import Client
 
 SHARDS = 8
@@ -49,49 +49,6 @@ def add_nodes(nodes, names, options=()):
         node.start()
     for node in nodes[-len(names):]:
         node.wait_ready(30)
-
-
-class Load(threading.Thread):
-    """Numbers on a topic of its own at one QoS, one after the other; `sent` were acknowledged."""
-
-    def __init__(self, node, topic, qos):
-        super().__init__(daemon=True)
-        self.client = Client(node.mqtt_port, f"load-{topic}")
-        self.topic, self.qos = topic, qos
-        self.sent, self.failure = 0, None
-        self.stopping = threading.Event()
-
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.client.publish(self.topic, str(self.sent), self.qos, timeout_s=30)
-                self.sent += 1
-        except BaseException as failure:  # told by stop()
-            self.failure = failure
-
-    def stop(self):
-        self.stopping.set()
-        self.join(60)
-        self.client.close()
-        if self.failure is not None:
-            raise self.failure
-
-
-def leave_subscriber(node, name, topic, qos):
-    client = Client(node.mqtt_port, name, clean=False, expiry_s=600)
-    client.subscribe(topic, qos)
-    client.close()
-
-
-def expect_all(node, name, load):
-    """The session is there, with everything once and in order."""
-    client = Client(node.mqtt_port, name, clean=False, expiry_s=600)
-    assert client.session_present, f"the session of {name} is lost"
-    wait_until(lambda: len(client.messages) >= load.sent, 30, f"{load.sent} messages, {len(client.messages)} came")
-    time.sleep(0.2)
-    got = [int(message[1]) for message in client.messages]
-    client.close()
-    assert got == list(range(load.sent)), f"{name}: {len(got)} of {load.sent}, {len(set(got))} different ones"
 
 
 class Growing(unittest.TestCase):

@@ -7,8 +7,9 @@ import unittest
 
 import harness
 from harness import wait_until
+from loads import leave_subscriber
 from paho_client import Client
-from placement_test import SHARDS, add_nodes, leave_subscriber, replicas, wait_level
+from placement_test import SHARDS, add_nodes, replicas, wait_level
 
 
 def recover(node, *words):

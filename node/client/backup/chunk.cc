@@ -95,14 +95,18 @@ bool visit_contents(
   return source.ok();
 }
 
+std::string hex_of(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : bytes_of(bytes)) text += {kDigits[byte >> 4], kDigits[byte & 15]};
+  return text;
+}
+
 std::string hash_of(std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
   uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) text += {kHex[digest[i] >> 4], kHex[digest[i] & 15]};
-  return text;
+  return hex_of(text_of({digest, size}));
 }
 
 std::string chunk_name(const std::string& hash) {

@@ -38,6 +38,8 @@ absl::StatusOr<std::string> contents_of(std::string_view chunk, uint64_t bytes);
 bool visit_contents(std::string_view contents,
                     const std::function<void(std::string_view key, std::string_view value)>& visit);
 
+// Two digits a byte, in lower case.
+std::string hex_of(std::string_view bytes);
 // 64 hexadecimal digits of SHA-256.
 std::string hash_of(std::string_view bytes);
 // The object's name of a chunk with these contents.

@@ -33,6 +33,22 @@ http::verb verb_of(const std::string& method) {
 
 }  // namespace
 
+std::string percent_encoded(std::string_view text, std::string_view as_is) {
+  static constexpr char kHexDigits[] = "0123456789ABCDEF";
+  static constexpr std::string_view kUnreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  std::string out;
+  for (const char c : text) {
+    if (kUnreserved.find(c) != std::string_view::npos || as_is.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      const auto byte = static_cast<uint8_t>(c);
+      out += {'%', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
 std::string HttpEndpoint::host_header() const {
   const uint16_t usual = is_tls ? kHttpsPort : kHttpPort;
   if (port == usual) return host.find(':') == std::string::npos ? host : "[" + host + "]";

@@ -7,8 +7,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace shoal::backup {
+
+// Of a target: all but letters, digits, -._~ and what is to stay `as_is` as %XX (RFC 3986, 2.1).
+std::string percent_encoded(std::string_view text, std::string_view as_is = {});
 
 struct HttpEndpoint {
   std::string host;

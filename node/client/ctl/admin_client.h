@@ -24,7 +24,4 @@ class AdminClient {
   const CtlOptions& options_;
 };
 
-// For a query: everything but letters, digits and -._~ as %XX (RFC 3986, 2.1).
-std::string percent_encoded(const std::string& text);
-
 }  // namespace shoal::ctl

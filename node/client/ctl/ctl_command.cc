@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "node/client/backup/http_client.h"
 #include "node/client/ctl/admin_client.h"
 #include "node/client/ctl/answer.h"
 #include "node/client/ctl/rebalance.h"
@@ -106,15 +107,17 @@ Request request_of(const CtlOptions& options) {
     case Verb::kRebalance: return {"GET", "/v1/rebalance"};
     case Verb::kSessions: return {"GET", "/v1/sessions"};
     case Verb::kSubscriptions:
-      return {"GET", "/v1/subscriptions?client=" + ctl::percent_encoded(options.subject)};
+      return {"GET", "/v1/subscriptions?client=" + backup::percent_encoded(options.subject)};
     case Verb::kRetained:
-      return {"GET", "/v1/retained?filter=" + ctl::percent_encoded(options.subject)};
+      return {"GET", "/v1/retained?filter=" + backup::percent_encoded(options.subject)};
     case Verb::kDrain:
       return {"POST", "/v1/drain?rate=" + std::to_string(options.per_second) +
                           (options.is_leaving ? "&leaving=true" : "")};
     case Verb::kLeave: return {"POST", "/v1/leave"};
-    case Verb::kRemove: return {"POST", "/v1/remove?node=" + ctl::percent_encoded(options.subject)};
-    case Verb::kKick: return {"POST", "/v1/kick?client=" + ctl::percent_encoded(options.subject)};
+    case Verb::kRemove:
+      return {"POST", "/v1/remove?node=" + backup::percent_encoded(options.subject)};
+    case Verb::kKick:
+      return {"POST", "/v1/kick?client=" + backup::percent_encoded(options.subject)};
     default: return {"GET", "/v1/members"};
   }
 }
