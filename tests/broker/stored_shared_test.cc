@@ -71,5 +71,25 @@ TEST(StoredShared, APickIsMadeAgain) {
   EXPECT_THAT(take(stored), ElementsAre("PUBLISH t x q1"));
 }
 
+// The same of what comes out of an outbox: the leader hears that nobody there has it.
+TEST(StoredShared, APickOfAnOutboxIsMadeAgain) {
+  TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
+  TestClient& publisher = cluster.connect(0, durable("publisher"));
+  TestClient& first = cluster.connect(1, "first");
+  cluster.subscribe(first, "$share/g/t", Qos::k1);
+  first.take();
+  cluster.publish(publisher, "t", "x", Qos::k2, 1);
+  EXPECT_THAT(take(first), ElementsAre("PUBLISH t x q1"));
+  TestClient& second = cluster.connect(0, "second");
+  cluster.subscribe(second, "$share/g/t", Qos::k1);
+  second.take();
+  cluster.lose(first);
+  std::vector<uint16_t> ids;
+  EXPECT_THAT(take(second, &ids), ElementsAre("PUBLISH t x q1"));
+  EXPECT_EQ(cluster.store().outbox(), 1u);
+  cluster.ack(second, PacketType::kPubAck, ids.at(0));
+  EXPECT_EQ(cluster.store().outbox(), 0u);
+}
+
 }  // namespace
 }  // namespace shoal::test

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,7 +80,10 @@ class TestStore {
   // Who has yet to accept an item of an outbox.
   struct Waited {
     uint64_t item = 0;
-    std::set<std::pair<size_t, uint64_t>> answers;  // worker, number
+    MessageRef message;
+    // By worker and number: who shares, or "".
+    std::map<std::pair<size_t, uint64_t>, std::string> answers;
+    std::map<std::string, std::vector<Place>, std::less<>> asked;  // in vain, by who shares
   };
 
   // test_store.cc: what workers say
@@ -110,9 +114,11 @@ class TestStore {
   bool work_off_outbox(size_t shard);
   void forward_item(size_t shard, const shard::OutboxMessage& item);
   void publish_item(size_t shard, const shard::OutboxMessage& item);
-  void publish_live(size_t shard, uint64_t item, const MessageView& view,
-                    const std::map<NodeSlot, uint64_t>& masks,
-                    const std::vector<std::pair<Place, std::string>>& picks);
+  void give_member(size_t shard, Waited& waited, const SharedGroup& group);
+  void give(size_t shard, Waited& waited, NodeSlot slot, uint64_t mask,
+            std::span<const SharedPick> picks);
+  void on_answer(size_t shard, Waited& waited, std::pair<size_t, uint64_t> of,
+                 Acceptance acceptance);
   bool take_for_members(size_t shard);
   bool replay(size_t shard);
   void tell_routes();

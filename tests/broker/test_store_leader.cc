@@ -117,7 +117,6 @@ void TestStore::publish_item(size_t from, const OutboxMessage& item) {
   const Match& match = routes_.match(message->topic());
   const std::string& only = item.record.group;  // who shares that alone
   std::map<NodeSlot, uint64_t> masks;
-  std::vector<std::pair<Place, std::string>> picks;
   for (const RemoteTarget& target : match.remotes()) {
     if (!only.empty()) break;
     if (target.node != kShards) {
@@ -129,57 +128,50 @@ void TestStore::publish_item(size_t from, const OutboxMessage& item) {
       apply_bytes(to, entry_of(stamp(), shard::forwarded(item, static_cast<uint32_t>(from))));
     }
   }
+  Waited waited{.item = item.number, .message = message};
+  for (const auto& [slot, mask] : masks) give(from, waited, slot, mask, {});
   for (const SharedGroup* const group : match.groups()) {
-    if (!only.empty() && group->filter() != only) continue;
-    const auto place = group->pick(random_);
-    if (place && place->node != kShards) picks.emplace_back(*place, group->filter());
-  }
-  publish_live(from, item.number, message->view(), masks, picks);
-}
-
-void TestStore::publish_live(size_t from, uint64_t item, const MessageView& view,
-                             const std::map<NodeSlot, uint64_t>& masks,
-                             const std::vector<std::pair<Place, std::string>>& picks) {
-  Waited waited{item, {}};
-  const size_t nodes = world_.workers / world_.workers_per_node;
-  for (size_t node = 0; node < nodes; ++node) {
-    const auto slot = static_cast<NodeSlot>(node + 1);
-    const auto found = masks.find(slot);
-    const uint64_t mask = found == masks.end() ? 0 : found->second;
-    std::vector<SharedPick> picked;
-    uint64_t workers = mask;
-    for (const auto& [place, filter] : picks) {
-      if (place.node != slot) continue;
-      picked.push_back({place.worker, filter});
-      workers |= uint64_t{1} << place.worker;
-    }
-    if (workers == 0) continue;
-    auto& writer = shards_[from]->writers[node];
-    if (!writer) writer = std::make_unique<ForwardBatchWriter>(static_cast<WorkerIndex>(from));
-    const uint64_t number = writer->append(view, mask, picked, world_.now().mono);
-    std::vector<ForwardBatchRef> batches;
-    writer->finish(batches);
-    for (uint64_t left = workers; left != 0; left &= left - 1) {
-      const size_t worker = node * world_.workers_per_node + std::countr_zero(left);
-      for (const ForwardBatchRef& batch : batches) world_.post(worker, ForwardIn{kShards, batch});
-      if (number != 0) waited.answers.emplace(worker, number);
-    }
+    if (only.empty() || group->filter() == only) give_member(from, waited, *group);
   }
   if (waited.answers.empty()) {
-    apply_bytes(from, entry_of(stamp(), shard::OutboxDoneOp{{item}}));
+    apply_bytes(from, entry_of(stamp(), shard::OutboxDoneOp{{item.number}}));
   } else {
     waited_.emplace_back(from, std::move(waited));
+  }
+}
+
+// To one member, where nobody was yet asked for it in vain.
+void TestStore::give_member(size_t from, Waited& waited, const SharedGroup& group) {
+  const auto place = group.pick(random_, waited.asked[std::string(group.filter())]);
+  if (!place || place->node == kShards) return;
+  const SharedPick pick{place->worker, group.filter()};
+  give(from, waited, place->node, 0, {&pick, 1});
+}
+
+void TestStore::give(size_t from, Waited& waited, NodeSlot slot, uint64_t mask,
+                     std::span<const SharedPick> picks) {
+  const size_t node = slot - 1;
+  auto& writer = shards_[from]->writers[node];
+  if (!writer) writer = std::make_unique<ForwardBatchWriter>(static_cast<WorkerIndex>(from));
+  const uint64_t number = writer->append(waited.message->view(), mask, picks, world_.now().mono);
+  std::vector<ForwardBatchRef> batches;
+  writer->finish(batches);
+  const std::string filter(picks.empty() ? "" : picks.front().filter);
+  const uint64_t workers = picks.empty() ? mask : uint64_t{1} << picks.front().worker;
+  for (uint64_t left = workers; left != 0; left &= left - 1) {
+    const size_t worker = node * world_.workers_per_node + std::countr_zero(left);
+    for (const ForwardBatchRef& batch : batches) world_.post(worker, ForwardIn{kShards, batch});
+    if (number != 0) waited.answers.emplace(std::pair(worker, number), filter);
   }
 }
 
 void TestStore::on_accept(size_t from, const AcceptOut& accept) {
   ASSERT_EQ(accept.origin.node, kShards);
   for (const AcceptedRange& range : accept.ranges) {
-    EXPECT_EQ(range.acceptance, Acceptance::kAccepted);
     for (auto& [source, waited] : waited_) {
       if (source != accept.origin.worker) continue;
       for (uint64_t number = range.first; number <= range.last; ++number) {
-        waited.answers.erase({from, number});
+        on_answer(source, waited, {from, number}, range.acceptance);
       }
     }
   }
@@ -189,6 +181,22 @@ void TestStore::on_accept(size_t from, const AcceptOut& accept) {
     return true;
   });
   work();
+}
+
+void TestStore::on_answer(size_t source, Waited& waited, std::pair<size_t, uint64_t> of,
+                          Acceptance acceptance) {
+  const auto found = waited.answers.find(of);
+  if (found == waited.answers.end()) return;
+  const std::string filter = std::move(found->second);
+  waited.answers.erase(found);
+  if (acceptance == Acceptance::kAccepted) return;
+  ASSERT_FALSE(filter.empty()) << "a plain subscription's worker said that nobody shares";
+  const auto slot = static_cast<NodeSlot>(of.first / world_.workers_per_node + 1);
+  const auto worker = static_cast<WorkerIndex>(of.first % world_.workers_per_node);
+  waited.asked[filter].push_back({slot, worker});
+  for (const SharedGroup* const group : routes_.match(waited.message->topic()).groups()) {
+    if (group->filter() == filter) give_member(source, waited, *group);
+  }
 }
 
 // ---- shared subscriptions, retained messages --------------------------------------------------------------
