@@ -158,6 +158,7 @@ class HubCore {
   static StoredMember entry_of(const Pair& pair);
   bool is_in_cluster() const;
   bool is_self_member() const { return members_.is_member(context_.self); }
+  bool has_left() const;
   bool is_given_up_self() const;
 
   // ---- hub_levels.cc

@@ -44,6 +44,12 @@ StoredMember HubCore::entry_of(const Pair& pair) {
 
 bool HubCore::is_in_cluster() const { return cluster_ && is_self_member() && !is_leaving_; }
 
+// Or is about to, and takes no clients any more.
+bool HubCore::has_left() const {
+  const StoredMember* const self = members_.find(context_.self);
+  return is_leaving_ || (self != nullptr && self->left);
+}
+
 bool HubCore::is_given_up_self() const {
   const StoredMember* const self = members_.find(context_.self);
   return self != nullptr && self->given_up >= context_.life;

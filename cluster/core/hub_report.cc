@@ -23,10 +23,7 @@ const char* name_of(MemberState state) {
 
 std::string HubCore::why_not_ready() const {
   if (is_draining_) return "this node is draining";
-  const StoredMember* const self = members_.find(context_.self);
-  if (is_leaving_ || (self != nullptr && self->left)) {
-    return std::string("this node") + kHasLeft;
-  }
+  if (has_left()) return std::string("this node") + kHasLeft;
   if (closing_ != 0) return "the others went on without this node: its connections are closing";
   if (!cluster_) {
     if (is_refused()) return "no cluster yet: " + refused_;

@@ -80,6 +80,12 @@ TEST_F(Commands, WhoLeftStaysOutWhenItStartsAgain) {
   EXPECT_FALSE(cluster_->status(2).ready);
   EXPECT_NE(cluster_->status(2).reason.find("has left the cluster"), std::string::npos)
       << cluster_->status(2).reason;
+  EXPECT_THAT(cluster_->node(2).log, Contains(HasSubstr("this node has left the cluster")));
+  cluster_->send(2, 0, ClaimRequest{{1, 1}, "c", ""});
+  cluster_->run(100);
+  const auto answers = cluster_->mails<ClaimAnswer>(2);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].outcome, ClaimAnswer::Outcome::kLeft);
   EXPECT_EQ(members(0), 2);
   EXPECT_TRUE(cluster_->may_acknowledge(0));
 }

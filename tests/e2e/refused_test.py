@@ -5,6 +5,7 @@ import unittest
 
 import harness
 from harness import wait_until
+from paho_client import Client
 
 
 def newcomer(nodes, name, options=()):
@@ -60,6 +61,19 @@ class Refused(unittest.TestCase):
             gone.kill()
             shutil.rmtree(gone.directory)
             gone.start().wait_ready(30)
+
+    def test_that_left(self):
+        with harness.Cluster(4) as nodes:
+            left = nodes[3]
+            left.ctl_text("leave")
+            left.stop()
+            left.start()
+            self.expect_not_ready(left, "this node has left the cluster: to join again it needs an empty --data-dir")
+            wait_until(lambda: "this node has left the cluster" in left.tail(50), 10, "it says so")
+            late = Client(left.mqtt_port, "late")
+            self.assertEqual(late.connack, 0x88)
+            wait_until(lambda: any("this node has left the cluster" in line and "late" in line
+                                   for line in left.log_path.read_text().splitlines()), 5, "why the client was refused")
 
     def test_of_an_identity_that_is_taken(self):
         with harness.Cluster(3) as nodes:
