@@ -145,6 +145,7 @@ class HubCore {
              uint32_t level);
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
+  void warn_of_namesakes(const StoredMember& added);
   void on_members_changed(uint64_t token = 0);
   void tell_members(uint64_t token = 0);
   void give_up_silent();

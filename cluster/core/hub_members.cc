@@ -146,8 +146,22 @@ void HubCore::admit(const Pair& pair) {
     admitting_.erase(added.id);
     if (!members_.merge(added)) return;
     context_.log(HubEffects::Log::Level::kInfo, "node " + added.name + " is a member now");
+    warn_of_namesakes(added);
     on_members_changed();
   });
+}
+
+// One at another address may be gone for good, or be somebody else: that is for people to know.
+void HubCore::warn_of_namesakes(const StoredMember& added) {
+  for (const auto& [id, member] : members_.all()) {
+    if (id == added.id || member.left || member.name != added.name) continue;
+    const std::string hex = absl::StrFormat("%016x", id.value);
+    context_.log(
+        HubEffects::Log::Level::kWarn,
+        absl::StrFormat("node %s at %s is another member of that name, %s: if it is gone for "
+                        "good, let `shoal ctl remove %s` take it out",
+                        member.name, member.address, hex, hex));
+  }
 }
 
 // A node with a new data directory takes the place of the member of the same name and address, which
