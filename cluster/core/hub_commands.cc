@@ -83,8 +83,7 @@ void HubCore::say_leaving() {
   if (!leave_token_ || !members_.leave(context_.self)) return;
   for (const Pair* const pair : open_pairs()) leave_waits_.insert(pair->id());
   leave_deadline_ = context_.now.mono + kLeaveWait;
-  on_members_changed(kLeaveToken);
-  store(stored_state(), [this] {
+  on_members_changed(kLeaveToken, [this] {
     has_stored_leaving_ = true;
     check_left();
   });

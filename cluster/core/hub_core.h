@@ -146,7 +146,9 @@ class HubCore {
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
   void warn_of_namesakes(const StoredMember& added);
-  void on_members_changed(uint64_t token = 0);
+  // `then`: when it is stored.
+  void on_members_changed(
+      uint64_t token = 0, std::function<void()> then = [] {});
   void tell_members(uint64_t token = 0);
   void give_up_silent();
   void close_all(const std::string& why);

@@ -29,6 +29,7 @@ std::string needs_later(uint32_t level, const std::string& name, uint32_t min, u
 }  // namespace
 
 void HubCore::raise_level() {
+  if (std::max(context_.level, storing_level_) >= context_.config.protocol_max) return;
   if (!is_in_cluster() || leases_.ack_until() <= context_.now.mono) return;
   const uint32_t all = SHOAL_MUTATED("level-raised-early") ? kProtocolMax : members_.all_speak();
   take_level(std::min(all, context_.config.protocol_max));

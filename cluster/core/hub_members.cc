@@ -56,9 +56,9 @@ bool HubCore::is_given_up_self() const {
 }
 
 // Something in the table is new: it is stored and told, and what it says of this node is done.
-void HubCore::on_members_changed(uint64_t token) {
+void HubCore::on_members_changed(uint64_t token, std::function<void()> then) {
   leases_.on_members();
-  store(stored_state(), [] {});
+  store(stored_state(), std::move(then));
   tell_members(token);
   tell_store_of_the_left();
   for (Pair* const pair : open_pairs()) {
