@@ -23,9 +23,10 @@ Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
 
 // ---- workers ------------------------------------------------------------------------------------
 
-void Claims::on_request(WorkerIndex worker, const ClaimRequest& in, bool is_available) {
+void Claims::on_request(WorkerIndex worker, const ClaimRequest& in,
+                        std::optional<ClaimAnswer::Outcome> refusal) {
   const Wanted wanted{worker, in.conn, in.user};
-  if (!is_available) return answer(in.client_id, wanted, ClaimAnswer::Outcome::kUnavailable);
+  if (refusal) return answer(in.client_id, wanted, *refusal);
   std::vector<Wanted> earlier;
   if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
     earlier = std::move(request->second.earlier);

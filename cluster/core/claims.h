@@ -28,7 +28,9 @@ class Claims {
          std::function<std::set<NodeId>()> asked, std::function<Pair*(NodeId)> reachable);
 
   // ---- workers
-  void on_request(WorkerIndex worker, const ClaimRequest& request, bool is_available);
+  // `refusal`: the answer, where this node takes no clients.
+  void on_request(WorkerIndex worker, const ClaimRequest& request,
+                  std::optional<ClaimAnswer::Outcome> refusal);
   void on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw);
   void on_release(WorkerIndex worker, const ClaimRelease& release);
   void on_evict_done(WorkerIndex worker, const EvictDone& done);

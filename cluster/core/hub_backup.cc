@@ -8,8 +8,9 @@ namespace shoal {
 bool HubCore::all_know_backups() const { return context_.level >= kBackupLevel; }
 
 std::string HubCore::why_no_backup() const {
-  if (!store_->is_open()) return "this node is not ready: " + why_not_ready();
-  if (!all_know_backups()) return "not all nodes are of a version that knows backups";
+  if (store_->is_open() && !all_know_backups()) {
+    return "not all nodes are of a version that knows backups";
+  }
   const std::string why = why_not_ready();
   return why.empty() ? "" : "this node is not ready: " + why;
 }

@@ -83,8 +83,7 @@ void HubCore::say_leaving() {
   if (!leave_token_ || !members_.leave(context_.self)) return;
   for (const Pair* const pair : open_pairs()) leave_waits_.insert(pair->id());
   leave_deadline_ = context_.now.mono + kLeaveWait;
-  on_members_changed(kLeaveToken);
-  store(stored_state(), [this] {
+  on_members_changed(kLeaveToken, [this] {
     has_stored_leaving_ = true;
     check_left();
   });
@@ -98,22 +97,25 @@ void HubCore::check_left() {
 }
 
 void HubCore::remove(uint64_t token, const std::string& node) {
-  NodeId found;
-  int matches = 0;
+  const auto is_there = [this](NodeId id) {
+    return id == context_.self || (!leases_.is_out(id) && !leases_.is_silent(id));
+  };
+  std::vector<NodeId> found;
   for (const auto& [id, member] : members_.all()) {
     if (member.left) continue;
     if (member.name != node && absl::StrFormat("%016x", id.value) != node) continue;
-    found = id;
-    ++matches;
+    found.push_back(id);
   }
-  if (matches == 0) return answer(token, false, "no member is called " + node);
-  if (matches > 1)
+  if (found.empty()) return answer(token, false, "no member is called " + node);
+  // The one that is not there is meant: it came back without its data, as another node.
+  if (found.size() > 1) std::erase_if(found, is_there);
+  if (found.size() != 1)
     return answer(token, false, "several members are called " + node + ": use the id");
-  if (found == context_.self) return answer(token, false, "that is this node: use leave");
-  if (!leases_.is_out(found) && !leases_.is_silent(found)) {
+  if (found[0] == context_.self) return answer(token, false, "that is this node: use leave");
+  if (is_there(found[0])) {
     return answer(token, false, "node " + node + " is there: use leave on it, or stop it first");
   }
-  members_.leave(found);
+  members_.leave(found[0]);
   on_members_changed();
   answer(token, true, "node " + node + " is removed");
 }

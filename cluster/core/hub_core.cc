@@ -154,8 +154,12 @@ void HubCore::on_mail(WorkerIndex from, ForwardConsumed&& mail) {
 
 void HubCore::on_mail(WorkerIndex from, ClaimRequest&& mail) {
   const bool has_shards = !store_ || store_->is_open();
-  const bool is_available = is_in_cluster() && has_shards && closing_ == 0 && !is_draining_;
-  claims_.on_request(from, mail, is_available);
+  std::optional<ClaimAnswer::Outcome> refusal;
+  if (!is_in_cluster() || !has_shards || closing_ != 0 || is_draining_) {
+    refusal = ClaimAnswer::Outcome::kUnavailable;
+  }
+  if (has_left()) refusal = ClaimAnswer::Outcome::kLeft;
+  claims_.on_request(from, mail, refusal);
 }
 
 void HubCore::on_mail(WorkerIndex from, ClaimWithdraw&& mail) { claims_.on_withdraw(from, mail); }

@@ -71,7 +71,10 @@ class HubCore {
   // What a peer's acknowledgement of a frame is for.
   static constexpr uint64_t kLeaveToken = ~uint64_t{0};
   static constexpr size_t kRefusalMax = 200;  // of a peer's reason, in ours
+  static constexpr Duration kRefusalHolds = Duration::seconds(10);
   static constexpr const char* kGoneOn = "the others went on without this node";
+  static constexpr const char* kHasLeft =  // after "node NAME" or "this node"
+      " has left the cluster: to join again it needs an empty --data-dir";
   using Said = std::map<NodeId, const proto::State*>;
 
   // ---- hub_core.cc
@@ -105,6 +108,9 @@ class HubCore {
   std::string check_hello(const FrameHeader& header, const proto::Hello& hello) const;
   // `level`: of the cluster, where the peer does not speak it.
   void refuse(const Link& link, const std::string& why, uint32_t level = 0);
+  void turn_away(const Link& link, const std::string& why, uint32_t level = 0);
+  void drop(const Link& link, const std::string& why);
+  void warn_of_refusal(const std::string& what, const std::string& why);
   void choose_link(Link& link, Pair& pair, bool is_state);
   void lose_link(const Link& link);
   bool has_good_link(const Pair& pair) const;
@@ -139,7 +145,10 @@ class HubCore {
              uint32_t level);
   void admit(const Pair& pair);
   bool supersede(const Pair& pair);
-  void on_members_changed(uint64_t token = 0);
+  void warn_of_namesakes(const StoredMember& added);
+  // `then`: when it is stored.
+  void on_members_changed(
+      uint64_t token = 0, std::function<void()> then = [] {});
   void tell_members(uint64_t token = 0);
   void give_up_silent();
   void close_all(const std::string& why);
@@ -152,6 +161,7 @@ class HubCore {
   static StoredMember entry_of(const Pair& pair);
   bool is_in_cluster() const;
   bool is_self_member() const { return members_.is_member(context_.self); }
+  bool has_left() const;
   bool is_given_up_self() const;
 
   // ---- hub_levels.cc
@@ -197,6 +207,7 @@ class HubCore {
 
   // ---- hub_report.cc
   std::string why_not_ready() const;
+  bool is_refused() const;
   void log_readiness();
   MemberStatus status_of(const StoredMember& member) const;
 
@@ -248,6 +259,8 @@ class HubCore {
   std::map<NodeId, size_t> received_bytes_;  // since the last acknowledgement
   std::map<NodeId, Duration> rtt_;
   std::string refused_;  // why another node would not have this one
+  Instant refused_at_{};
+  std::map<std::string, Instant> refusals_told_;  // to the log
   uint32_t storing_level_ = 0;
   std::string outdated_;  // why this node cannot be with the others any more
   OwnFigures figures_;

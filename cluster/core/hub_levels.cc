@@ -29,6 +29,7 @@ std::string needs_later(uint32_t level, const std::string& name, uint32_t min, u
 }  // namespace
 
 void HubCore::raise_level() {
+  if (std::max(context_.level, storing_level_) >= context_.config.protocol_max) return;
   if (!is_in_cluster() || leases_.ack_until() <= context_.now.mono) return;
   const uint32_t all = SHOAL_MUTATED("level-raised-early") ? kProtocolMax : members_.all_speak();
   take_level(std::min(all, context_.config.protocol_max));
@@ -59,7 +60,6 @@ void HubCore::refuse_outdated() {
     if (pair == nullptr) continue;
     const std::string wrong = check_speaks(pair->hello);
     if (wrong.empty()) continue;
-    context_.log(HubEffects::Log::Level::kWarn, "refused " + link.address + ": " + wrong);
     refuse(link, wrong, context_.level);
   }
 }
@@ -71,13 +71,14 @@ bool HubCore::is_outdated(const Link& link, uint32_t level) {
   const std::string why =
       needs_later(level, config.node_name, config.protocol_min, config.protocol_max);
   note_outdated(link, why);
-  refuse(link, why);
+  turn_away(link, why);
   return true;
 }
 
 // It is found with each attempt: once is enough for the log.
 void HubCore::note_outdated(const Link& link, const std::string& why) {
   refused_ = why;
+  refused_at_ = context_.now.mono;
   if (std::exchange(outdated_, why) == why) return;
   context_.log(HubEffects::Log::Level::kWarn, "cannot be with " + link.address + ": " + why);
 }
@@ -86,6 +87,8 @@ void HubCore::on_refuse(const Link& link, const proto::Refuse& refused) {
   const std::string why = refused.why().substr(0, kRefusalMax);
   if (refused.level() > context_.config.protocol_max) return note_outdated(link, why);
   refused_ = why;
+  refused_at_ = context_.now.mono;
+  warn_of_refusal("refused by " + link.address, why);
 }
 
 }  // namespace shoal

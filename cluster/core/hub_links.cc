@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kGoodLink = Duration::millis(600);
 constexpr size_t kPairsMax = 4096;  // nodes ever met by this process
 constexpr size_t kTextMax = 1024;   // of a name or an address
+constexpr Duration kRefusalSilence = Duration::seconds(60);
+constexpr size_t kRefusalsMax = 64;
 
 }  // namespace
 
@@ -82,7 +84,13 @@ void HubCore::send_hello(const Link& link) {
   context_.effects.sends.push_back({link.id, Lane::kControl, make_frame(header, hello)});
 }
 
+// The other side says it, too: it hears why.
 void HubCore::refuse(const Link& link, const std::string& why, uint32_t level) {
+  warn_of_refusal("refused " + link.address, why);
+  turn_away(link, why, level);
+}
+
+void HubCore::turn_away(const Link& link, const std::string& why, uint32_t level) {
   proto::Refuse message;
   message.set_why(why);
   message.set_level(level);
@@ -90,9 +98,23 @@ void HubCore::refuse(const Link& link, const std::string& why, uint32_t level) {
                            .sender = context_.self,
                            .incarnation = context_.life.incarnation};
   context_.effects.sends.push_back({link.id, Lane::kControl, make_frame(header, message)});
-  const Link refused = link;
+  drop(link, why);
+}
+
+void HubCore::drop(const Link& link, const std::string& why) {
+  const Link dropped = link;
   links_.close(link.id, why);
-  lose_link(refused);
+  lose_link(dropped);
+}
+
+// It happens again with each attempt: a line a minute.
+void HubCore::warn_of_refusal(const std::string& what, const std::string& why) {
+  std::erase_if(refusals_told_, [this](const auto& told) {
+    return context_.now.mono - told.second >= kRefusalSilence;
+  });
+  if (refusals_told_.size() >= kRefusalsMax) return;
+  if (!refusals_told_.emplace(why, context_.now.mono).second) return;
+  context_.log(HubEffects::Log::Level::kWarn, what + ": " + why);
 }
 
 std::string HubCore::check_hello(const FrameHeader& header, const proto::Hello& hello) const {
@@ -112,12 +134,15 @@ std::string HubCore::check_hello(const FrameHeader& header, const proto::Hello& 
   }
   const StoredMember* const member = members_.find(header.sender);
   if (member != nullptr && member->left) {
-    return "node " + hello.name() + " left the cluster: it needs a new data directory";
+    return "node " + hello.name() + kHasLeft;
   }
   uint64_t known = member == nullptr ? 0 : member->life.incarnation;
   const Pair* const pair = find_pair(header.sender);
   if (pair != nullptr) known = std::max(known, pair->life.incarnation);
-  if (header.incarnation < known) return "an earlier start of node " + hello.name();
+  if (header.incarnation < known) {
+    return "an earlier start of node " + hello.name() +
+           ": its data directory was started again since, here or as a copy";
+  }
   if (pair != nullptr && header.incarnation == pair->life.incarnation &&
       hello.process() != pair->hello.process()) {
     return "two processes have the identity of node " + hello.name();
@@ -130,14 +155,14 @@ void HubCore::on_hello(Link& link, const ParsedFrame& frame) {
   if (!hello.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size())) || link.peer) {
     return refuse(link, "a hello that breaks the protocol");
   }
-  // Each says so for itself: what a refusing node sends may be lost with the link.
+  // Each says so for itself: it needs no word of the other.
   if (is_outdated(link, hello.level())) return;
   const std::string wrong = check_hello(frame.header, hello);
   if (!wrong.empty()) {
-    const bool is_loop = frame.header.sender == context_.self;
-    if (!is_loop || hello.process() != context_.process) {
-      context_.log(HubEffects::Log::Level::kWarn, "refused " + link.address + ": " + wrong);
-    }
+    // A seed may be this node, by another name of its address.
+    const bool is_loop =
+        frame.header.sender == context_.self && hello.process() == context_.process;
+    if (is_loop) return drop(link, wrong);
     return refuse(link, wrong, hello.protocol_max() < context_.level ? context_.level : 0);
   }
   Pair& pair = pair_of(frame.header.sender);

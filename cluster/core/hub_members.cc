@@ -44,15 +44,21 @@ StoredMember HubCore::entry_of(const Pair& pair) {
 
 bool HubCore::is_in_cluster() const { return cluster_ && is_self_member() && !is_leaving_; }
 
+// Or is about to, and takes no clients any more.
+bool HubCore::has_left() const {
+  const StoredMember* const self = members_.find(context_.self);
+  return is_leaving_ || (self != nullptr && self->left);
+}
+
 bool HubCore::is_given_up_self() const {
   const StoredMember* const self = members_.find(context_.self);
   return self != nullptr && self->given_up >= context_.life;
 }
 
 // Something in the table is new: it is stored and told, and what it says of this node is done.
-void HubCore::on_members_changed(uint64_t token) {
+void HubCore::on_members_changed(uint64_t token, std::function<void()> then) {
   leases_.on_members();
-  store(stored_state(), [] {});
+  store(stored_state(), std::move(then));
   tell_members(token);
   tell_store_of_the_left();
   for (Pair* const pair : open_pairs()) {
@@ -140,8 +146,22 @@ void HubCore::admit(const Pair& pair) {
     admitting_.erase(added.id);
     if (!members_.merge(added)) return;
     context_.log(HubEffects::Log::Level::kInfo, "node " + added.name + " is a member now");
+    warn_of_namesakes(added);
     on_members_changed();
   });
+}
+
+// One at another address may be gone for good, or be somebody else: that is for people to know.
+void HubCore::warn_of_namesakes(const StoredMember& added) {
+  for (const auto& [id, member] : members_.all()) {
+    if (id == added.id || member.left || member.name != added.name) continue;
+    const std::string hex = absl::StrFormat("%016x", id.value);
+    context_.log(
+        HubEffects::Log::Level::kWarn,
+        absl::StrFormat("node %s at %s is another member of that name, %s: if it is gone for "
+                        "good, let `shoal ctl remove %s` take it out",
+                        member.name, member.address, hex, hex));
+  }
 }
 
 // A node with a new data directory takes the place of the member of the same name and address, which

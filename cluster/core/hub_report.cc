@@ -23,20 +23,17 @@ const char* name_of(MemberState state) {
 
 std::string HubCore::why_not_ready() const {
   if (is_draining_) return "this node is draining";
-  const StoredMember* const self = members_.find(context_.self);
-  if (is_leaving_ || (self != nullptr && self->left)) {
-    return "this node has left the cluster: with another data directory it may join again";
-  }
+  if (has_left()) return std::string("this node") + kHasLeft;
   if (closing_ != 0) return "the others went on without this node: its connections are closing";
   if (!cluster_) {
-    if (!refused_.empty()) return "no cluster yet: " + refused_;
+    if (is_refused()) return "no cluster yet: " + refused_;
     if (context_.config.expect == 0) return "no cluster yet: none of the seeds is in one";
     int met = 1;
     for (const auto& [id, pair] : pairs_) met += pair->link() != 0 ? 1 : 0;
     return absl::StrFormat("no cluster yet: %d of %d nodes have met", met, context_.config.expect);
   }
   if (!is_self_member()) {
-    return refused_.empty() ? "not a member of the cluster yet" : "not a member: " + refused_;
+    return is_refused() ? "not a member: " + refused_ : "not a member of the cluster yet";
   }
   if (leases_.ack_until() > context_.now.mono) {
     if (store_ && !knows_shards_) return why_store_not_ready();
@@ -53,7 +50,12 @@ std::string HubCore::why_not_ready() const {
     return absl::StrFormat("fewer than a majority of %d members are there",
                            members_.majority(context_.config.expect));
   }
-  return "no lease from " + missing;
+  return "no lease from " + missing + (is_refused() ? " (refused: " + refused_ + ")" : "");
+}
+
+// By one that would say so again: it is tried every second or so.
+bool HubCore::is_refused() const {
+  return !refused_.empty() && context_.now.mono - refused_at_ < kRefusalHolds;
 }
 
 // A reason that passes at once is not worth a line.

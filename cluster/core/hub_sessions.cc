@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/str_format.h>
 #include "cluster/core/hub_core.h"
 #include "shoal/assert.h"
 
@@ -16,6 +17,10 @@ StoreFounding founding_of(const proto::StoreFounding& from) {
   StoreFounding founding{from.shards(), from.replicas(), {}, from.seed()};
   for (const uint64_t id : from.founders()) founding.founders.push_back(NodeId{id});
   return founding;
+}
+
+std::string text_of(const ClusterId& cluster) {
+  return absl::StrFormat("%016x%016x", cluster.high, cluster.low);
 }
 
 void set_life(proto::Life* to, const Life& from) {
@@ -90,7 +95,9 @@ bool HubCore::on_state(Link& link, Pair& pair, const proto::State& state) {
   if (state.epoch() == 0 || life.incarnation != pair.life.incarnation) return false;
   const ClusterId cluster = cluster_id_of(state.cluster());
   if (cluster && cluster_ && cluster != cluster_) {
-    refuse(link, "node " + context_.config.node_name + " is in another cluster");
+    refuse(link,
+           absl::StrFormat("node %s is in cluster %s, node %s in cluster %s", pair.hello.name(),
+                           text_of(cluster), context_.config.node_name, text_of(cluster_)));
     return true;
   }
   if (is_outdated(link, state.level())) return true;

@@ -91,7 +91,7 @@ void Members::to_message(proto::Members& out, uint32_t protocol_max) const {
     set(entry->mutable_life(), member.life);
     set(entry->mutable_given_up(), member.given_up);
     entry->set_left(member.left);
-    if (protocol_max >= 2) entry->set_speaks(member.speaks);
+    if (protocol_max >= kMembersSpeakLevel) entry->set_speaks(member.speaks);
   }
 }
 

@@ -145,33 +145,23 @@ bool Placing::on_told(NodeId from, const proto::ShardPlacement& message) {
 }
 
 // What is committed: an entry that is not may be replaced by the next leader's.
-std::optional<Placing::Told> Placing::led(uint32_t shard) const {
-  if (!leads(shard)) return std::nullopt;
-  const auto meta = group(shard).meta_at(group(shard).applied());
-  if (!meta) return std::nullopt;
-  Told told{.leader = context_.self,
-            .term = store().lead_term(shard),
-            .index = meta->configuration_index,
-            .servers = meta->configuration};
-  for (const NodeId id : learners_of(told.servers)) {
-    told.lag = std::max(told.lag, group(shard).lag(id));
-  }
-  return told;
-}
-
 void Placing::note_led() {
   told_.resize(founding_.shards);
   const bool is_lag_due = context_.now.mono - last_lag_ >= kLagInterval;
   if (is_lag_due) last_lag_ = context_.now.mono;
   for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
-    std::optional<Told> now = led(shard);
-    if (!now || now->term < told_[shard].term) continue;  // another leads, as this node will hear
-    const Told before = std::exchange(told_[shard], *std::move(now));
-    const Told& after = told_[shard];
+    if (!leads(shard)) continue;
+    const auto* const change = group(shard).change_at(group(shard).applied());
+    const uint64_t term = store().lead_term(shard);
+    Told& told = told_[shard];
+    if (change == nullptr || term < told.term) continue;  // another leads, as this node will hear
     const bool is_new =
-        after.leader != before.leader || after.term != before.term || after.index != before.index;
-    const bool is_nearer = is_lag_due && !learners_of(after.servers).empty();
-    if (!is_new && !is_nearer) continue;
+        told.leader != context_.self || told.term != term || told.index != change->index;
+    if (is_new) told = {context_.self, term, change->index, change->configuration};
+    const std::vector<NodeId> learners = learners_of(told.servers);
+    told.lag = 0;
+    for (const NodeId id : learners) told.lag = std::max(told.lag, group(shard).lag(id));
+    if (!is_new && (!is_lag_due || learners.empty())) continue;
     for (Pair* const pair : around_.open_pairs()) tell(*pair, shard);
   }
 }

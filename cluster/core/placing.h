@@ -87,7 +87,6 @@ class Placing {
 
   // ---- what leaders tell
   void note_led();
-  std::optional<Told> led(uint32_t shard) const;
   void tell(Pair& pair, uint32_t shard) const;
   const Told* told(uint32_t shard) const;
 

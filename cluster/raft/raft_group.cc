@@ -312,10 +312,16 @@ const Configuration* RaftGroup::configuration() const {
   return latest != nullptr ? &latest->configuration : nullptr;
 }
 
-std::optional<SnapshotMeta> RaftGroup::meta_at(Index index) const {
-  if (installing_ || index == 0 || index < snapshot_.index || index > applied_) return std::nullopt;
+const GroupLog::Change* RaftGroup::change_at(Index index) const {
+  if (installing_ || index == 0 || index < snapshot_.index || index > applied_) return nullptr;
   const GroupLog::Change* change = log_.configuration_at(index);
   SHOAL_ASSERT(change != nullptr);
+  return change;
+}
+
+std::optional<SnapshotMeta> RaftGroup::meta_at(Index index) const {
+  const GroupLog::Change* change = change_at(index);
+  if (change == nullptr) return std::nullopt;
   return SnapshotMeta{index, log_.term_of(index), change->index, change->configuration};
 }
 

@@ -78,7 +78,9 @@ class RaftGroup {
   HardState hard_state() const;      // as it was to be made durable last
   // As the log has it, committed or not; null before the first entry.
   const Configuration* configuration() const;
-  // What a state at `index` says of itself: `index` is applied and not below snapshot().
+  // The change that holds at `index`, which is applied and not below snapshot(); null otherwise.
+  const GroupLog::Change* change_at(Index index) const;
+  // What a state at `index` says of itself, likewise.
   std::optional<SnapshotMeta> meta_at(Index index) const;
   // Follows the data of a stream that SendSnapshot asked for; none when this server leads no more.
   std::optional<Message> install_message(NodeId to, const SnapshotMeta& meta) const;

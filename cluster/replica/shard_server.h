@@ -100,19 +100,21 @@ class ShardServer {
   template <class Op>
   void add(const Op& op);
   void begin_serving();
+  void on_question(NodeId from, const proto::StoreQuestion& question);
+  void begin(NodeId from, const proto::StoreRequest& request);
+  void detach_all(NodeId node, uint64_t before);
+  void close_entry();
+  void pump_outbox();
+  void pump_replays();
+
+  // server_telling.cc
   void carry_out();
   void answer(const shard::Effects::Done& done);
   void tell_uploaded(const shard::Effects::Uploaded& uploaded);
   void answer_subscribing();
   void attach(const std::string& client_id, const shard::SessionRecord& session, uint64_t next);
   void tell_connected(const std::string& client_id, const shard::SessionRecord& session);
-  void on_question(NodeId from, const proto::StoreQuestion& question);
-  void begin(NodeId from, const proto::StoreRequest& request);
   proto::StoreReply* reply_to(NodeId node, uint64_t incarnation);
-  void detach_all(NodeId node, uint64_t before);
-  void close_entry();
-  void pump_outbox();
-  void pump_replays();
 
   const Options options_;
   shard::ShardState state_;

@@ -115,7 +115,7 @@ class StoreClient {
     SessionConnect request;
   };
 
-  // Asks by kind.
+  // store_asks.cc: asks by kind
   void on(WorkerIndex from, SessionConnect&& mail);
   void on(WorkerIndex from, SessionWithdraw&& mail);
   void on(WorkerIndex from, SessionDetach&& mail);
@@ -140,6 +140,7 @@ class StoreClient {
   void say(uint32_t shard, Connecting& connecting);
   void settle(std::map<std::string, Connecting>::iterator it, SessionAttached::Outcome outcome);
 
+  // store_client.cc
   void on_connected(uint32_t shard, const proto::StoreConnected& connected);
   void on_done(uint32_t shard, const proto::StoreDone& done);
   void on_connect_done(WorkerIndex worker, uint64_t number, const Op& op,
@@ -151,6 +152,7 @@ class StoreClient {
   // store_deliveries.cc
   void on_messages(uint32_t shard, proto::StoreMessages&& messages, Now now);
   void on_pieces(uint32_t shard, const proto::StoreMessages& messages, Session& session);
+  // store_client.cc
   void send(uint32_t shard);
   void send_ops(uint32_t shard, const std::string& bytes, uint32_t& ops);
   void post(uint32_t shard, uint32_t ops);

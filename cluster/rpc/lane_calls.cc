@@ -22,6 +22,10 @@ class DialedLane final : public grpc::ClientBidiReactor<rpc::Batch, rpc::Batch>,
   void open() override {}
   void read(rpc::Batch* into) override { StartRead(into); }
   void write(const rpc::Batch* from) override { StartWrite(from); }
+  bool end_writes() override {
+    StartWritesDone();
+    return false;
+  }
   void cancel() override { context_.TryCancel(); }
   void finish() override { RemoveHold(); }
 
@@ -55,12 +59,16 @@ class AcceptedLane final : public grpc::ServerBidiReactor<rpc::Batch, rpc::Batch
   void open() override { StartSendInitialMetadata(); }
   void read(rpc::Batch* into) override { StartRead(into); }
   void write(const rpc::Batch* from) override { StartWrite(from); }
+  bool end_writes() override {
+    Finish(grpc::Status::OK);
+    return true;
+  }
   void cancel() override { context_.TryCancel(); }
   void finish() override { Finish(grpc::Status::CANCELLED); }
 
   void OnReadDone(bool ok) override { link_->on_read(lane_, ok); }
   void OnWriteDone(bool ok) override { link_->on_written(lane_, ok); }
-  void OnCancel() override { link_->fail(""); }
+  void OnCancel() override { link_->on_cancelled(lane_); }
   void OnDone() override {
     const std::shared_ptr<PeerLink> link = link_;
     delete this;

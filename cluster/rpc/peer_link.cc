@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kControlLinger{100'000};
 constexpr Duration kForwardLinger{300'000};
 constexpr Duration kBulkLinger{0};
+// The other side has read what a closing link still sends, or is not waited for.
+constexpr Duration kCloseWait = Duration::seconds(1);
 
 }  // namespace
 
@@ -69,14 +71,15 @@ void PeerLink::start_reads() {
 }
 
 void PeerLink::on_read(Lane lane, bool ok) {
-  if (!ok) return fail("");  // a dialled call's status says more, if anything does
+  if (!ok) return on_cancelled(lane);
   std::string batch;
   batch.swap(*at(lane).reading.mutable_frames());  // no read is in flight: it is ours
   if (!is_well_formed(batch)) return fail("the peer sent a malformed batch");
   host_.on_frames(*this, lane, std::move(batch));
 
   const std::lock_guard lock(mutex_);
-  if (state_ == State::kUp) at(lane).stream->read(&at(lane).reading);
+  if (state_ == State::kFailing || at(lane).is_finished) return;
+  at(lane).stream->read(&at(lane).reading);
 }
 
 void PeerLink::on_written(Lane lane, bool ok) {
@@ -84,7 +87,16 @@ void PeerLink::on_written(Lane lane, bool ok) {
   at(lane).write_in_flight = false;
   if (state_ == State::kFailing) return at(lane).stream->finish();
   if (!ok) return fail_locked("");
-  start_write_if_due(at(lane), now_for_lanes());
+  if (state_ == State::kUp) return start_write_if_due(at(lane), now_for_lanes());
+  if (lane == Lane::kControl) write_last();
+}
+
+void PeerLink::on_cancelled(Lane lane) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (at(lane).is_finished) return;  // by us; the other lanes end when the other side has read it
+  }
+  fail("");  // a dialled call's status says more, if anything does
 }
 
 void PeerLink::on_ended(const std::string& reason) {
@@ -117,6 +129,11 @@ Instant PeerLink::poll(Instant now) {
     fail("no answer in time");
     return Instant::never();
   }
+  if (state_ == State::kClosing) {
+    if (now < close_until_) return close_until_;
+    fail_locked("");
+    return Instant::never();
+  }
   Instant next = Instant::never();
   for (LaneState& lane : lanes_) {
     start_write_if_due(lane, now);
@@ -127,7 +144,10 @@ Instant PeerLink::poll(Instant now) {
 }
 
 void PeerLink::start_write_if_due(LaneState& lane, Instant now) {
-  if (lane.write_in_flight || lane.out.due() > now) return;
+  if (!lane.write_in_flight && lane.out.due() <= now) start_write(lane, now);
+}
+
+void PeerLink::start_write(LaneState& lane, Instant now) {
   lane.out.take(*lane.writing.mutable_frames(), now);
   lane.write_in_flight = true;
   lane.stream->write(&lane.writing);
@@ -151,12 +171,28 @@ void PeerLink::fail(const std::string& reason) {
   if (over) host_.on_down(*this, reason);
 }
 
+// A call that is cancelled takes with it what was written and is not sent yet. So the other side ends the
+// calls, when it has read the last of the control lane; the other lanes are left as they are, or it might
+// see their end first.
 void PeerLink::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    if (state_ == State::kUp) {
+      state_ = State::kClosing;
+      close_until_ = now_for_lanes() + kCloseWait;
+      return write_last();
+    }
+    if (state_ == State::kClosing) return;
   }
   fail("");
+}
+
+void PeerLink::write_last() {
+  LaneState& control = at(Lane::kControl);
+  if (control.write_in_flight) return;
+  if (control.out.bytes() != 0) return start_write(control, now_for_lanes());
+  control.is_finished = control.stream->end_writes();
 }
 
 bool PeerLink::is_worth_telling() const {
@@ -170,7 +206,7 @@ void PeerLink::fail_locked(const std::string& reason) {
   state_ = State::kFailing;
   if (reason_.empty()) reason_ = reason;
   for (LaneState& lane : lanes_) {
-    if (lane.stream == nullptr) continue;
+    if (lane.stream == nullptr || lane.is_finished) continue;
     lane.stream->cancel();
     if (!lane.write_in_flight) lane.stream->finish();
   }

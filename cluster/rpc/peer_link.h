@@ -21,6 +21,9 @@ class LaneStream {
   virtual void open() = 0;  // answers an accepted call; a dialled one has nothing to do
   virtual void read(rpc::Batch* into) = 0;
   virtual void write(const rpc::Batch* from) = 0;
+  // Nothing is written after what was, which the other side gets. With no write in flight. True: the call
+  // is finished with that, and the stream not to be used any more.
+  virtual bool end_writes() = 0;
   virtual void cancel() = 0;  // reads and writes in flight end soon; no new ones
   virtual void finish() = 0;  // once, after cancel(), with no write in flight
 
@@ -54,8 +57,9 @@ class PeerLink {
   Instant poll(Instant now);
   size_t unsent_bytes() const;
   void fail(const std::string& reason);  // empty: whatever the streams' last words say
-  void close();                          // as fail(), and is_worth_telling() is false from now on
-  bool is_worth_telling() const;         // to be asked in on_down()
+  // What was sent on the control lane still goes: it may say why. is_worth_telling() is false from now on.
+  void close();
+  bool is_worth_telling() const;  // to be asked in on_down()
 
   // From the streams.
   bool attach(Lane lane,
@@ -66,10 +70,11 @@ class PeerLink {
   void on_ready(Lane lane);  // the call is answered (dialled) or attached (accepted)
   void on_read(Lane lane, bool ok);
   void on_written(Lane lane, bool ok);
+  void on_cancelled(Lane lane);
   void on_ended(const std::string& reason);  // a stream's last word; one a stream
 
  private:
-  enum class State : uint8_t { kOpening, kUp, kFailing };
+  enum class State : uint8_t { kOpening, kUp, kClosing, kFailing };
 
   struct LaneState {
     explicit LaneState(Duration linger) : out(linger) {}
@@ -78,11 +83,14 @@ class PeerLink {
     rpc::Batch reading;
     rpc::Batch writing;
     bool write_in_flight = false;
+    bool is_finished = false;  // before the link fails
   };
 
   LaneState& at(Lane lane) { return lanes_[static_cast<size_t>(lane)]; }
   void start_reads();
   void start_write_if_due(LaneState& lane, Instant now);
+  void start_write(LaneState& lane, Instant now);
+  void write_last();
   void fail_locked(const std::string& reason);
   bool is_over() const { return state_ == State::kFailing && ended_ == attached_; }
 
@@ -99,6 +107,7 @@ class PeerLink {
   int attached_ = 0;
   int ready_ = 0;
   int ended_ = 0;
+  Instant close_until_{};
   std::string reason_;
   std::array<LaneState, kLaneCount> lanes_;
 };

@@ -76,7 +76,8 @@ class PeerTransport {
   // Bytes given to send() whose write has not begun.
   virtual size_t unsent_bytes(LinkId link) const = 0;
 
-  // What the sink was told of it on another thread may still be on its way.
+  // What was sent on the control lane still goes, if the other side reads it within a second; what lies in
+  // the other lanes may not. What the sink was told of it on another thread may still be on its way.
   virtual void close(LinkId link) = 0;
 
   // Reads the certificate files again; on an error those in use stay. Links that are up stay up.

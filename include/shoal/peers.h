@@ -190,7 +190,8 @@ struct ClaimAnswer {
   enum class Outcome : uint8_t {
     kGranted,      // go on; `stamp` is the claim
     kSuperseded,   // a later claim has the id: this connection is the loser (0x8E)
-    kUnavailable,  // this node is not in a cluster yet, or is leaving it (0x88)
+    kUnavailable,  // this node is not in a cluster yet, or is cut off from it (0x88)
+    kLeft,         // this node has left its cluster (0x88)
     kRefusedUser,  // it has a connection whose stored session is another user's (0x87)
   };
   ConnId conn;

@@ -15,6 +15,7 @@ constexpr uint32_t kProtocolMin = 1;
 constexpr uint32_t kProtocolMax = 2;
 
 // The level from which on something is used.
+constexpr uint32_t kMembersSpeakLevel = 2;
 constexpr uint32_t kFoundAnewLevel = 2;
 constexpr uint32_t kBackupLevel = 2;
 

@@ -159,6 +159,8 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
       return refuse_connect(*c, ReasonCode::kSessionTakenOver);
     case ClaimAnswer::Outcome::kUnavailable:
       return refuse_connect(*c, ReasonCode::kServerUnavailable, "not in a cluster");
+    case ClaimAnswer::Outcome::kLeft:
+      return refuse_connect(*c, ReasonCode::kServerUnavailable, "this node has left the cluster");
     case ClaimAnswer::Outcome::kRefusedUser: return refuse_user(*c);
   }
 }

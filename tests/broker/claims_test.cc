@@ -135,6 +135,7 @@ TEST(Claims, RefusalsAreTold) {
       {ClaimAnswer::Outcome::kSuperseded, ProtocolVersion::kMqtt311, {}},
       {ClaimAnswer::Outcome::kUnavailable, ProtocolVersion::kMqtt5, {"CONNACK 0x88"}},
       {ClaimAnswer::Outcome::kUnavailable, ProtocolVersion::kMqtt311, {"CONNACK 0x88"}},
+      {ClaimAnswer::Outcome::kLeft, ProtocolVersion::kMqtt5, {"CONNACK 0x88"}},
   };
   for (const Row& row : rows) {
     Broker broker({}, 1);

@@ -1,4 +1,5 @@
 // Drain, leave and remove: what members, majorities and readiness make of them.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <absl/strings/str_format.h>
@@ -7,6 +8,11 @@
 
 namespace shoal {
 namespace {
+
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::StartsWith;
 
 class Commands : public ::testing::Test {
  protected:
@@ -74,6 +80,12 @@ TEST_F(Commands, WhoLeftStaysOutWhenItStartsAgain) {
   EXPECT_FALSE(cluster_->status(2).ready);
   EXPECT_NE(cluster_->status(2).reason.find("has left the cluster"), std::string::npos)
       << cluster_->status(2).reason;
+  EXPECT_THAT(cluster_->node(2).log, Contains(HasSubstr("this node has left the cluster")));
+  cluster_->send(2, 0, ClaimRequest{{1, 1}, "c", ""});
+  cluster_->run(100);
+  const auto answers = cluster_->mails<ClaimAnswer>(2);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].outcome, ClaimAnswer::Outcome::kLeft);
   EXPECT_EQ(members(0), 2);
   EXPECT_TRUE(cluster_->may_acknowledge(0));
 }
@@ -103,6 +115,25 @@ TEST_F(Commands, ARemovedNodeThatComesBackIsToldSo) {
   cluster_->run(3000);
   EXPECT_FALSE(cluster_->status(2).ready);
   EXPECT_EQ(members(0), 2);
+  const std::string why =
+      "node n3 has left the cluster: to join again it needs an empty --data-dir";
+  EXPECT_THAT(cluster_->status(2).reason, StartsWith("no lease from n1, n2 (refused: " + why));
+  EXPECT_THAT(cluster_->node(2).log, Contains(AllOf(StartsWith("refused by "), HasSubstr(why))));
+  EXPECT_THAT(cluster_->node(0).log, Contains(AllOf(StartsWith("refused "), HasSubstr(why))));
+}
+
+// The others know it, and it has not stored it itself.
+TEST_F(Commands, WhoCrashesWhileItLeavesIsToldSo) {
+  make(3);
+  const StoredState before = cluster_->node(2).disk;
+  EXPECT_TRUE(answer(2, LeaveCommand{}).ok);
+  cluster_->crash(2);
+  cluster_->node(2).disk = before;
+  cluster_->start(2);
+  cluster_->run(3000);
+  EXPECT_THAT(cluster_->status(2).reason, HasSubstr("node n3 has left the cluster"));
+  EXPECT_THAT(cluster_->node(2).log, Contains(HasSubstr("node n3 has left the cluster")));
+  EXPECT_FALSE(cluster_->may_acknowledge(2));
 }
 
 TEST_F(Commands, WhoSaysGoodbyeIsNotWaitedFor) {

@@ -1,5 +1,6 @@
 // What is promised while nodes crash, freeze and are cut off: who may acknowledge, who is waited
 // for, who closes its clients.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -241,6 +242,44 @@ TEST_F(Faults, AWipedNodeReplacesItsOldSelf) {
     members += member.state == MemberState::kLeft ? 0 : 1;
   }
   EXPECT_EQ(members, 3);
+}
+
+// At another address: nobody can know that the old one is not there any more.
+TEST_F(Faults, AWipedNodeThatMovedIsOneMoreUntilTheOldOneIsRemoved) {
+  make({.nodes = 3});
+  const NodeId old = cluster().id(2);
+  cluster().crash(2);
+  cluster().run(3000);
+  cluster().wipe(2);
+  cluster().move(2, "10.1.0.9:7883");
+  cluster().node(2).config.join = {"10.0.0.1:7883"};
+  cluster().start(2);
+  ASSERT_TRUE(settles(4000)) << reasons();
+  const auto members = [&] {
+    std::vector<NodeId> members;
+    for (const MemberStatus& member : cluster().status(1).members) {
+      if (member.state != MemberState::kLeft) members.push_back(member.id);
+    }
+    return members;
+  };
+  EXPECT_EQ(members().size(), 4u);
+  EXPECT_THAT(members(), testing::Contains(old));
+  EXPECT_EQ(cluster().status(1).majority, 3);
+  std::vector<std::string> log = cluster().node(0).log;
+  const std::vector<std::string>& other = cluster().node(1).log;
+  log.insert(log.end(), other.begin(), other.end());
+  EXPECT_THAT(log,
+              testing::Contains(testing::AllOf(
+                  testing::StartsWith("node n3 at 10.0.0.3:7883 is another member of that name"),
+                  testing::HasSubstr("`shoal ctl remove "))));
+  cluster().command(0, 1, RemoveCommand{"n3"});
+  EXPECT_EQ(cluster().node(0).answers.back().text, "node n3 is removed");
+  cluster().run(500);
+  ASSERT_TRUE(settles(4000)) << reasons();
+  EXPECT_EQ(members().size(), 3u);
+  EXPECT_THAT(members(), testing::Not(testing::Contains(old)));
+  EXPECT_EQ(cluster().status(1).majority, 2);
+  EXPECT_TRUE(cluster().may_acknowledge(2));
 }
 
 TEST_F(Faults, AnEarlierStartIsRefused) {

@@ -43,6 +43,25 @@ void SimStore::wipe() {
   disk_ = {};
 }
 
+std::vector<SimStore::Held> SimStore::held() {
+  SHOAL_ASSERT(!is_open());
+  std::vector<Held> all;
+  for (const raft::GroupId id : disk_.groups()) {
+    all.push_back({id, disk_.group(id).recover(), states_[id.shard]});
+  }
+  return all;
+}
+
+void SimStore::put(const Held& held) {
+  SHOAL_ASSERT(!is_open() && !states_.contains(held.group.shard));
+  states_[held.group.shard] = held.state;
+  raft::sim::DurableGroup& durable = disk_.group(held.group);
+  durable.hard_state = held.log.hard_state;
+  if (held.log.snapshot) durable.state = raft::sim::State{*held.log.snapshot, 0};
+  durable.first = held.log.first;
+  durable.log.assign(held.log.log.begin(), held.log.log.end());
+}
+
 // ---- a process ----------------------------------------------------------------------------------
 
 void SimStore::open(const Options& options, Reports reports) {

@@ -54,6 +54,15 @@ class SimStore {
                const shard::MemoryKeyValues& values);
   bool has(raft::GroupId group) const;
   void wipe();
+  // A replica as it is there.
+  struct Held {
+    raft::GroupId group;
+    raft::Recovered log;
+    shard::MemoryKeyValues state;
+  };
+  std::vector<Held> held();
+  // Where nothing is of its shard.
+  void put(const Held& held);
 
   // ---- a process
   void open(const Options& options, Reports reports);

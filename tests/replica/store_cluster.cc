@@ -34,6 +34,13 @@ void StoreCluster::restore(uint32_t shard, raft::Index index, raft::Term term,
   nodes_.front()->disks.restore({shard, 1}, meta, values);
 }
 
+void StoreCluster::take_over(const std::vector<SimStore::Held>& held, uint64_t incarnation) {
+  Node& node = *nodes_.front();
+  node.disks.wipe();
+  for (const SimStore::Held& each : held) node.disks.put(each);
+  node.incarnation = incarnation;
+}
+
 void StoreCluster::forget_nodes(const std::vector<NodeId>& gone) {
   post(0, [this, gone] {
     for (const NodeId id : gone) store(0).on_peer_gone(id, UINT32_MAX, now());

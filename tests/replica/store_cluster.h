@@ -46,6 +46,7 @@ class StoreCluster {
     NodeId id_of(int node) const { return NodeId{first_id + static_cast<uint64_t>(node)}; }
   };
   explicit StoreCluster(const Options& options);
+  static constexpr uint64_t kClusterSeed = 5;
 
   World& world() { return world_; }
   Now now() const { return {world_.now(), kWallStart + world_.now().ns / 1'000'000}; }
@@ -64,6 +65,10 @@ class StoreCluster {
   // Before the one node of it is started: its replica begins with this, instead of nothing.
   void restore(uint32_t shard, raft::Index index, raft::Term term,
                const shard::MemoryKeyValues& values);
+  // Likewise: it has these replicas, and was started so often before.
+  void take_over(const std::vector<SimStore::Held>& held, uint64_t incarnation);
+  // What a node that is not up has.
+  std::vector<SimStore::Held> held(int node) { return nodes_[node]->disks.held(); }
   // These are no nodes of it any more.
   void forget_nodes(const std::vector<NodeId>& gone);
   // On the node's hub, between other events.
@@ -103,7 +108,6 @@ class StoreCluster {
 
  private:
   static constexpr int64_t kWallStart = 1'700'000'000'000;
-  static constexpr uint64_t kClusterSeed = 5;
   enum class Lane { kControl, kBulk };
   using Task = std::function<void()>;
 
