@@ -91,6 +91,7 @@ void StoreClient::submit_connect(Connecting& connecting) {
   }
   connecting.number =
       submit(shard_of(request.client_id), connecting.worker, 0, op, request.client_id);
+  connects_.insert(request.client_id);
 }
 
 void StoreClient::ask(Connecting& connecting, uint64_t connect_number) {
@@ -342,6 +343,7 @@ void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
   }
   op.is_done = true;
   if (!op.client_id.empty()) {
+    connects_.erase(connects_.find(op.client_id));
     on_connect_done(worker, done.number(), op, outcome);
   } else if (op.worker_number != 0) {
     const bool is_stale = outcome == shard::Effects::Outcome::kStaleEpoch ||
