@@ -14,18 +14,14 @@ constexpr size_t kClientIdMax = UINT16_MAX;  // a UTF-8 string of MQTT (5.0: 1.5
 
 }  // namespace
 
-Claims::Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
-               std::function<std::set<NodeId>()> asked, std::function<Pair*(NodeId)> reachable)
-    : context_(context),
-      open_pairs_(std::move(open_pairs)),
-      asked_(std::move(asked)),
-      reachable_(std::move(reachable)) {}
+Claims::Claims(Context& context, Surroundings around)
+    : context_(context), around_(std::move(around)) {}
 
 // ---- workers ------------------------------------------------------------------------------------
 
 void Claims::on_request(WorkerIndex worker, const ClaimRequest& in,
                         std::optional<ClaimAnswer::Outcome> refusal) {
-  const Wanted wanted{worker, in.conn, in.user};
+  const Wanted wanted{worker, in.conn, in.user, in.is_volatile};
   if (refusal) return answer(in.client_id, wanted, *refusal);
   std::vector<Wanted> earlier;
   if (const auto request = requests_.find(in.client_id); request != requests_.end()) {
@@ -43,7 +39,7 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
   Request request{.wanted = wanted,
                   .earlier = std::move(earlier),
                   .stamp = context_.next_stamp(),
-                  .waits_for = asked_(),
+                  .waits_for = around_.asked(),
                   .since = context_.now.mono};
   if (is_elsewhere) evict(client_id, holder->second, wanted.user);
   request.waits_for_holder = is_held && holder->second.is_evicting;
@@ -53,17 +49,25 @@ void Claims::ask(const std::string& client_id, const Wanted& wanted, std::vector
 }
 
 void Claims::answer(const std::string& client_id, const Wanted& wanted,
-                    ClaimAnswer::Outcome outcome, const Stamp& stamp) {
-  context_.mail(
-      bit_of(wanted.worker),
-      ClaimAnswer{.conn = wanted.conn, .client_id = client_id, .outcome = outcome, .stamp = stamp});
+                    ClaimAnswer::Outcome outcome) {
+  context_.mail(bit_of(wanted.worker),
+                ClaimAnswer{.conn = wanted.conn, .client_id = client_id, .outcome = outcome});
+}
+
+// Whatever an earlier connection asked of the store is known to it by now, or answered to nobody.
+void Claims::grant(const std::string& client_id, const Wanted& wanted, const Stamp& stamp) {
+  const bool is_nothing_stored = wanted.is_volatile && around_.is_nothing_stored(client_id);
+  context_.mail(bit_of(wanted.worker), ClaimAnswer{.conn = wanted.conn,
+                                                   .client_id = client_id,
+                                                   .stamp = stamp,
+                                                   .is_nothing_stored = is_nothing_stored});
 }
 
 // A peer that is not heard is told when it is heard again: by then the client may have gone
 // elsewhere, and what lay about on the way would close its connection there.
 void Claims::tell(const std::string& client_id, Request& request) {
   for (const NodeId id : request.waits_for) {
-    Pair* const pair = request.told.count(id) == 0 ? reachable_(id) : nullptr;
+    Pair* const pair = request.told.count(id) == 0 ? around_.reachable(id) : nullptr;
     if (pair == nullptr) continue;
     pair->send(FrameKind::kClaim, message_of(client_id, request));
     request.told.insert(id);
@@ -146,7 +150,7 @@ void Claims::on_evict_refused(WorkerIndex worker, const EvictRefused& refused) {
   holder.is_evicting = false;
   std::vector<Asking>& asking = asking_[id];
   const auto is_refused = [&refused](const Asking& one) { return one.user == refused.user; };
-  for (Pair* const pair : open_pairs_()) {
+  for (Pair* const pair : around_.open_pairs()) {
     for (const Asking& one : asking) {
       if (one.peer == pair->id() && is_refused(one)) reply_refused(*pair, id, one.counter);
     }
@@ -174,7 +178,7 @@ void Claims::on_holder_gone(const std::string& client_id) {
   const auto request = requests_.find(client_id);
   const auto asking = asking_.find(client_id);
   if (asking != asking_.end()) {
-    for (Pair* const pair : open_pairs_()) {
+    for (Pair* const pair : around_.open_pairs()) {
       for (const Asking& one : asking->second) {
         if (one.peer != pair->id()) continue;
         // A connection here may have asked since, and the peer has agreed to that already.
@@ -195,7 +199,7 @@ bool Claims::check(const std::string& client_id) {
   Request& request = it->second;
   const bool peers_agree = request.waits_for.empty() || SHOAL_MUTATED("claim-asks-nobody");
   if (request.waits_for_holder || !peers_agree) return false;
-  answer(client_id, request.wanted, ClaimAnswer::Outcome::kGranted, request.stamp);
+  grant(client_id, request.wanted, request.stamp);
   for (const Wanted& earlier : request.earlier) {
     answer(client_id, earlier, ClaimAnswer::Outcome::kSuperseded);
   }
@@ -206,7 +210,7 @@ bool Claims::check(const std::string& client_id) {
 
 void Claims::check_waits() {
   if (requests_.empty()) return;
-  const std::set<NodeId> asked = asked_();
+  const std::set<NodeId> asked = around_.asked();
   std::vector<std::string> ready;
   for (auto& [id, request] : requests_) {
     std::erase_if(request.waits_for, [&asked](NodeId peer) { return asked.count(peer) == 0; });

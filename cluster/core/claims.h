@@ -23,9 +23,14 @@ namespace shoal {
 
 class Claims {
  public:
-  // `asked`: peers whose answer a claim needs now. `reachable`: null for one that is not heard.
-  Claims(Context& context, std::function<std::vector<Pair*>()> open_pairs,
-         std::function<std::set<NodeId>()> asked, std::function<Pair*(NodeId)> reachable);
+  struct Surroundings {
+    std::function<std::vector<Pair*>()> open_pairs;
+    std::function<std::set<NodeId>()> asked;  // peers whose answer a claim needs now
+    std::function<Pair*(NodeId)> reachable;   // null for one that is not heard
+    // Nothing of the client id is stored, for sure.
+    std::function<bool(const std::string& client_id)> is_nothing_stored;
+  };
+  Claims(Context& context, Surroundings around);
 
   // ---- workers
   // `refusal`: the answer, where this node takes no clients.
@@ -63,6 +68,7 @@ class Claims {
     WorkerIndex worker = 0;
     ConnId conn;
     std::string user;
+    bool is_volatile = false;
   };
   // The last of them waits for its claim; the others lose when it is granted, and come again when it
   // is withdrawn: workers are read in any order after the node stood still, and the last request may
@@ -84,8 +90,8 @@ class Claims {
   };
 
   void ask(const std::string& client_id, const Wanted& wanted, std::vector<Wanted> earlier);
-  void answer(const std::string& client_id, const Wanted& wanted, ClaimAnswer::Outcome outcome,
-              const Stamp& stamp = {});
+  void answer(const std::string& client_id, const Wanted& wanted, ClaimAnswer::Outcome outcome);
+  void grant(const std::string& client_id, const Wanted& wanted, const Stamp& stamp);
   // All connections here that want the id.
   void refuse(const std::string& client_id, ClaimAnswer::Outcome outcome);
   // Gives up the request at hand: who wanted the id before it asks again.
@@ -101,9 +107,7 @@ class Claims {
   proto::Claim message_of(const std::string& client_id, const Request& request) const;
 
   Context& context_;
-  std::function<std::vector<Pair*>()> open_pairs_;
-  std::function<std::set<NodeId>()> asked_;
-  std::function<Pair*(NodeId)> reachable_;
+  const Surroundings around_;
   // Sorted, so that a peer can be told all of them in portions.
   absl::btree_map<std::string, Holder> holders_;
   std::map<std::string, Request> requests_;

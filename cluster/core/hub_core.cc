@@ -38,9 +38,14 @@ HubCore::HubCore(HubConfig config, StoredState stored, uint64_t seed)
       routes_(
           context_, [this] { return open_pairs(); }, [this] { return waited_for(); }),
       forwarding_(context_, routes_, leases_),
-      claims_(
-          context_, [this] { return open_pairs(); }, [this] { return needed(); },
-          [this](NodeId id) { return reachable(id); }),
+      claims_(context_, {.open_pairs = [this] { return open_pairs(); },
+                         .asked = [this] { return needed(); },
+                         .reachable = [this](NodeId id) { return reachable(id); },
+                         .is_nothing_stored =
+                             [this](const std::string& client_id) {
+                               return closing_ == 0 && store_ &&
+                                      store_->is_nothing_stored(client_id);
+                             }}),
       retained_(
           context_, forwarding_, [this] { return open_pairs(); }, [this] { return needed(); }),
       store_founding_(stored.store),

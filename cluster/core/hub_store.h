@@ -39,6 +39,9 @@ class HubStore {
 
   // ---- this node
   void on_worker(WorkerIndex from, ToStore&& mail);
+  bool is_nothing_stored(const std::string& client_id) const {
+    return store_ && store_->is_nothing_stored(client_id);
+  }
   void on_accept(WorkerIndex from, const AcceptOut& accept) { receiver_.on_accept(from, accept); }
   void on_retain_done(uint64_t number) { publisher_.on_retained(number); }
   // All connections are closed: whatever was asked in the life before is void.

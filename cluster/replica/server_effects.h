@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/replica/session_ids.h"
 #include "cluster/shard/effects.h"
 #include "cluster/shard/shard_state.h"
 #include "proto/shoal/store.pb.h"
@@ -86,13 +87,14 @@ struct ServerEffects {
   std::vector<Want> wants;
 
   std::vector<shard::Effects::Drop> drops;
-  // The state is as of this index; 0: as it was. Set by every replica.
+  // The state is as of this index; 0: as it was. Set by every replica, as is what follows.
   uint64_t applied = 0;
+  SessionChanges sessions;
 
   bool empty() const {
     return entries.empty() && replies.empty() && routes.empty() && publishes.empty() &&
            to_shards.empty() && outbox_answers.empty() && retained_queries.empty() &&
-           wants.empty() && picked.empty() && drops.empty() && applied == 0;
+           wants.empty() && picked.empty() && drops.empty() && applied == 0 && sessions.empty();
   }
   void clear() { *this = ServerEffects(); }
 };

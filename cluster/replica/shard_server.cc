@@ -19,7 +19,14 @@ ShardServer::ShardServer(const Options& options, shard::KeyValues& values)
       state_({.cluster_seed = options.cluster_seed, .router_seed = options.router_seed}, values),
       attachments_(options.unread_bytes),
       outbox_(options.shard, options.shards, options.cluster_seed),
-      sharers_(options.shards, options.cluster_seed) {}
+      sharers_(options.shards, options.cluster_seed) {
+  sessions_.is_whole = true;
+  if (SHOAL_MUTATED("store-session-ids-of-before")) return;
+  state_.for_each_session([this](std::string_view client_id, const shard::SessionRecord&) {
+    sessions_.begun.push_back(session_hash_of(client_id, options_.cluster_seed));
+    return true;
+  });
+}
 
 // ---- the group
 
@@ -31,6 +38,7 @@ void ShardServer::on_committed(std::span<const raft::Entry> entries) {
       applied_.clear();
       is_too_new_ = state_.apply(entry.index, bytes, applied_) == shard::Applied::kTooNew;
       if (is_too_new_) return;
+      sessions_.note(applied_, options_.cluster_seed);
       if (serving_ && entry.term == term_) ++entries_applied_;
       if (serving_) carry_out();
     }
@@ -276,6 +284,9 @@ void ShardServer::pump_outbox() {
 }
 
 ServerEffects& ShardServer::end_turn() {
+  // Before the hub has said anything it may not listen yet. It has before this serves.
+  const bool is_heard = !nodes_.empty() || applied_index_ != 0 || serving_;
+  if (is_heard && !sessions_.empty()) effects_.sessions = std::exchange(sessions_, {});
   if (!serving_) return effects_;
   pump_outbox();
   answer_subscribing();

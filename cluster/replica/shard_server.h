@@ -121,6 +121,7 @@ class ShardServer {
   bool is_too_new_ = false;
   raft::Index applied_index_ = 0;
   shard::Effects applied_;  // of the entry that is carried out
+  SessionChanges sessions_;
   ServerEffects effects_;
 
   bool serving_ = false;

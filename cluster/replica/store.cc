@@ -43,7 +43,8 @@ Store::Store(const Options& options, Surroundings surroundings, raft::LogReader&
                      deliver_answer(shard, answer);
                    }}),
       leads_(options.shards),
-      figures_(options.shards) {
+      figures_(options.shards),
+      session_ids_(options.shards) {
   SHOAL_ASSERT(options.shards >= 1 && options.shards <= kShardsMax);
 }
 
@@ -224,6 +225,7 @@ bool Store::on_frame(NodeId from, StoreFrame kind, std::span<const uint8_t> byte
 void Store::on_host(uint32_t shard, HostEffects&& effects, Now now) {
   now_ = now;
   figures_[shard] = effects.figures;
+  session_ids_[shard].apply(effects.server.sessions);  // before what it answers goes out
   on_server(shard, effects.term, std::move(effects.server));
   for (const HostEffects::Begun& each : effects.begun) on_begun(shard, each);
   for (const HostEffects::Portion& each : effects.portions) {

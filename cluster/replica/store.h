@@ -18,6 +18,7 @@
 
 #include "cluster/replica/backup_cut.h"
 #include "cluster/replica/groups.h"
+#include "cluster/replica/session_ids.h"
 #include "cluster/replica/shard_host.h"
 #include "cluster/replica/shard_routes.h"
 #include "cluster/replica/store_client.h"
@@ -120,6 +121,9 @@ class Store {
 
   // ---- workers
   void on_worker(WorkerIndex from, ToStore&& mail, Now now);
+  // Of the client id, for sure, as the leader would answer: this node leads its shard, and no CONNECT
+  // of it is on its way from here. False says nothing.
+  bool is_nothing_stored(const std::string& client_id) const;
   // They have applied routes, or others are waited for.
   void check_routes(Now now);
 
@@ -171,6 +175,7 @@ class Store {
   const ShardRoutes& routes() const { return routes_; }
   // Of a replica here.
   const HostEffects::Figures& figures(uint32_t shard) const { return figures_[shard]; }
+  const SessionIds& session_ids(uint32_t shard) const { return session_ids_[shard]; }
 
  private:
   StoreClient::Options client_options(uint64_t incarnation) const;
@@ -212,6 +217,7 @@ class Store {
   };
   std::vector<Lead> leads_;  // of this node
   std::vector<HostEffects::Figures> figures_;
+  std::vector<SessionIds> session_ids_;  // of the replicas here
   // Writes of a shard behind one that makes a copy the state, which has to be done first.
   std::map<uint32_t, std::deque<raft::Effects::Persist>> installing_;
   struct Copy {

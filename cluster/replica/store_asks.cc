@@ -64,6 +64,7 @@ void StoreClient::submit_connect(Connecting& connecting) {
   }
   connecting.number =
       submit(shard_of(request.client_id), connecting.worker, 0, op, request.client_id);
+  connects_.insert(request.client_id);
 }
 
 void StoreClient::ask(Connecting& connecting, uint64_t connect_number) {

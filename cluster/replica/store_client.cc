@@ -120,6 +120,7 @@ void StoreClient::on_done(uint32_t at, const proto::StoreDone& done) {
   }
   op.is_done = true;
   if (!op.client_id.empty()) {
+    connects_.erase(connects_.find(op.client_id));
     on_connect_done(worker, done.number(), op, outcome);
   } else if (op.worker_number != 0) {
     const bool is_stale = outcome == shard::Effects::Outcome::kStaleEpoch ||

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,6 +74,10 @@ class StoreClient {
   };
   const Leader& leader(uint32_t shard) const { return shards_[shard].leader; }
   uint64_t waiting() const;  // ops that are not answered
+  // A CONNECT of this client id is not answered, whoever waits for it.
+  bool is_connecting(const std::string& client_id) const {
+    return connecting_.contains(client_id) || connects_.contains(client_id);
+  }
 
  private:
   struct Op {
@@ -163,6 +168,7 @@ class StoreClient {
   std::vector<Shard> shards_;
   std::map<std::string, Connecting> connecting_;  // by client id: the last one counts
   std::map<uint64_t, std::string> questions_;     // by token: client ids
+  std::multiset<std::string> connects_;           // client ids of the Connects among the ops
   uint64_t last_question_ = 0;
   // Asks that several shards have to answer: how many are left, and whether any refused.
   struct Shared {

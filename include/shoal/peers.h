@@ -100,7 +100,8 @@ struct RoutesApplied {
 struct ClaimRequest {
   ConnId conn;
   std::string client_id;
-  std::string user;  // authenticated; empty: anonymous
+  std::string user;          // authenticated; empty: anonymous
+  bool is_volatile = false;  // nothing of its session needs to be stored
 };
 
 // The id's connection is closed, and nothing that it forwarded is unfinished.
@@ -198,6 +199,9 @@ struct ClaimAnswer {
   std::string client_id;
   Outcome outcome = Outcome::kGranted;
   Stamp stamp;
+  // To a volatile one that is granted: nothing of the client id is stored either, which the worker
+  // need not ask. It holds for who has nothing of the id itself.
+  bool is_nothing_stored = false;
 };
 
 // Close this id's connection with 0x8E (if it is connected) and answer EvictDone.

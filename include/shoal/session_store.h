@@ -44,7 +44,8 @@ struct SessionWill {
   uint32_t delay_s = 0;
 };
 
-// Every CONNECT, once its claim is granted. Answered by SessionAttached.
+// Every CONNECT, once its claim is granted and did not say that there is nothing to ask
+// (ClaimAnswer::is_nothing_stored). Answered by SessionAttached.
 struct SessionConnect {
   ConnId conn;
   std::string client_id;

@@ -30,6 +30,15 @@ void Core::ask_store(Connection& c) {
   current_.to_hub.emplace_back(ToStore(std::move(out)));
 }
 
+// The claim came with the word that the store has nothing of the client id.
+void Core::attach_unasked(Connection& c) {
+  const Opening& opening = *c.extra->opening;
+  SHOAL_ASSERT(opening.is_volatile);
+  Session& s = create_session(opening.client_id);
+  s.claim = opening.claim;
+  attach(c, s, false);
+}
+
 // The store publishes it, unless it is told that the client said goodbye [MQTT5-3.1.2-7]
 // [MQTT311-3.1.2-8]; nobody can ask for the client's rights then.
 std::optional<SessionWill> Core::will_of(const Opening& opening, const Connect& in,

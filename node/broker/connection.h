@@ -51,6 +51,7 @@ struct Opening {
   bool assigned_client_id = false;
   std::string tls_identity;
   bool is_one_too_many = false;
+  bool is_volatile = false;  // neither expiry nor will: nothing of it needs to be stored
   CredentialAnswer credentials;
   std::vector<uint8_t> authentication_data;  // for the CONNACK
   Stamp claim;

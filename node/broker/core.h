@@ -103,7 +103,7 @@ class Core {
   void on_authenticated(Connection& c, const CredentialAnswer& answer);
   void on_claim_answer(const ClaimAnswer& answer);
   void withdraw(Connection& c);
-  void admit(Connection& c);
+  void admit(Connection& c, bool is_nothing_stored);
   void refuse_user(Connection& c);
   void attach(Connection& c, Session& s, bool session_present);
   uint32_t session_expiry_of(const Connect& in) const;
@@ -115,6 +115,7 @@ class Core {
 
   // attaching.cc: durable sessions, from the store's answer on and until they leave it
   void ask_store(Connection& c);
+  void attach_unasked(Connection& c);
   std::optional<SessionWill> will_of(const Opening& opening, const Connect& in, const Session& s);
   void on_session_attached(SessionAttached& answer);
   void resume_stored(Connection& c, Session& s, SessionAttached& answer);

@@ -66,6 +66,7 @@ void Core::on_connect(Connection& c, const Frame& frame) {
   }
   const uint8_t* const end = frame.body.data() + frame.body.size();
   opening.packet.assign(end - frame.size, end);
+  opening.is_volatile = session_expiry_of(in) == 0 && !in.will;
   if (opening.client_id.empty()) assign_client_id(opening);
   authenticate(c, connect_of(opening));
 }
@@ -135,7 +136,8 @@ void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
   c.paused |= kPauseOpening;
   c.phase = Phase::kWaitClaim;
   set_connection_timer(c, now_.mono + config_.limits.publish_timeout);
-  current_.to_hub.push_back(ClaimRequest{c.id, opening.client_id, opening.credentials.user});
+  current_.to_hub.push_back(
+      ClaimRequest{c.id, opening.client_id, opening.credentials.user, opening.is_volatile});
 }
 
 // ---- the claim ------------------------------------------------------------------------------------
@@ -154,7 +156,9 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
     return;
   }
   switch (answer.outcome) {
-    case ClaimAnswer::Outcome::kGranted: c->extra->opening->claim = answer.stamp; return admit(*c);
+    case ClaimAnswer::Outcome::kGranted:
+      c->extra->opening->claim = answer.stamp;
+      return admit(*c, answer.is_nothing_stored);
     case ClaimAnswer::Outcome::kSuperseded:
       return refuse_connect(*c, ReasonCode::kSessionTakenOver);
     case ClaimAnswer::Outcome::kUnavailable:
@@ -176,10 +180,10 @@ void Core::withdraw(Connection& c) {
 
 // The claim is ours. An older connection of this client at this worker goes first, and what it
 // published is waited for, so that a message that is sent again cannot overtake its older self.
-void Core::admit(Connection& c) {
+void Core::admit(Connection& c, bool is_nothing_stored) {
   Opening& opening = *c.extra->opening;
   Session* const s = find_session(opening.client_id);
-  if (!s) return ask_store(c);
+  if (!s) return is_nothing_stored ? attach_unasked(c) : ask_store(c);
   c.phase = Phase::kWaitQuiet;
   if (s->durable && s->durable->user != opening.credentials.user) {
     s->claim = opening.claim;

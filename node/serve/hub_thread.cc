@@ -52,9 +52,14 @@ void HubThread::stop() {
   thread_.join();
 }
 
+// Who wants a client id that is given back asks the hub, which then finds this before it.
 void HubThread::post(WorkerIndex from, std::vector<ToHub>& mails) {
   if (mails.empty()) return;
-  mailbox_.post(FromWorker{from, std::move(mails)});
+  const bool is_waited_for = !std::all_of(mails.begin(), mails.end(), [](const ToHub& each) {
+    return std::holds_alternative<ClaimRelease>(each);
+  });
+  FromWorker mail{from, std::move(mails)};
+  is_waited_for ? mailbox_.post(std::move(mail)) : mailbox_.leave(std::move(mail));
   mails.clear();
 }
 

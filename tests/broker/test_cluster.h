@@ -98,6 +98,7 @@ class TestCluster {
   bool hold_acceptances = false;  // answers to them wait
   bool hold_routes = false;       // RoutesSynced waits
   bool hold_retained = false;     // RetainDone waits
+  bool knows_store = false;       // a claim is granted with the word that nothing is stored
   bool checks = true;             // invariants after each event: too slow for very many
   size_t portion = 2;             // retained messages a portion
   std::function<CredentialAnswer(const CredentialCheck&)> credentials;

@@ -88,6 +88,8 @@ void TestCluster::grant(const std::string& client_id, Claim& claim) {
   answer.conn = claim.request.conn;
   answer.client_id = client_id;
   answer.stamp = claim.stamp;
+  answer.is_nothing_stored =
+      knows_store && claim.request.is_volatile && !store_->session(client_id).has_value();
   post(claim.holder, answer);
 }
 

@@ -93,6 +93,30 @@ class Store(unittest.TestCase):
             cut_power(nodes)
             self.expect(nodes[2].mqtt_port, 100)
 
+    def test_a_clean_start_at_any_node_ends_the_session(self):
+        """[MQTT5-3.1.2-4] [MQTT311-3.1.2-6]: at the leader of its shard, and elsewhere; soon after it began, and after a kill."""
+        def visit(node, number, version, clean, kept=True):
+            client = Client(node.mqtt_port, f"device-{number}", version, clean=clean, expiry_s=3600 if kept else 0)
+            client.close()
+            return client.session_present
+
+        with harness.Cluster(3) as nodes:
+            for version in ("5.0", "3.1.1"):
+                for number in range(8):  # in several shards
+                    for node in nodes:
+                        self.assertFalse(visit(nodes[number % 3], number, version, False), "a new session")
+                        self.assertFalse(visit(node, number, version, True, kept=False), "a clean start")
+                        self.assertFalse(visit(nodes[(number + 1) % 3], number, version, False), "it was ended")
+                        self.assertTrue(visit(node, number, version, False), "it was kept")
+                        visit(nodes[number % 3], number, version, True, kept=False)
+                        visit(node, number, version, True, kept=False)
+            for number in range(8):
+                visit(nodes[0], number, "5.0", False)
+            cut_power(nodes)
+            for number in range(8):
+                visit(nodes[number % 3], number, "5.0", True, kept=False)
+                self.assertFalse(visit(nodes[1], number, "5.0", False), "it was ended after the power cut")
+
     def test_a_qos_2_publish_is_repeated_at_another_node(self):
         """[MQTT5-4.3.3-10]: PUBREC was lost with the connection, or even with the node."""
         def connect(node, is_new):

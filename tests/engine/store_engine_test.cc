@@ -100,6 +100,27 @@ TEST_F(StoreEngineTest, WhatWasAnsweredIsThereAfterARestart) {
   }
 }
 
+// As soon as it leads: what was flushed, and what is still in the log alone.
+TEST_F(StoreEngineTest, TheHubKnowsWhichSessionsAreStoredAfterARestart) {
+  for (const bool is_flushed : {true, false}) {
+    const std::string name = is_flushed ? "flushed" : "logged";
+    {
+      EngineNode node(options(true, name));
+      ASSERT_TRUE(node.run_until_ready()) << node.failure();
+      EXPECT_TRUE(node.store().is_nothing_stored(TestClients::kClient));
+      TestClients clients(node);
+      ASSERT_TRUE(clients.connect());
+      EXPECT_FALSE(node.store().is_nothing_stored(TestClients::kClient));
+      ASSERT_TRUE(clients.detach());
+      if (is_flushed) node.run_for(kFlushed);
+    }
+    EngineNode node(options(false, name));
+    ASSERT_TRUE(node.run_until_ready()) << node.failure();
+    EXPECT_FALSE(node.store().is_nothing_stored(TestClients::kClient));
+    EXPECT_TRUE(node.store().is_nothing_stored("another"));
+  }
+}
+
 TEST_F(StoreEngineTest, TheLogIsCutBehindWhatIsFlushed) {
   NodeOptions cutting = options(true);
   cutting.trailing = 50;

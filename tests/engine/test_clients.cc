@@ -7,7 +7,6 @@
 namespace shoal::engine::test {
 namespace {
 
-constexpr const char* kClient = "subscriber";
 constexpr const char* kTopic = "t";
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace shoal::engine::test {
 // Publishes "1", "2", ... at QoS 1 from a client that is not durable; a subscriber takes them.
 class TestClients {
  public:
+  static constexpr const char* kClient = "subscriber";
   explicit TestClients(EngineNode& node);
 
   // The subscriber connects; false: no answer came, or the store failed.

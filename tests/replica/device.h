@@ -58,6 +58,7 @@ class Device {
   bool is_away() const { return node_ < 0; }
   bool is_attached() const { return is_attached_; }
   bool is_patient() const { return is_patient_; }
+  bool has_session() const { return has_session_; }
 
   void connect();
   void close();

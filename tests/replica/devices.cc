@@ -69,6 +69,9 @@ void Devices::run() {
 
 void Devices::step() {
   for (Device* const each : all_) {
+    if (each->has_session() && cluster_.is_overlooked(each->id())) {
+      cluster_.violations.push_back("of " + each->id() + " nothing is stored, says the leader");
+    }
     move(*each);
     if (each->is_attached()) each->go_on(is_quiet_);
   }

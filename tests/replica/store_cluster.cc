@@ -346,6 +346,17 @@ bool StoreCluster::is_settled() {
   return true;
 }
 
+// Who leads in an earlier term than another did does not know it yet.
+bool StoreCluster::is_overlooked(const std::string& client_id) {
+  const uint32_t shard = shard::shard_of(client_id, kClusterSeed, options_.shards);
+  const int at = leader(shard);
+  if (at < 0) return false;
+  uint64_t& last_term = lead_terms_[shard];
+  const uint64_t term = store(at).groups().find(shard)->role().term;
+  last_term = std::max(last_term, term);
+  return term == last_term && store(at).is_nothing_stored(client_id);
+}
+
 // In the end nothing is on its way from shard to shard, and the group has nothing for its members.
 void StoreCluster::check_left_over(int at, uint32_t shard) {
   const shard::ShardState& state = server(at, shard).state();
@@ -372,6 +383,12 @@ void StoreCluster::check_replicas() {
       state.check_invariants();
       check_left_over(at, shard);
       hashes.insert(state.hash());
+      if (store(at).session_ids(shard).sessions() != state.meta().sessions) {
+        violations.push_back("node " + std::to_string(at) + " knows of " +
+                             std::to_string(store(at).session_ids(shard).sessions()) +
+                             " sessions in shard " + std::to_string(shard) + " of " +
+                             std::to_string(state.meta().sessions));
+      }
       routes.insert(store(at).routes().digest());
       const raft::RaftGroup& raft = *store(at).groups().find(shard);
       indexes += " " + std::to_string(state.applied()) + "/" + std::to_string(raft.commit()) + "/" +

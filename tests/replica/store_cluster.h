@@ -96,6 +96,9 @@ class StoreCluster {
   // A node's process ended.
   std::function<void(int node)> on_crash;
 
+  // Something of the client id is stored, and the leader of its shard says that nothing is.
+  bool is_overlooked(const std::string& client_id);
+
   // Copies of states that took the place of a node's own.
   uint64_t installed() const;
 
@@ -188,6 +191,7 @@ class StoreCluster {
   std::set<uint64_t> torn_;
   std::map<std::pair<PairKey, Lane>, Instant> last_delivery_;  // (from, to)
   std::map<std::pair<uint32_t, uint64_t>, uint64_t> hashes_;
+  std::map<uint32_t, uint64_t> lead_terms_;  // the last that a shard's leader was seen in
 };
 
 }  // namespace shoal::replica::test

@@ -34,6 +34,20 @@ TEST(Mailbox, WakesOnlyWhoSleepsAndOnce) {
   EXPECT_FALSE(mailbox.has_mail());
 }
 
+TEST(Mailbox, WhatNobodyWaitsForWakesNobody) {
+  WakeUp wake_up;
+  Mailbox<int> mailbox(wake_up);
+  wake_up.sleep();
+  mailbox.leave(1);
+  EXPECT_FALSE(is_ready(wake_up, 0));
+  EXPECT_TRUE(mailbox.has_mail()) << "a reader that is awake does not go to sleep before it";
+  mailbox.post(2);
+  EXPECT_TRUE(is_ready(wake_up, 0));
+  std::vector<int> mails;
+  mailbox.take(mails);
+  EXPECT_EQ(mails, (std::vector{1, 2}));
+}
+
 TEST(Mailbox, NothingIsLostAndEachSendersOrderHolds) {
   constexpr int kSenders = 3;
   constexpr int kMails = 20'000;

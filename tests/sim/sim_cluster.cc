@@ -387,6 +387,7 @@ SimResult SimCluster::run() {
   check_stores();
   check_one_connection_each();
   farewell_phase();
+  clean_start_phase();
 
   SimResult result;
   result.violations = check_history(history_);

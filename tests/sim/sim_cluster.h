@@ -117,6 +117,8 @@ class SimCluster {
   void settling_phase();
   void probe_phase();
   void farewell_phase();
+  void clean_start_phase();
+  std::vector<SimClient*> come_back(bool is_kept);
   void watch_queues();
   void check_queues(SimNode& node);
   void note_shards(SimNode& node);

@@ -1,5 +1,6 @@
 // The devices of a simulated cluster: what each subscribes to and publishes, how it reads, and which
 // node it goes to.
+#include <algorithm>
 #include <set>
 
 #include "tests/sim/sim_cluster.h"
@@ -128,6 +129,47 @@ void SimCluster::probe_suback(SimClient& subscriber, SimClient& publisher, int n
   world_.after(
       world_.between(Duration::millis(5), Duration::millis(40)),
       [this, &subscriber, &publisher, number] { probe_suback(subscriber, publisher, number + 1); });
+}
+
+// Sessions that are kept, then clean starts of the same client ids, which end them [MQTT5-3.1.2-4], at
+// whatever node: who comes back to keep one finds none.
+void SimCluster::clean_start_phase() {
+  std::vector<SimClient*> devices;
+  for (const bool is_kept : {true, false, true}) {
+    for (SimClient* const each : devices) {
+      each->say_goodbye();
+      each->vanish();
+    }
+    world_.run_until(world_.now() + Duration::seconds(2));
+    devices = come_back(is_kept);
+    for (const SimClient* const each : devices) {
+      if (!each->connected()) return violation(each->plan().client_id + " has no connection");
+    }
+  }
+  for (const SimClient* const each : devices) {
+    if (!history_.chain(each->chain()).inherited) continue;
+    violation(each->plan().client_id + " found a session that a clean start had ended");
+  }
+}
+
+// At times a disk takes seconds for a write.
+std::vector<SimClient*> SimCluster::come_back(bool is_kept) {
+  std::vector<SimClient*> devices;
+  for (int i = 0; i < 6; ++i) {
+    ClientPlan plan;
+    plan.client_id = "returns" + std::to_string(i);
+    plan.version = i % 2 == 0 ? ProtocolVersion::kMqtt5 : ProtocolVersion::kMqtt311;
+    plan.clean_start = !is_kept;
+    plan.session_expiry_s = is_kept ? 600 : 0;
+    devices.push_back(&add_client(std::move(plan)));
+    devices.back()->start();
+  }
+  const Instant end = world_.now() + Duration::seconds(20);
+  const auto is_connected = [](const SimClient* each) { return each->connected(); };
+  while (world_.now() < end && !std::all_of(devices.begin(), devices.end(), is_connected)) {
+    world_.run_until(world_.now() + Duration::millis(100));
+  }
+  return devices;
 }
 
 SimClient& SimCluster::add_client(ClientPlan plan) {
