@@ -77,9 +77,9 @@ class Cluster:
     def outputs(self):
         return {name: value["value"] for name, value in json.loads(self.module.run("output", "-json")).items()}
 
-    def play(self, playbook, *arguments, inventory=None):
-        """Over the inventory that apply wrote, or over another one."""
-        env = {**self.module.env, "SHOAL_TERRAFORM_DIR": str(self.module.directory)}
+    def play(self, playbook, *arguments, inventory=None, env=()):
+        """Over the inventory that apply wrote, or over another one; `env` is for it alone."""
+        env = {**self.module.env, "SHOAL_TERRAFORM_DIR": str(self.module.directory), **dict(env)}
         folder = self.folder / "ansible"
         if inventory:
             command = ["ansible-playbook", "-i", inventory, playbook]

@@ -10,23 +10,14 @@ import time
 
 import images
 import load
-from cluster import PASSWORD, USER, Cluster, changed_of
+from backup_steps import check_backup, check_restore
+from cluster import PASSWORD, USER, changed_of
 from images import docker
 from report import Report
+from scaling_steps import check_grow, check_shrink
+from traffic import Life, addresses, alone, check_arrived, check_traffic, under_load
 
-A_FEW_SECONDS = 10  # of a busy machine
 PORTS = {"ssh": 22, "mqtt": 1883, "peer": 7883, "wss": 8084, "mqtts": 8883, "admin": 9883}
-
-
-def endpoints(cluster):
-    outputs = cluster.outputs()
-    ca = str(cluster.local_dir / "pki" / "tls-ca.crt")
-    return [load.Endpoint(outputs["endpoint"], outputs["ports"]["mqtt"], USER, PASSWORD),
-            load.Endpoint(outputs["endpoint"], outputs["ports"]["mqtts"], USER, PASSWORD, ca)]
-
-
-def addresses(cluster):
-    return {host: node["private"] for host, node in cluster.outputs()["nodes"].items()}
 
 
 def check_first_message(report, cluster):
@@ -122,40 +113,6 @@ def check_nothing_changes(report, cluster, when):
     report.check(f"{when}, and changes nothing", set(changed_of(said.stdout).values()) == {0}, said.stdout)
 
 
-def check_traffic(report, what, traffic, begin, blind_s=load.PLANNED_BLIND_S):
-    missing, owed = traffic.lost(blind_s)
-    report.check(f"{what}: all of {owed} acknowledged messages arrived", not missing and owed > 0, missing[:20])
-    gap = traffic.longest_gap_s(begin)
-    report.check(f"{what}: no client without a broker for more than {A_FEW_SECONDS} s ({gap:.1f} s)", gap <= A_FEW_SECONDS)
-
-
-def check_grow(report, cluster, traffic):
-    before, ended, begin = cluster.started_at(), traffic.sessions_ended(), time.monotonic()
-    cluster.apply(node_count=4)
-    after = cluster.started_at()
-    report.equal("3 to 4: the old instances and brokers keep running", {h: after[h] for h in before}, before)
-    report.equal("3 to 4: no connected client is disconnected", traffic.sessions_ended(), ended)
-    report.equal("3 to 4: every node knows four members", {h: len(cluster.members(h)) for h in after}, {h: 4 for h in after})
-    cluster.wait_for_balancer(addresses(cluster).values(), 30)
-    report.check("3 to 4: the balancer uses the new node", True)
-    check_traffic(report, "3 to 4", traffic, begin)
-
-
-def check_shrink(report, cluster, traffic):
-    before, begin = cluster.started_at(), time.monotonic()
-    leaving = sorted(addresses(cluster))[-1]
-    held = sum(member["clients"] for member in cluster.members(leaving) if member["state"] == "self")
-    report.check(f"4 to 3: the leaving node has clients ({held})", held > 0)
-    said = cluster.apply(node_count=3)
-    after = cluster.started_at()
-    report.equal("4 to 3: the staying instances and brokers keep running", after, {h: before[h] for h in after})
-    drained = said.find("Send the clients away and wait until all are gone")
-    report.check("4 to 3: the node is drained before it is destroyed",
-                 0 < drained < said.find('scaleway_instance_server.node["node4"]: Destroying'), said)
-    report.equal("4 to 3: every node knows three members", {h: len(cluster.members(h)) for h in after}, {h: 3 for h in after})
-    check_traffic(report, "4 to 3", traffic, begin)
-
-
 def check_upgrade(report, cluster, traffic):
     """From the version before, where there is one: nodes of both serve the clients together."""
     begin = time.monotonic()
@@ -217,8 +174,7 @@ def check_replacement(report, cluster, traffic):
     report.equal("a killed node is replaced at the same address", addresses(cluster), nodes)
     report.equal("and is the same member, by its disk", {m["name"]: m["id"] for m in cluster.members(killed)}, identity)
     cluster.wait_for_balancer(nodes.values(), 60)
-    missing, owed = traffic.lost(load.CRASH_BLIND_S)
-    report.check(f"node killed and replaced: all of {owed} messages owed by the survivors arrived", not missing and owed > 0, missing[:20])
+    check_arrived(report, "node killed and replaced", traffic, load.CRASH_BLIND_S)
 
 
 def check_dead_leaves(report, cluster):
@@ -232,6 +188,12 @@ def check_dead_leaves(report, cluster):
     left = sorted(addresses(cluster))
     for node in left:
         report.equal(f"{node} has forgotten it", sorted(m["name"] for m in cluster.members(node)), left)
+
+
+def check_durable(report, life):
+    """The judgement over the whole life, where it had clients."""
+    for name, against in life.durable.judged() if life.durable else []:
+        report.check(f"over the whole life: {name}", not against, "\n".join(against[:20]))
 
 
 def check_destroy(report, cluster):
@@ -254,31 +216,27 @@ def check_apply(report, cluster):
     cluster.wait_for_balancer(addresses(cluster).values(), 30)
 
 
-def under_load(check):
-    def step(report, cluster):
-        with load.Load(endpoints(cluster)) as traffic:
-            check(report, cluster, traffic)
-    return step
-
-
-# In this order; between "apply" and "destroy" any may be left out.
+# In this order; between "apply" and "destroy" any may be left out, if nothing behind it needs it.
 STEPS = {
-    "apply": check_apply,
-    "message": check_first_message,
-    "closed": check_closed,
-    "secrets": check_secrets,
-    "container": check_container,
-    "firewall": check_firewall,
-    "unchanged": lambda report, cluster: check_nothing_changes(report, cluster, "after apply"),
+    "apply": alone(check_apply),
+    "message": alone(check_first_message),
+    "closed": alone(check_closed),
+    "secrets": alone(check_secrets),
+    "container": alone(check_container),
+    "firewall": alone(check_firewall),
+    "unchanged": alone(lambda report, cluster: check_nothing_changes(report, cluster, "after apply")),
     "grow": under_load(check_grow),
-    "shrink": under_load(check_shrink),  # whose clients come when the fourth node is there
+    "shrink": under_load(check_shrink),  # of what "grow" made, whose nodes have clients by then
     "upgrade": under_load(check_upgrade),
     "failed-upgrade": under_load(check_failed_upgrade),
-    "pause": check_pause,
+    "pause": alone(check_pause),
     "replacement": under_load(check_replacement),
-    "dead-leaves": check_dead_leaves,
-    "unchanged-at-last": lambda report, cluster: check_nothing_changes(report, cluster, "after a life"),
-    "destroy": check_destroy,
+    "dead-leaves": alone(check_dead_leaves),
+    "backup": check_backup,    # ends the load of durable sessions
+    "restore": check_restore,  # of what "backup" made
+    "durable": check_durable,
+    "unchanged-at-last": alone(lambda report, cluster: check_nothing_changes(report, cluster, "after a life")),
+    "destroy": alone(check_destroy),
 }
 
 
@@ -288,7 +246,7 @@ def chosen():
     unknown = set(names) - set(STEPS)
     if unknown:
         raise SystemExit(f"end_to_end.py: no step {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")
-    return [name for name in STEPS if name in {*names, "apply", "destroy"}]
+    return [name for name in STEPS if name in {*names, "apply", "durable", "destroy"}]
 
 
 def main():
@@ -296,15 +254,15 @@ def main():
     report = Report()
     images.build_all()
     volumes_before = volumes()
-    cluster = Cluster(images.versions("upgrade" in steps))
+    life = Life(images.versions("upgrade" in steps))
     try:
         for name in steps:
-            STEPS[name](report, cluster)
+            STEPS[name](report, life)
         report.equal("nothing of all this leaves a volume", volumes(), volumes_before)
-    except (RuntimeError, TimeoutError, subprocess.SubprocessError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         report.check("the life of a cluster goes on to its end", False, error)
     finally:
-        cluster.remove_everything()
+        life.ending.close()
     return report.finish()
 
 

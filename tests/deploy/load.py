@@ -148,13 +148,13 @@ class Subscriber:
 
 
 class Load:
-    """Publishers and subscribers, spread over the endpoints in turn."""
+    """Publishers and subscribers of a step, spread over the endpoints in turn."""
 
     def __init__(self, endpoints, publishers=3, subscribers=6, interval_s=0.05):
         def at(index):
             return endpoints[index % len(endpoints)]
-        self.publishers = [Publisher(at(i), f"pub{i}", interval_s) for i in range(publishers)]
-        self.subscribers = [Subscriber(at(i), f"sub{i}") for i in range(subscribers)]
+        self.publishers = [Publisher(at(i), f"step-pub{i}", interval_s) for i in range(publishers)]
+        self.subscribers = [Subscriber(at(i), f"step-sub{i}") for i in range(subscribers)]
 
     def __enter__(self):
         for one in self.subscribers + self.publishers:
@@ -193,9 +193,9 @@ class Load:
     def sessions_ended(self):
         return sum(end is not None for s in self.subscribers for _, end in s.sessions)
 
-    def longest_gap_s(self, since):
-        """The longest time after `since` that a client was without a broker, still lasting ones included."""
+    def longest_gap(self, since):
+        """The longest time in seconds after `since` that a client was without a broker, still lasting ones included; whose."""
         now = time.monotonic()
-        gaps = [(begin, end) for one in self.publishers + self.subscribers for begin, end in one.away.gaps]
-        gaps += [(one.away.since, now) for one in self.publishers + self.subscribers if one.away.since is not None]
-        return max((end - begin for begin, end in gaps if end > since), default=0.0)
+        gaps = [(begin, end, one.name) for one in self.publishers + self.subscribers for begin, end in one.away.gaps]
+        gaps += [(one.away.since, now, one.name) for one in self.publishers + self.subscribers if one.away.since is not None]
+        return max(((end - begin, name) for begin, end, name in gaps if end > since), default=(0.0, "nobody"))

@@ -11,13 +11,12 @@ import unittest
 
 import harness
 import s3_client
+import s3_server
 from harness import wait_until
 from paho_client import Client
 from placement_test import Load, add_nodes, leave_subscriber
 
 KEYS = {"AWS_ACCESS_KEY_ID": "test-key", "AWS_SECRET_ACCESS_KEY": "test/secret+key"}
-S3_SOURCE = harness.ROOT / "tests" / "e2e" / "s3"
-S3_SERVER = harness.ROOT / "build" / "s3" / "server"
 
 
 def shoal(*words, env=None, status=0):
@@ -218,37 +217,10 @@ class Refused(unittest.TestCase):
         self.assertIn("is not empty", shoal("--data-dir", str(node.directory), "restore", self.target, status=1))
 
 
-def s3_server():
-    """The program, built when it is not there; None without Go."""
-    if shutil.which("go") is None:
-        return None
-    S3_SERVER.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["nice", "go", "build", "-trimpath", "-o", str(S3_SERVER), "."], cwd=S3_SOURCE, check=True)
-    return S3_SERVER
-
-
-@contextlib.contextmanager
-def running_s3(directory, tls=False):
-    """Its URL, and the file of its authority."""
-    env = {**os.environ, "S3_KEY": KEYS["AWS_ACCESS_KEY_ID"], "S3_SECRET": KEYS["AWS_SECRET_ACCESS_KEY"]}
-    cert = f"{directory}/s3.crt"
-    if tls:
-        key = f"{directory}/s3.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
-                       check=True, capture_output=True)
-        env.update(S3_CERT=cert, S3_TLS_KEY=key)
-    with subprocess.Popen([str(S3_SERVER)], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield f"{'https' if tls else 'http'}://localhost:{process.stdout.readline().strip()}", cert
-        finally:
-            process.kill()
-
-
 class ObjectStorage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if s3_server() is None:
+        if s3_server.build() is None:
             raise unittest.SkipTest("no Go to build the S3 server with")
 
     def setUp(self):
@@ -256,7 +228,7 @@ class ObjectStorage(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
 
     def test_backup_verify_restore_remove(self):
-        with running_s3(self.directory, tls=True) as (url, authority):
+        with s3_server.running(KEYS, self.directory, tls=True) as (url, authority):
             there = ["s3://backups/of/this cluster", "--s3-endpoint", url, "--s3-ca", authority]
             with harness.Cluster(3) as nodes:
                 fill(nodes[0], 500, 4096)
@@ -273,7 +245,7 @@ class ObjectStorage(unittest.TestCase):
 
     def test_many_objects_come_in_portions(self):
         """More chunks than one list has."""
-        with running_s3(self.directory) as (url, _):
+        with s3_server.running(KEYS, self.directory) as (url, _):
             there = ["s3://backups", "--s3-endpoint", url]
             with harness.Cluster(1) as (node,):
                 made = backup(node, *there, env=KEYS)
@@ -285,7 +257,7 @@ class ObjectStorage(unittest.TestCase):
             self.assertIn("is whole", shoal("backup", "verify", *there, env=KEYS))
 
     def test_what_is_wrong_is_said(self):
-        with running_s3(self.directory, tls=True) as (url, authority):
+        with s3_server.running(KEYS, self.directory, tls=True) as (url, authority):
             with harness.Cluster(1) as (node,):
                 def refused(target, *words, env):
                     return shoal("--data-dir", str(node.directory), "backup", target, "--s3-endpoint", url, *words, env=env, status=1)

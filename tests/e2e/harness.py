@@ -52,6 +52,8 @@ def wait_until(condition, timeout_s=10, what="condition", every_s=0.05):
 
 
 class Node:
+    login, tls = (), None  # of clients: user and password, a context of TLS
+
     def __init__(self, directory, name, join=(), expect=None, options=(), host="127.0.0.1"):
         self.name, self.host = name, host
         self.directory = pathlib.Path(directory) / name

@@ -202,7 +202,7 @@ class End(asyncio.Protocol):
 
 class Front:
     """What devices take for a node: the address of a proxy before the real one."""
-    host = "127.0.0.1"
+    host, login, tls = "127.0.0.1", (), None
 
     def __init__(self, node, name, port, cheat, is_second=False):
         self.node, self.name, self.mqtt_port, self.cheat, self.is_second = node, name, port, cheat, is_second

@@ -37,7 +37,7 @@ class Device:
     async def connect(self, node, clean, expiry_s, **more):
         """(link, Session Present), or None."""
         link, code, present = await mqtt.connect(
-            self, node, mqtt.connect_packet(self.name, clean, expiry_s, **more))
+            self, node, mqtt.connect_packet(self.name, clean, expiry_s, login=node.login, **more))
         if code == 0 and link.ended is None:
             return link, present
         if code:
@@ -199,9 +199,9 @@ class Subscriber(Device):
 
     async def come(self):
         """Connects to any node; the older connection, if there is one, is taken over."""
-        older = self.link
-        link, code, present = await mqtt.connect(self, self.any_node(), mqtt.connect_packet(
-            self.name, False, EXPIRY_S, receive_maximum=self.random.choice((None, 20))), self.on_new_link)
+        older, node = self.link, self.any_node()
+        link, code, present = await mqtt.connect(self, node, mqtt.connect_packet(
+            self.name, False, EXPIRY_S, receive_maximum=self.random.choice((None, 20)), login=node.login), self.on_new_link)
         if older and older.ended is None:
             older.drop()
         if code != 0 or link.ended is not None:

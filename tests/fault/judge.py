@@ -169,7 +169,7 @@ class Newcomer:
                 link.send(mqtt.short(mqtt.PUBACK, packet_id))
 
     async def retained(self):
-        link, code, _ = await mqtt.connect(self, self.node, mqtt.connect_packet(self.name, True, 0))
+        link, code, _ = await mqtt.connect(self, self.node, mqtt.connect_packet(self.name, True, 0, login=self.node.login))
         if code == 0:
             link.send(mqtt.subscribe_packet(["r/#"], 1))
             await asyncio.sleep(1.5)

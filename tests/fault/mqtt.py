@@ -14,16 +14,16 @@ NAMES = {1: "CONNECT", 2: "CONNACK", 3: "PUBLISH", 4: "PUBACK", 5: "PUBREC", 6: 
          9: "SUBACK", 14: "DISCONNECT"}
 
 
-def connect_packet(client_id, clean_start, expiry_s, receive_maximum=None, will=None):
-    """`will` is (topic, payload, QoS)."""
-    flags = (0x02 if clean_start else 0) | (0x04 | will[2] << 3 if will else 0)
+def connect_packet(client_id, clean_start, expiry_s, receive_maximum=None, will=None, login=()):
+    """`will` is (topic, payload, QoS); `login`, where there is one, (user, password)."""
+    flags = (0x02 if clean_start else 0) | (0x04 | will[2] << 3 if will else 0) | (0xC0 if login else 0)
     properties = struct.pack(">BI", SESSION_EXPIRY, expiry_s)
     if receive_maximum:
         properties += struct.pack(">BH", RECEIVE_MAXIMUM, receive_maximum)
     body = b"\0\4MQTT\5" + bytes([flags, 0, 0, len(properties)]) + properties + string(client_id)
     if will:
         body += b"\0" + string(will[0]) + string(will[1])
-    return packet(CONNECT, body)
+    return packet(CONNECT, body + b"".join(map(string, login)))
 
 
 def publish_packet(topic, payload, qos, packet_id, dup=False, retain=False, expiry_s=None):
@@ -160,7 +160,7 @@ async def connect(device, node, first_packet, on_link=lambda link: None):
         link = Link(device, node)
         return link
     try:
-        await asyncio.wait_for(loop.create_connection(make, node.host, node.mqtt_port), OPEN_S)
+        await asyncio.wait_for(loop.create_connection(make, node.host, node.mqtt_port, ssl=node.tls), OPEN_S)
         on_link(link)
         link.send(first_packet)
         code, present = await asyncio.wait_for(asyncio.shield(link.connack), CONNACK_S)

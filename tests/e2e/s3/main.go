@@ -1,4 +1,4 @@
-// A small S3 server for tests: buckets in memory, on a free port of loopback, which is the first line that it prints. Every
+// A small S3 server for tests: buckets in memory, on a free port of S3_ADDRESS, which is the first line that it prints. Every
 // request must be signed with the keys in its environment: gofakes3 itself looks at no signature, so what stands before it does.
 package main
 
@@ -103,7 +103,7 @@ func main() {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		server.ServeHTTP(w, r)
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("S3_ADDRESS"), "0"))
 	if err != nil {
 		log.Fatal(err)
 	}
