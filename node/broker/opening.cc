@@ -173,6 +173,9 @@ void Core::on_claim_answer(const ClaimAnswer& answer) {
 void Core::withdraw(Connection& c) {
   if (c.phase == Phase::kWaitClaim) {
     current_.to_hub.push_back(ClaimWithdraw{c.id, c.extra->opening->client_id});
+  } else if (c.phase == Phase::kWaitQuiet) {
+    Session* const s = find_session(c.extra->opening->client_id);
+    if (s && s->successor == c.id) s->successor = ConnId{};
   } else if (c.phase == Phase::kWaitStore || c.phase == Phase::kWaitRoutes) {
     withdraw_from_store(c);
   }

@@ -60,6 +60,23 @@ TEST(Claims, ATakeOverWaitsForWhatTheOldConnectionPublished) {
   }
 }
 
+// It is closed, and still has its CONNACK to write, when what it waited for is finished.
+TEST(Claims, WhoWaitsForTheOldConnectionMayBeSentAwayBeforeIt) {
+  TestCluster cluster;
+  TestClient& member = cluster.connect(0, "member");
+  cluster.subscribe(member, "$share/g/t", Qos::k1);
+  TestClient& old = cluster.connect(0, "c");
+  cluster.publish(old, "t", "m", Qos::k1, 1);  // until the member has acknowledged it
+  TestClient& next = cluster.open(0, {.client_id = "c"});
+  EXPECT_TRUE(old.closed);
+  EXPECT_FALSE(next.closed);
+  cluster.on_broker(0, [&](Broker& broker) { broker.shut_down(cluster.now()); });
+  EXPECT_TRUE(next.closed);
+  EXPECT_THAT(next.take(), ElementsAre("CONNACK 0x88"));
+  EXPECT_EQ(cluster.counters(0).sessions_now, 0u);
+  EXPECT_EQ(cluster.hub_log.back(), "release c");
+}
+
 TEST(Claims, AnUnfinishedPublishIsGivenUpAfterPublishTimeout) {
   TestCluster cluster({.nodes = 2, .workers = 1, .config = {}});
   TestClient& old = cluster.connect(0, "c");
