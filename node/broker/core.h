@@ -142,7 +142,6 @@ class Core {
   void drop_waiting(Connection& c);
   void end_session(Session& s);
   void drop_deliveries(Session& s);
-  void give_up_delivery(Delivery& delivery);
   void check_quiet(Session& s);
   void on_quiet(Session& s);
   void destroy_session(Session& s);
@@ -196,9 +195,6 @@ class Core {
   void route(Publication& p);
   void deliver(Publication& p, const Match& match, const LocalTarget& target);
   void forward(Publication& p, const RemoteTarget& target);
-  void route_shared(Publication& p, SharedGroup& group);
-  void send_to_place(Publication& p, Place place, std::unique_ptr<SharedAttempt> attempt);
-  bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
   bool is_large(const Publication& p) const {
     return p.view.payload.size() >= config_.limits.large_payload;
   }
@@ -208,11 +204,17 @@ class Core {
   void progress(Ticket* ticket);
   void complete(Ticket* ticket);
   void drop_ticket(Ticket* ticket);
-  void repick(Repick pick);
   void expire_tickets();
+
+  // sharing.cc: shared subscriptions
+  void route_shared(Publication& p, SharedGroup& group);
+  bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
+  void give_up_delivery(Delivery& delivery);
+  void repick(Repick pick);
 
   // forwarding.cc: to and from other places
   Lane& lane_of(NodeSlot node);
+  void send_to_place(Publication& p, Place place, std::unique_ptr<SharedAttempt> attempt);
   void expect(Publication& p, Lane& lane, uint64_t number, uint64_t workers,
               std::unique_ptr<SharedAttempt> attempt);
   void on_forward_in(const ForwardIn& in);
