@@ -209,8 +209,19 @@ class Core {
   // sharing.cc: shared subscriptions
   void route_shared(Publication& p, SharedGroup& group);
   bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
+  void progress_member(Ticket* ticket);
   void give_up_delivery(Delivery& delivery);
+  void pick_elsewhere(Delivery& delivery);
   void repick(Repick pick);
+  bool deliver_again(Publication& p, Repick& pick);
+  void watch_member(Session& s);
+  void check_members();
+  void check_member(Session& s, MemberWatch& watch);
+  bool has_caught_up(const Session& s) const;
+  void set_slow(Session& s, bool slow);
+  void relieve(Session& s);
+  void hand_on_sent(Session& s);
+  bool may_go_elsewhere(const Delivery& delivery);
 
   // forwarding.cc: to and from other places
   Lane& lane_of(NodeSlot node);
@@ -221,6 +232,7 @@ class Core {
   void on_record(const ForwardIn& in, ForwardRecord& record);
   void on_accept_in(const AcceptIn& in);
   void accept_one(Lane& lane, Expected& expected, Place from, Acceptance acceptance);
+  void progress(const Expected& expected);
   void on_peer_up(NodeSlot node);
   void on_peer_down(NodeSlot node);
   uint64_t drop_unsent(Lane& lane);
@@ -380,6 +392,8 @@ class Core {
   AcceptanceBook acceptances_;
   std::vector<ConnId> parked_;                             // connections with parked publishes
   std::vector<std::pair<uint32_t, uint32_t>> over_limit_;  // sessions: slot, generation
+  std::vector<MemberWatch> watched_;
+  Instant members_due_;  // for check_members()
 
   Instant ack_until_{INT64_MIN};
   uint64_t route_batch_ = 0;  // number of the last one sent

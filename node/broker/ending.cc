@@ -109,6 +109,11 @@ void Core::end_session(Session& s) {
   s.timer = kNoTimer;
   router_.drop_session(s.index);
   drop_deliveries(s);
+  if (s.received) {
+    for (const auto& [packet_id, ticket] : *s.received) {
+      if (ticket && ticket->outstays) drop_ticket(ticket);
+    }
+  }
   check_quiet(s);
 }
 

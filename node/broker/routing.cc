@@ -154,15 +154,23 @@ void Core::drop_ticket(Ticket* ticket) {
 }
 
 // A publish whose acknowledgement was withheld for too long costs its connection (5.0: 0x89), so that
-// the client sends it again elsewhere.
+// the client sends it again elsewhere. Not one that waits for members of shared subscriptions alone:
+// elsewhere it would come to the same group, and be done twice. But it holds up nobody who comes back.
 void Core::expire_tickets() {
   const Instant limit = now_.mono - config_.limits.publish_timeout;
   std::vector<ConnId> late;
-  for (Ticket* ticket = tickets_.oldest(); ticket; ticket = ticket->next) {
-    if (ticket->since > limit) break;
-    if (ticket->owner != Ticket::For::kClient || !ticket->counted) continue;
-    late.push_back(ticket->conn);
-    drop_ticket(ticket);
+  while (tickets_.oldest() && tickets_.oldest()->since <= limit) {
+    Ticket* const ticket = tickets_.oldest();
+    const Connection* const c = find(ticket->conn);
+    const bool waits_for_members =
+        ticket->members == ticket->pending && c && c->phase == Phase::kConnected;
+    if (ticket->owner == Ticket::For::kClient && ticket->counted) {
+      if (!waits_for_members) late.push_back(ticket->conn);
+      // PUBREC is the session's matter, PUBACK the connection's.
+      ticket->outstays = waits_for_members && ticket->qos == Qos::k2;
+      if (!ticket->outstays) drop_ticket(ticket);
+    }
+    tickets_.renew(ticket, now_.mono);
   }
   for (const ConnId conn : parked_) {
     Connection* const c = find(conn);
