@@ -12,7 +12,6 @@ namespace {
 // This node's workers as the router has them, whose own worker there is none of them.
 constexpr NodeSlot kHere = UINT16_MAX - 1;
 constexpr NodeSlot kNowhere = UINT16_MAX - 2;
-constexpr int kRoundsMax = 8;
 
 NodeSlot slot_of(NodeSlot routed) { return routed == kHere ? kSelf : routed; }
 
@@ -169,22 +168,18 @@ void OutboxPublisher::pick_all(const Key& key, Open& open,
   use(key, open, parts);
 }
 
-// Where a member went there may be others, but not for ever. False: there is nobody.
+// False: there is nobody.
 bool OutboxPublisher::pick_again(Pick& pick) {
-  SharedGroup* const group = router_.find_group(pick.filter);
-  auto place = group ? group->pick(context_.random, pick.excluded) : std::nullopt;
-  if (!place && group && !pick.excluded.empty() && pick.rounds < kRoundsMax) {
-    ++pick.rounds;
-    pick.excluded.clear();
-    place = group->pick(context_.random);
-  }
+  const SharedGroup* const group = router_.find_group(pick.filter);
+  const auto place =
+      group ? group->pick_again(context_.random, pick.tried, context_.now.mono) : std::nullopt;
   if (!place) {
     around_.nobody(pick.filter);
     return false;
   }
   pick.place = *place;
   pick.is_sent = false;
-  pick.excluded.push_back(*place);
+  pick.tried.excluded.push_back(*place);
   return true;
 }
 

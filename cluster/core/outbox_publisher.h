@@ -83,8 +83,7 @@ class OutboxPublisher {
     Place place;
     bool is_sent = false;
     bool is_done = false;
-    int rounds = 0;
-    std::vector<Place> excluded;
+    TriedPlaces tried;
   };
   struct Open {
     MessageRef message;

@@ -25,8 +25,8 @@ namespace shoal {
 // ---- routes -------------------------------------------------------------------------------------
 
 // How much a place wants of a filter; {0, 0} withdraws. For a shared subscription, whose filter is
-// the whole "$share/NAME/FILTER", the numbers of its members with and without a connection weigh
-// the choice of a place; for a plain filter only present() counts.
+// the whole "$share/NAME/FILTER", the numbers of its members with and without a connection (or that
+// do not acknowledge) weigh the choice of a place; for a plain filter only present() counts.
 struct RouteWeight {
   uint16_t online = 0;
   uint16_t offline = 0;
@@ -69,7 +69,7 @@ using ForwardBatchRef = std::shared_ptr<const ForwardBatch>;
 
 enum class Acceptance : uint8_t {
   kAccepted,   // every live session here that wants it has it, or has room for it
-  kNotPlaced,  // a shared subscription's member could not be found here: pick another place
+  kNotPlaced,  // no member of a shared subscription here took it: pick another place
 };
 
 // Numbers first to last of one (origin worker, target node) as answered by one target worker. They

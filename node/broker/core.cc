@@ -147,6 +147,7 @@ void Core::on_tick(Now now) {
     Session* const s = sessions_.find(due.slot, due.generation);
     return s ? retry(*s) : Instant::never();
   });
+  check_members();  // before those are closed who have too much
   expire_tickets();
   check_slow();
   drain_some();

@@ -143,7 +143,6 @@ class Core {
   void drop_waiting(Connection& c);
   void end_session(Session& s);
   void drop_deliveries(Session& s);
-  void give_up_delivery(Delivery& delivery);
   void check_quiet(Session& s);
   void on_quiet(Session& s);
   void destroy_session(Session& s);
@@ -197,9 +196,6 @@ class Core {
   void route(Publication& p);
   void deliver(Publication& p, const Match& match, const LocalTarget& target);
   void forward(Publication& p, const RemoteTarget& target);
-  void route_shared(Publication& p, SharedGroup& group);
-  void send_to_place(Publication& p, Place place, std::unique_ptr<SharedAttempt> attempt);
-  bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
   bool is_large(const Publication& p) const {
     return p.view.payload.size() >= config_.limits.large_payload;
   }
@@ -209,17 +205,35 @@ class Core {
   void progress(Ticket* ticket);
   void complete(Ticket* ticket);
   void drop_ticket(Ticket* ticket);
-  void repick(Repick pick);
   void expire_tickets();
+
+  // sharing.cc: shared subscriptions
+  void route_shared(Publication& p, SharedGroup& group);
+  bool deliver_shared(Publication& p, SharedGroup& group, std::string_view filter);
+  void progress_member(Ticket* ticket);
+  void give_up_delivery(Delivery& delivery);
+  void pick_elsewhere(Delivery& delivery);
+  void repick(Repick pick);
+  bool deliver_again(Publication& p, Repick& pick);
+  void watch_member(Session& s);
+  void check_members();
+  void check_member(Session& s, MemberWatch& watch);
+  bool has_caught_up(const Session& s) const;
+  void set_slow(Session& s, bool slow);
+  void relieve(Session& s);
+  void hand_on_sent(Session& s);
+  bool may_go_elsewhere(const Delivery& delivery);
 
   // forwarding.cc: to and from other places
   Lane& lane_of(NodeSlot node);
+  void send_to_place(Publication& p, Place place, std::unique_ptr<SharedAttempt> attempt);
   void expect(Publication& p, Lane& lane, uint64_t number, uint64_t workers,
               std::unique_ptr<SharedAttempt> attempt);
   void on_forward_in(const ForwardIn& in);
   void on_record(const ForwardIn& in, ForwardRecord& record);
   void on_accept_in(const AcceptIn& in);
   void accept_one(Lane& lane, Expected& expected, Place from, Acceptance acceptance);
+  void progress(const Expected& expected);
   void on_peer_up(NodeSlot node);
   void on_peer_down(NodeSlot node);
   uint64_t drop_unsent(Lane& lane);
@@ -379,6 +393,8 @@ class Core {
   AcceptanceBook acceptances_;
   std::vector<ConnId> parked_;                             // connections with parked publishes
   std::vector<std::pair<uint32_t, uint32_t>> over_limit_;  // sessions: slot, generation
+  std::vector<MemberWatch> watched_;
+  Instant members_due_;  // for check_members()
 
   Instant ack_until_{INT64_MIN};
   uint64_t route_batch_ = 0;  // number of the last one sent

@@ -67,6 +67,7 @@ void Core::start(Session& s, Delivery delivery, Publication& p, const Outgoing& 
   if (!write_publish(c, p, how)) return member_has_it(delivery);  // as if sent [MQTT5-3.1.2-25]
   delivery.state = DeliveryState::kPublished;
   delivery.sent_at = tick_of(now_.mono);
+  if (delivery.extra) delivery.extra->first_sent_at = delivery.sent_at;
   if (!keeps_copies(c)) delivery.message = MessageRef();
   s.inflight.push(std::move(delivery));
   watch_for_answer(s);
@@ -127,13 +128,19 @@ void Core::release_withheld(Session& s) {
   }
 }
 
-// A live subscriber is never skipped: one that is over its limit for too long is disconnected.
+// A live subscriber is never skipped: one that is over its limit for too long is disconnected, unless
+// others take what is too much for it.
 void Core::check_slow() {
   const Instant limit = now_.mono - config_.limits.slow_timeout;
+  const auto is_over = [](const Session* s) {
+    return s && s->connection && s->extra && !s->extra->withheld.empty();
+  };
   for (size_t i = 0; i < over_limit_.size();) {
     Session* const s = sessions_.find(over_limit_[i].first, over_limit_[i].second);
-    const bool over = s && s->connection && s->extra && !s->extra->withheld.empty();
-    if (over && s->extra->withheld.front().since > limit) {
+    const auto is_late = [&] { return s->extra->withheld.front().since <= limit; };
+    if (is_over(s) && is_late() && s->watched) relieve(*s);
+    const bool over = is_over(s);
+    if (over && !is_late()) {
       ++i;
       continue;
     }
@@ -271,7 +278,7 @@ void Core::finish_delivery(Session& s, uint32_t position) {
 // A shared subscription's message need not be placed again.
 void Core::member_has_it(Delivery& delivery) {
   if (!delivery.extra || !delivery.extra->ticket) return;
-  progress(std::exchange(delivery.extra->ticket, nullptr));
+  progress_member(std::exchange(delivery.extra->ticket, nullptr));
 }
 
 void Core::send_pubrel(Connection& c, uint16_t packet_id, ReasonCode reason, bool again) {

@@ -31,7 +31,8 @@ struct LogEvent {
     kRefused,       // CONNECT was refused, or never came
     kDisconnected,  // after kConnected; reason 0x00 and 0x04: by the client's DISCONNECT
     kTakenOver,
-    kSlow,  // a live subscriber was over its limit for slow_timeout
+    kSlow,        // a live subscriber was over its limit for slow_timeout
+    kSlowMember,  // of a shared subscription: it has not acknowledged for slow_timeout
   };
   Kind kind = Kind::kConnected;
   ConnId conn;

@@ -109,6 +109,11 @@ void Core::end_session(Session& s) {
   s.timer = kNoTimer;
   router_.drop_session(s.index);
   drop_deliveries(s);
+  if (s.received) {
+    for (const auto& [packet_id, ticket] : *s.received) {
+      if (ticket && ticket->outstays) drop_ticket(ticket);
+    }
+  }
   check_quiet(s);
 }
 
@@ -124,22 +129,6 @@ void Core::drop_deliveries(Session& s) {
   }
   s.queued_bytes = 0;
   release_withheld(s);
-}
-
-// The session that was to get it is gone. A message of a shared subscription goes to another member,
-// unless it has QoS 2 and was sent [MQTT5-4.8.2-5].
-void Core::give_up_delivery(Delivery& delivery) {
-  if (!delivery.extra || !delivery.extra->ticket) return;
-  const bool was_sent = delivery.state != DeliveryState::kQueued;
-  if (was_sent && delivery.qos == Qos::k2) return member_has_it(delivery);
-  Ticket* const ticket = std::exchange(delivery.extra->ticket, nullptr);
-  if (!ticket->message) {  // its origin picks again; one that we lost has done so already
-    ticket->not_placed = true;
-    return progress(ticket);
-  }
-  auto attempt = std::make_unique<SharedAttempt>();
-  attempt->filter = std::move(delivery.extra->shared_filter);
-  repicks_.push_back({ticket, std::move(attempt)});
 }
 
 void Core::check_quiet(Session& s) {

@@ -57,6 +57,7 @@ void Core::expect(Publication& p, Lane& lane, uint64_t number, uint64_t workers,
   }
   Ticket* const ticket = ticket_of(p);
   ++ticket->pending;
+  if (attempt) ++ticket->members;
   lane.expected.push_back({ticket, workers, std::move(attempt)});
 }
 
@@ -161,11 +162,16 @@ void Core::accept_one(Lane&, Expected& expected, Place from, Acceptance acceptan
   const bool is_placed =
       acceptance != Acceptance::kNotPlaced || SHOAL_MUTATED("not-placed-is-accepted");
   if (!is_placed && expected.shared) {
-    expected.shared->excluded.push_back(from);
+    expected.shared->tried.excluded.push_back(from);
     repicks_.push_back({expected.ticket, std::move(expected.shared)});
   } else if (expected.workers == 0) {
-    progress(expected.ticket);
+    progress(expected);
   }
+}
+
+void Core::progress(const Expected& expected) {
+  if (expected.shared) return progress_member(expected.ticket);
+  progress(expected.ticket);
 }
 
 // ---- peers ------------------------------------------------------------------------------------------
@@ -194,7 +200,7 @@ void Core::on_peer_down(NodeSlot node) {
     if (expected.shared && !is_taken) {
       repicks_.push_back({expected.ticket, std::move(expected.shared)});
     } else {
-      progress(expected.ticket);
+      progress(expected);
     }
   }
   // A later life of that node counts anew: nothing may answer it for this one.

@@ -25,6 +25,7 @@ struct DeliveryExtra {
   std::string shared_filter;          // "$share/NAME/FILTER" that it was picked for; else empty
   // Of what it was picked for: finished when the member acknowledges.
   Ticket* ticket = nullptr;
+  uint32_t first_sent_at = 0;  // in ticks
 };
 
 enum class DeliveryState : uint8_t {

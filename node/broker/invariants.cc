@@ -89,10 +89,11 @@ void Core::check_stored(Session& s) {
 // Whoever is waited for is counted once: in a lane, a session, the retained writes, the
 // store, or a list of work.
 void Core::check_tickets() {
-  absl::flat_hash_map<const Ticket*, uint32_t> waits;
+  absl::flat_hash_map<const Ticket*, uint32_t> waits, members;
   for (const auto& lane : lanes_) {
     for (uint32_t i = 0; i < lane->expected.size(); ++i) {
-      if (lane->expected[i].workers != 0) ++waits[lane->expected[i].ticket];
+      const Expected& expected = lane->expected[i];
+      if (expected.workers != 0) ++(expected.shared ? members : waits)[expected.ticket];
     }
   }
   for (const auto& [number, ticket] : retain_waits_) ++waits[ticket];
@@ -104,7 +105,7 @@ void Core::check_tickets() {
   absl::flat_hash_map<const Session*, uint32_t> open;
   sessions_.for_each([&](Session& s) {
     const auto count = [&](const Delivery& d) {
-      if (d.extra && d.extra->ticket) ++waits[d.extra->ticket];
+      if (d.extra && d.extra->ticket) ++members[d.extra->ticket];
     };
     for (uint32_t i = 0; i < s.inflight.span(); ++i) count(s.inflight[i]);
     for (uint32_t i = 0; i < s.queue.size(); ++i) count(s.queue[i]);
@@ -117,7 +118,8 @@ void Core::check_tickets() {
   });
   for (const Ticket* ticket = tickets_.oldest(); ticket; ticket = ticket->next) {
     SHOAL_ASSERT(ticket->pending > 0);
-    SHOAL_ASSERT(ticket->pending == waits[ticket]);
+    SHOAL_ASSERT(ticket->members == members[ticket]);
+    SHOAL_ASSERT(ticket->pending == waits[ticket] + ticket->members);
     if (ticket->counted) ++open[ticket->session];
   }
   sessions_.for_each([&](Session& s) { SHOAL_ASSERT(s.open_tickets == open[&s]); });

@@ -9,6 +9,7 @@
 #include "node/broker/ring.h"
 #include "node/broker/tickets.h"
 #include "node/rules/forward_batch.h"
+#include "node/rules/shared_group.h"
 #include "shoal/types.h"
 
 namespace shoal {
@@ -16,8 +17,7 @@ namespace shoal {
 // A message that was sent to a place of a shared subscription, and may come back.
 struct SharedAttempt {
   std::string filter;
-  std::vector<Place> excluded;  // places that had it and could not place it
-  int rounds = 0;               // how often all were
+  TriedPlaces tried;
 };
 
 // A numbered message that some workers of a node have yet to accept.

@@ -5,11 +5,6 @@
 #include "shoal/assert.h"
 
 namespace shoal {
-namespace {
-
-constexpr int kRepickRoundsMax = 8;
-
-}  // namespace
 
 // Every session with a matching subscription gets it or keeps it [MQTT5-4.5.0-1] [MQTT311-4.5.0-1]
 // [MQTT5-3.3.2-3] [MQTT311-3.3.2-3]. Each step from publisher to subscriber keeps the order, for every
@@ -64,110 +59,6 @@ void Core::deliver(Publication& p, const Match& match, const LocalTarget& matche
   if (target->identifiers_count > 0) how.identifiers = match.identifiers(*target);
   if (how.qos == Qos::k0) return send_unreliable(s, p, how);
   send_reliable(s, p, how, nullptr);
-}
-
-// ---- shared subscriptions (4.8.2) -------------------------------------------------------------------
-
-void Core::route_shared(Publication& p, SharedGroup& group) {
-  const auto row = group.place_in_row(p.view.publisher);
-  const auto place = row ? row : group.pick(random_);
-  if (!place) return drop(DropReason::kNoMember);
-  if (*place == Place{kSelf, config_.worker}) {
-    if (!deliver_shared(p, group, group.filter())) drop(DropReason::kNoMember);
-    return;
-  }
-  if (place->node == kShards) {
-    return publish_to_shards(p, uint64_t{1} << place->worker, group.filter());
-  }
-  auto attempt = std::make_unique<SharedAttempt>();
-  attempt->filter = std::string(group.filter());
-  send_to_place(p, *place, std::move(attempt));
-  if (!row) group.begin_row(p.view.publisher, *place);
-}
-
-// To one member here. One that has little to do comes first, then one that can take it at once; of
-// those that cannot, the one with the shortest queue.
-bool Core::deliver_shared(Publication& p, SharedGroup& group, std::string_view filter) {
-  const auto work_of = [this](SessionIndex index) {
-    Session& s = session_at(index);
-    const bool must_wait = !s.queue.empty() || !can_send(s);
-    return SharedGroup::Work{
-        .open = s.inflight.open() + (must_wait ? SharedGroup::kMustWait + s.queue.size() : 0),
-        .done = s.inflight.first_number()};
-  };
-  const SharedMember* member = group.pick_member(p.view.publisher, tick_of(now_.mono), work_of);
-  if (!member) return false;
-  // Of the busy ones, one at QoS 0 whose output is full would lose it; another may keep it.
-  const auto loses = [&](const SharedMember& each) {
-    return std::min(p.view.qos, each.options.qos) == Qos::k0 &&
-           session_at(each.session).connection->output.bytes() >= config_.limits.output_bytes_max;
-  };
-  const auto members = group.members();
-  if (loses(*member)) {
-    const auto keeper = std::find_if_not(members.begin(), members.end(), loses);
-    if (keeper != members.end()) member = &*keeper;
-  }
-  Session& s = session_at(member->session);
-  if (s.access && !s.access->may_receive(p.view.topic)) {
-    drop(DropReason::kNotAllowed);
-    return true;
-  }
-  Outgoing how;
-  how.qos = std::min(p.view.qos, member->options.qos);  // [MQTT5-4.8.2-3]
-  how.retain = member->options.retain_as_published && p.view.retain;
-  if (member->options.identifier) how.identifiers = {&member->options.identifier, 1};
-  if (how.qos == Qos::k0) {
-    send_unreliable(s, p, how);
-    return true;
-  }
-  auto extra = std::make_unique<DeliveryExtra>();
-  extra->shared_filter = std::string(filter);
-  extra->identifiers.assign(how.identifiers.begin(), how.identifiers.end());
-  // It is not safe with this session before the client has it.
-  extra->ticket = ticket_of(p);
-  ++extra->ticket->pending;
-  if (extra->ticket->owner != Ticket::For::kRemote) extra->ticket->message = p.reference();
-  send_reliable(s, p, how, std::move(extra));
-  return true;
-}
-
-// A member that could not be found, or went before it acknowledged: once more, elsewhere.
-void Core::repick(Repick pick) {
-  Ticket* const ticket = pick.ticket;
-  Publication p;
-  p.message = ticket->message;
-  p.view = p.message->view();
-  p.ticket = ticket;
-  p.headers = &headers_[0];
-  p.headers->reset();
-  SharedAttempt& attempt = *pick.attempt;
-  const Place here{kSelf, config_.worker};
-  for (;;) {
-    SharedGroup* const group = router_.find_group(attempt.filter);
-    auto place = group ? group->pick(random_, attempt.excluded) : std::nullopt;
-    // Where one member went there may be others. Or that place's word that it has none is still on
-    // its way: so not for ever.
-    if (!place && group && !attempt.excluded.empty() && attempt.rounds < kRepickRoundsMax) {
-      ++attempt.rounds;
-      attempt.excluded.clear();
-      place = group->pick(random_);
-    }
-    if (!place) {
-      drop(DropReason::kNoMember);
-      break;
-    }
-    if (place->node == kShards) {
-      publish_to_shards(p, uint64_t{1} << place->worker, attempt.filter);
-      break;
-    }
-    if (*place != here) {
-      send_to_place(p, *place, std::move(pick.attempt));
-      break;
-    }
-    if (deliver_shared(p, *group, attempt.filter)) break;
-    attempt.excluded.push_back(here);
-  }
-  progress(ticket);
 }
 
 // ---- retained messages ----------------------------------------------------------------------------------
@@ -263,15 +154,23 @@ void Core::drop_ticket(Ticket* ticket) {
 }
 
 // A publish whose acknowledgement was withheld for too long costs its connection (5.0: 0x89), so that
-// the client sends it again elsewhere.
+// the client sends it again elsewhere. Not one that waits for members of shared subscriptions alone:
+// elsewhere it would come to the same group, and be done twice. But it holds up nobody who comes back.
 void Core::expire_tickets() {
   const Instant limit = now_.mono - config_.limits.publish_timeout;
   std::vector<ConnId> late;
-  for (Ticket* ticket = tickets_.oldest(); ticket; ticket = ticket->next) {
-    if (ticket->since > limit) break;
-    if (ticket->owner != Ticket::For::kClient || !ticket->counted) continue;
-    late.push_back(ticket->conn);
-    drop_ticket(ticket);
+  while (tickets_.oldest() && tickets_.oldest()->since <= limit) {
+    Ticket* const ticket = tickets_.oldest();
+    const Connection* const c = find(ticket->conn);
+    const bool waits_for_members =
+        ticket->members == ticket->pending && c && c->phase == Phase::kConnected;
+    if (ticket->owner == Ticket::For::kClient && ticket->counted) {
+      if (!waits_for_members) late.push_back(ticket->conn);
+      // PUBREC is the session's matter, PUBACK the connection's.
+      ticket->outstays = waits_for_members && ticket->qos == Qos::k2;
+      if (!ticket->outstays) drop_ticket(ticket);
+    }
+    tickets_.renew(ticket, now_.mono);
   }
   for (const ConnId conn : parked_) {
     Connection* const c = find(conn);

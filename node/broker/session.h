@@ -32,6 +32,15 @@ struct Withheld {
   Instant since;
 };
 
+// How a session acknowledges that gets messages of shared subscriptions.
+struct MemberWatch {
+  SessionIndex session = 0;
+  uint32_t generation = 0;
+  uint64_t oldest = 0;  // number of the oldest message that it has not finished
+  Instant since;        // when that came to be the oldest
+  Duration longest;     // that one was the oldest, until now
+};
+
 struct SessionExtra {
   std::string user;
   AccessRef access;
@@ -70,6 +79,8 @@ struct Session {
   bool quiet_listed = false;
   bool replaying = false;
   bool over_limit_listed = false;
+  bool watched = false;            // in the list of MemberWatch
+  bool slow = false;               // as a member of shared subscriptions
   bool dismissed = false;          // its connection ends when it has what was accepted until then
   const Access* access = nullptr;  // extra->access
   ConnId successor;                // opening: its connection; ended: who comes next

@@ -55,6 +55,7 @@ ReasonCode Core::subscribe(Connection& c, const SubscriptionRequest& request, ui
     const SubscribeResult result = router_.subscribe(s.index, request.filter, options);
     if (result.announces) pending.batch = route_batch_ + 1;
     existed = result.existed;
+    if (shared && s.slow) router_.set_slow(s.index, true);
   }
   // Never for a shared subscription (4.8.2). Handling 1: only if it is new [MQTT5-3.3.1-10], 2: not
   // at all [MQTT5-3.3.1-11]; 3.x always [MQTT311-3.3.1-6].

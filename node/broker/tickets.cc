@@ -28,17 +28,32 @@ Ticket* TicketTable::create() {
   } else {
     ticket = new Ticket;
   }
-  ticket->previous = last_;
-  (last_ ? last_->next : first_) = ticket;
-  last_ = ticket;
+  append(ticket);
   ++size_;
   return ticket;
 }
 
-void TicketTable::destroy(Ticket* ticket) {
-  SHOAL_ASSERT(ticket->pending == 0);
+void TicketTable::append(Ticket* ticket) {
+  ticket->previous = last_;
+  ticket->next = nullptr;
+  (last_ ? last_->next : first_) = ticket;
+  last_ = ticket;
+}
+
+void TicketTable::unlink(Ticket* ticket) {
   (ticket->previous ? ticket->previous->next : first_) = ticket->next;
   (ticket->next ? ticket->next->previous : last_) = ticket->previous;
+}
+
+void TicketTable::renew(Ticket* ticket, Instant now) {
+  unlink(ticket);
+  append(ticket);
+  ticket->since = now;
+}
+
+void TicketTable::destroy(Ticket* ticket) {
+  SHOAL_ASSERT(ticket->pending == 0);
+  unlink(ticket);
   ticket->message = MessageRef();
   ticket->next = spare_;
   spare_ = ticket;

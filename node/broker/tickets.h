@@ -23,18 +23,20 @@ struct Ticket {
   For owner = For::kNobody;
   Qos qos = Qos::k0;
   bool counted = false;     // in session->open_tickets
+  bool outstays = false;    // is not to hold up the end of its session
   bool not_placed = false;  // kRemote: the answer is kNotPlaced
   bool over_quota = false;  // kClient: the answer is 0x97
   uint16_t packet_id = 0;
   uint32_t pending = 0;    // who has yet to accept
+  uint32_t members = 0;    // of these, members of shared subscriptions
   size_t large_bytes = 0;  // of a large payload: its publisher is not read meanwhile
   ConnId conn;
   Session* session = nullptr;  // the publisher's
-  Instant since;               // when the PUBLISH came
+  Instant since;               // when the PUBLISH came, or was waited for anew
   Place origin;
   uint64_t number = 0;
   MessageRef message;          // when a pick may have to be made again
-  Ticket* previous = nullptr;  // in the order they were made
+  Ticket* previous = nullptr;  // in the order of `since`
   Ticket* next = nullptr;
 };
 
@@ -47,10 +49,15 @@ class TicketTable {
 
   Ticket* create();
   void destroy(Ticket* ticket);
+  // It is the youngest from now on.
+  void renew(Ticket* ticket, Instant now);
   Ticket* oldest() const { return first_; }
   uint32_t size() const { return size_; }
 
  private:
+  void append(Ticket* ticket);
+  void unlink(Ticket* ticket);
+
   Ticket* first_ = nullptr;
   Ticket* last_ = nullptr;
   Ticket* spare_ = nullptr;

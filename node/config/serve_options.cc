@@ -207,11 +207,13 @@ Options client_limit_options() {
        bind::duration<Draft>(SHOAL_FIELD(config.limits.connect_timeout), Duration::millis(100),
                              Duration::seconds(3600))},
       {"slow-timeout", "DURATION", kGroup,
-       "a subscriber over its limits for so long is disconnected; must be below --publish-timeout",
+       "a subscriber over its limits for so long is disconnected, and of a shared subscription one "
+       "that does not acknowledge is picked last; must be below --publish-timeout",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.slow_timeout), Duration::millis(100), kDay),
        "15s, or half of --publish-timeout if that is less"},
       {"publish-timeout", "DURATION", kGroup,
-       "a publisher whose message cannot be acknowledged is disconnected after this",
+       "a publisher whose message cannot be acknowledged is disconnected after this, unless it "
+       "waits for members of shared subscriptions alone",
        bind::duration<Draft>(SHOAL_FIELD(config.limits.publish_timeout), Duration::millis(100),
                              kDay)},
   };

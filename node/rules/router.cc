@@ -75,6 +75,18 @@ void Router::for_each_subscription(
   }
 }
 
+void Router::set_slow(SessionIndex session, bool slow) {
+  State& state = *state_;
+  const SubscriptionTable::Session* const owner = state.subscriptions.session(session);
+  if (owner == nullptr) return;
+  for (SubscriptionId id = owner->first_shared; id != kNoIndex;) {
+    const Subscription& subscription = state.subscriptions[id];
+    state.group_of(subscription.filter).set_slow(subscription.next_of_filter, slow);
+    state.note_change(subscription.filter);
+    id = subscription.next_of_session;
+  }
+}
+
 // ---- routes -------------------------------------------------------------------------------------
 
 std::vector<RouteChange> Router::take_route_changes() {

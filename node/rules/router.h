@@ -72,6 +72,10 @@ class Router {
       SessionIndex session,
       const std::function<void(std::string_view filter, const SubscriptionOptions&)>& visit) const;
 
+  // As a member of shared subscriptions it is to be picked last, or as any other. One that it joins
+  // later does not know.
+  void set_slow(SessionIndex session, bool slow);
+
   // ---- routes
 
   // The filters whose weight for this worker is another than at the last call, each once; in the

@@ -50,6 +50,8 @@ void Router::check_invariants() const {
   for (const auto& [id, group] : state.groups) {
     const auto members = group->members();
     listed += members.size();
+    SHOAL_ASSERT(group->slow_ == std::count_if(members.begin(), members.end(),
+                                               [](const SharedMember& m) { return m.slow; }));
     for (size_t i = 0; i < members.size(); ++i) {
       const Subscription& subscription = state.subscriptions[members[i].subscription];
       SHOAL_ASSERT(subscription.filter == id);

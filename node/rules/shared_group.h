@@ -36,6 +36,14 @@ struct SharedMember {
   SubscriptionOptions options;
   uint32_t subscription = 0;  // the router's number of it
   Pace pace{};
+  bool slow = false;  // gets a message only where all members are slow or absent
+};
+
+// Of a message that has to be picked for again: where it was.
+struct TriedPlaces {
+  std::vector<Place> excluded;  // had it and could not place it
+  int rounds = 0;               // how often all were
+  Instant last;                 // when it was picked for
 };
 
 class SharedGroup {
@@ -48,9 +56,13 @@ class SharedGroup {
   std::string_view filter() const { return filter_; }
 
   // The place that delivers, {kSelf, this worker} among them: by chance, in proportion to its
-  // members with a connection; where no place has such, to those without. None when only
+  // members with a connection; where no place has such, to those without, or slow. None when only
   // `excluded` places have members.
   std::optional<Place> pick(Random& random, std::span<const Place> excluded = {}) const;
+  // Once more, after those that were tried.
+  std::optional<Place> pick_again(Random& random, TriedPlaces& tried, Instant now) const;
+  // Whether some place has a member with a connection that is not slow.
+  bool is_attended() const;
 
   struct Work {
     uint64_t open = 0;  // messages that a member has not acknowledged yet
@@ -105,11 +117,14 @@ class SharedGroup {
   bool goes_on(uint64_t publisher) const { return row_.left > 0 && row_.publisher == publisher; }
   template <class Visit>
   void for_each_place(std::span<const Place> excluded, Visit visit) const;
+  std::optional<Place> pick_by(uint16_t RouteWeight::*number, Random& random,
+                               std::span<const Place> excluded) const;
 
   // Each keeps the members' positions in `table` right.
   void add_member(const SharedMember& member, SubscriptionTable& table);
   void remove_member(uint32_t position, SubscriptionTable& table);
 
+  void set_slow(uint32_t position, bool slow);
   void set_weight(Place place, RouteWeight weight);
   bool remove_node(NodeSlot node);
   bool wanted() const { return !members_.empty() || !places_.empty(); }
@@ -121,6 +136,7 @@ class SharedGroup {
   Row row_;
   bool all_busy_ = false;  // the members here, when one was picked last
   uint32_t next_ = 0;      // whose turn it is
+  uint32_t slow_ = 0;      // of the members here
   WorkerIndex worker_;
 };
 
@@ -134,11 +150,13 @@ const SharedMember* SharedGroup::pick_member(uint64_t publisher, uint32_t tick, 
   }
   end_rows();
   const uint32_t count = static_cast<uint32_t>(members_.size());
+  const bool all_slow = slow_ == count;
   uint32_t least = count;
   uint64_t least_open = UINT64_MAX;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t position = next_++ % count;
     SharedMember& member = members_[position];
+    if (member.slow && !all_slow) continue;
     const Work work = work_of(member.session);
     if (!member.pace.is_fast(tick, work.done) && work.open < kBusy) return &member;
     if (work.open >= least_open) continue;

@@ -75,7 +75,7 @@ void Worker::log(const LogEvent& event) {
   } kLines[] = {
       {LogLevel::kInfo, "client connected"},    {LogLevel::kInfo, "client refused"},
       {LogLevel::kInfo, "client disconnected"}, {LogLevel::kInfo, "client taken over"},
-      {LogLevel::kWarning, "client too slow"},
+      {LogLevel::kWarning, "client too slow"},  {LogLevel::kWarning, "client does not acknowledge"},
   };
   const auto& line = kLines[static_cast<size_t>(event.kind)];
   if (!world_.log.is_on(line.level)) return;

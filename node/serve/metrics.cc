@@ -60,6 +60,8 @@ constexpr Row<BrokerCounters> kBrokerRows[] = {
      "Retained messages sent to new subscriptions."},
     {&BrokerCounters::redelivered, kCounter, "shoal_redelivered_total",
      "Messages sent again with DUP."},
+    {&BrokerCounters::handed_on, kCounter, "shoal_shared_handed_on_total",
+     "Messages of shared subscriptions picked again, as a connected member did not acknowledge."},
     {&BrokerCounters::takeovers, kCounter, "shoal_takeovers_total",
      "Connections that lost their client id."},
     {&BrokerCounters::protocol_errors, kCounter, "shoal_protocol_errors_total",

@@ -8,6 +8,7 @@ import unittest
 
 import harness
 from harness import SHOAL, Cluster, wait_until
+from paho_client import Client
 
 MIB = 1024 * 1024
 
@@ -99,6 +100,28 @@ class Overload(unittest.TestCase):
                 self.assertLess(node.metric("shoal_queued_messages"), 1500)
                 self.assertEqual(node.metric("shoal_messages_dropped_total"), 0)
                 self.assertLess(rss_bytes(node) - before, 16 * MIB)
+
+    def test_a_worker_that_does_not_acknowledge_costs_its_publishers_time_alone(self):
+        options = ["--slow-timeout", "2s", "--publish-timeout", "4s"]
+        with Cluster(3, options=options) as nodes, connect(nodes[0].mqtt_port, "boss") as boss:
+            def send_jobs(*numbers):
+                for number in numbers:
+                    boss.sendall(packet(0x32, text("jobs") + struct.pack(">H", number)))
+
+            with deaf_subscriber(nodes[1].mqtt_port, "$share/workers/jobs", 1):
+                send_jobs(1)
+                boss.settimeout(6)
+                with self.assertRaises(TimeoutError):  # and it is still there
+                    boss.recv(1)
+                worker = Client(nodes[2].mqtt_port, "worker")
+                worker.subscribe("$share/workers/jobs", 1)
+                self.assertEqual(receive(boss, 4), b"\x40\x02\x00\x01")
+                self.assertEqual(nodes[1].metric("shoal_shared_handed_on_total"), 1)
+                boss.settimeout(1)
+                send_jobs(*range(2, 22))
+                receive(boss, 20 * 4)
+                self.assertEqual(len(worker.messages), 21)
+                worker.close()
 
     def test_half_a_connect_of_many_strangers_takes_nothing_from_the_others(self):
         options = ["--max-arriving-bytes", "1MiB", "--max-packet-size", "1MiB", "--max-connect-size", "64KiB"]

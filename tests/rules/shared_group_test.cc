@@ -80,6 +80,80 @@ TEST_F(SharedGroupTest, PlacesArePickedByTheirMembers) {
   }
 }
 
+TEST_F(SharedGroupTest, ASlowMemberIsAsOneWithoutAConnection) {
+  for (const SessionIndex session : {1, 2}) router.subscribe(session, "$share/g/a", {});
+  router.subscribe(1, "$share/h/a", {});
+  router.subscribe(3, "$share/h/a", {});
+  changes();
+  router.set_slow(1, true);
+  EXPECT_THAT(changes(), UnorderedElementsAre("$share/g/a 1+1", "$share/h/a 1+1"));
+  router.set_slow(1, true);
+  EXPECT_THAT(changes(), IsEmpty());
+  SharedGroup& group = *router.find_group("$share/g/a");
+  const auto pick = [&] {
+    return group.pick_member(7, 1000, [](SessionIndex) { return SharedGroup::Work{}; })->session;
+  };
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(pick(), 2u);
+  EXPECT_TRUE(group.is_attended());
+  router.set_slow(2, true);
+  EXPECT_FALSE(group.is_attended());
+  EXPECT_NE(pick(), pick());  // where all are
+  route(kPeer, "$share/g/a", {0, 1});
+  EXPECT_FALSE(group.is_attended());
+  route(kPeer, "$share/g/a", {1, 0});
+  EXPECT_TRUE(group.is_attended());
+  router.unsubscribe(1, "$share/g/a");
+  EXPECT_THAT(changes(), ElementsAre("$share/g/a 0+1"));
+  router.set_slow(1, false);
+  router.set_slow(2, false);
+  EXPECT_THAT(changes(), UnorderedElementsAre("$share/g/a 1+0", "$share/h/a 2+0"));
+}
+
+TEST_F(SharedGroupTest, WhatComesBackIsPickedForAgain) {
+  constexpr Place kHere{kSelf, 0};
+  struct Case {
+    const char* what;
+    RouteWeight peer;
+    RouteWeight third;
+    std::vector<Place> excluded;
+    std::set<Place> picked;
+  };
+  const Case cases[] = {
+      {"elsewhere first", {1, 0}, {0, 0}, {kHere}, {kPeer}},
+      {"then where another may be", {1, 0}, {0, 0}, {kHere, kPeer}, {kHere, kPeer}},
+      {"before those without a connection", {0, 1}, {0, 1}, {kHere}, {kHere}},
+      {"who are the last", {0, 1}, {0, 0}, {}, {kHere}},
+  };
+  router.subscribe(1, "$share/g/a", {});
+  SharedGroup& group = *router.find_group("$share/g/a");
+  Random random(3);
+  for (const Case& c : cases) {
+    route(kPeer, "$share/g/a", c.peer);
+    route(kThird, "$share/g/a", c.third);
+    std::set<Place> picks;
+    for (int i = 0; i < 20; ++i) {
+      TriedPlaces tried{.excluded = c.excluded, .last = {}};
+      picks.insert(*group.pick_again(random, tried, Instant{}));
+    }
+    EXPECT_EQ(picks, c.picked) << c.what;
+  }
+  route(kPeer, "$share/g/a", {0, 0});
+  route(kThird, "$share/g/a", {0, 0});
+
+  // Not for ever, unless each takes its time.
+  for (const Duration between : {Duration::millis(1), Duration::seconds(2)}) {
+    TriedPlaces tried;
+    Instant now{};
+    int picks = 0;
+    while (picks < 100 && group.pick_again(random, tried, now)) {
+      tried.excluded.push_back(kHere);
+      now = now + between;
+      ++picks;
+    }
+    EXPECT_EQ(picks, between < Duration::seconds(1) ? 9 : 100);
+  }
+}
+
 constexpr uint64_t kPublisher = 7;
 constexpr uint64_t kOther = 8;
 constexpr uint32_t kTick = 1000;

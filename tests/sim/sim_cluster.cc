@@ -96,6 +96,7 @@ Limits SimCluster::draw_limits() {
     limits.large_payload = 4 * 1024;
     limits.bulk_piece_bytes = 1024;
   }
+  limits.slow_timeout = Duration::seconds(3);
   if (!world_.random().one_in(3)) return limits;
   // So small that queues fill, publishers wait, and who does not read is disconnected.
   limits.inflight_max = 4;
@@ -103,7 +104,6 @@ Limits SimCluster::draw_limits() {
   limits.queued_bytes_max = 16 * 1024;
   limits.output_bytes_max = 16 * 1024;
   limits.output_bytes_low = 2 * 1024;
-  limits.slow_timeout = Duration::seconds(3);
   limits.forward_window_bytes = 16 * 1024;
   limits.forward_queue_bytes = 32 * 1024;
   history_.queues_may_overflow(true);
