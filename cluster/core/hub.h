@@ -82,8 +82,8 @@ struct MoveAwayCommand {
   bool is_withdrawn = false;
 };
 struct RemoveCommand {
-  std::string
-      node;  // NodeId in hexadecimal, or a name: of several that have it, the one that is away
+  // NodeId in hexadecimal, or a name: of several that have it, the one that is away.
+  std::string node;
 };
 // The node is to stop: it gives the shards that it leads to others, and leads none any more. Answered
 // when that is so, or after a second.
