@@ -33,7 +33,7 @@ class ClaimsStoredTest : public testing::Test {
   void claim(WorkerIndex worker, bool is_volatile) {
     claims_.on_request(
         worker, {.conn = {++conns_, 1}, .client_id = "c", .user = {}, .is_volatile = is_volatile},
-        true);
+        std::nullopt);
   }
   // The answers since the last time, by connection.
   std::map<uint32_t, ClaimAnswer> answers() {
