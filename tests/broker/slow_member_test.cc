@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr const char* kShared = "$share/g/t";
+constexpr const char* kSharedByAll = "$share/g/t";
 const Duration kSlow = Limits{}.slow_timeout + Duration::seconds(2);
 const Duration kLong = Limits{}.publish_timeout * 5;
 
@@ -25,7 +25,7 @@ class SlowMember : public ::testing::Test {
     TestClient& member = cluster.connect(
         where, {.client_id = client_id,
                 .edit = [receive_maximum](Connect& c) { c.receive_maximum = receive_maximum; }});
-    cluster.subscribe(member, kShared, Qos::k2);
+    cluster.subscribe(member, kSharedByAll, Qos::k2);
     member.take();
     return member;
   }
@@ -287,10 +287,10 @@ TEST(SlowMemberQueue, GoesToAnotherBeforeItIsTooMuch) {
   TestClient& publisher = cluster.connect(0, "publisher");
   TestClient& slow =
       cluster.connect(1, {.client_id = "slow", .edit = [](Connect& c) { c.receive_maximum = 1; }});
-  cluster.subscribe(slow, kShared, Qos::k1);
+  cluster.subscribe(slow, kSharedByAll, Qos::k1);
   for (uint16_t i = 1; i <= 20; ++i) cluster.publish(publisher, "t", "m", Qos::k1, i);
   TestClient& other = cluster.connect(1, "other");
-  cluster.subscribe(other, kShared, Qos::k1);
+  cluster.subscribe(other, kSharedByAll, Qos::k1);
   other.take();
   cluster.advance(kSlow);
   EXPECT_FALSE(slow.closed);
