@@ -110,6 +110,7 @@ class SimCluster {
   void check_protocol_level(SimNode& node);
   void check_upgraded();
   bool is_forgotten(const SimNode& leaving) const;
+  void remove_the_lost();
   void finish_leaving();
 
   void chaos_phase();

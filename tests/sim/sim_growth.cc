@@ -38,12 +38,30 @@ bool SimCluster::is_forgotten(const SimNode& leaving) const {
   });
 }
 
+// Whoever lost its data and came back elsewhere is one more member. The old one is removed, as the log
+// says: nothing that is well is moved while a member is away, and this one stays away.
+void SimCluster::remove_the_lost() {
+  const auto is_lost = [this](const MemberStatus& member) {
+    if (member.state == MemberState::kLeft) return false;
+    return std::none_of(nodes_.begin(), nodes_.end(),
+                        [&member](const auto& node) { return node->id() == member.id; });
+  };
+  for (const auto& node : nodes_) {
+    if (!node->is_ready() || node->is_leaving()) continue;
+    for (const MemberStatus& member : node->hub().status(node->now()).members) {
+      if (is_lost(member)) node->remove(member.id);
+    }
+    return;
+  }
+}
+
 // Who is to leave does so, as nothing is broken any more.
 void SimCluster::finish_leaving() {
   const Instant end = world_.now() + kLeaving;
   const auto is_leaving = [](const auto& node) { return node->is_leaving(); };
   while (std::any_of(nodes_.begin(), nodes_.end(), is_leaving) && world_.now() < end) {
     world_.run_until(world_.now() + Duration::millis(100));
+    if (wiped_) remove_the_lost();
     for (const auto& node : nodes_) {
       if (node->is_leaving() && is_forgotten(*node)) node->has_to_go();
     }

@@ -79,6 +79,8 @@ class SimNode final : public NetworkEnd {
   // Some other command of its hub; `on_other_answer` hears what became of it, unless the process ends before.
   void command(HubCommand command);
   std::function<void(const HubEffects::Answer&)> on_other_answer;
+  // Another member, which is gone for good.
+  void remove(NodeId lost);
   // The process that it is now.
   uint64_t life() const { return life_; }
 

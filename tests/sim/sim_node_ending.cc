@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/strings/str_format.h>
 #include "tests/sim/sim_node_parts.h"
 
 namespace shoal::sim {
@@ -13,6 +14,7 @@ constexpr uint64_t kGoodbye = 2;
 constexpr uint64_t kMoveAway = 3;
 constexpr uint64_t kLeave = 4;
 constexpr uint64_t kOther = 5;
+constexpr uint64_t kRemove = 6;
 constexpr Duration kLeaveInterval = Duration::millis(250);
 constexpr Duration kPatience = Duration::seconds(5);
 
@@ -30,9 +32,16 @@ void SimNode::command(HubCommand command) {
        [this, command = std::move(command)](Now now) { hub().on_command(kOther, command, now); });
 }
 
+void SimNode::remove(NodeId lost) {
+  post(kHubThread, [this, lost](Now now) {
+    hub().on_command(kRemove, RemoveCommand{absl::StrFormat("%016x", lost.value)}, now);
+  });
+}
+
 void SimNode::on_answer(const HubEffects::Answer& answer) {
   if (answer.token == kOther) return on_other_answer(answer);
-  if (answer.token == kMoveAway || answer.token == kLeave) return note(answer.text);
+  const bool is_said = answer.token == kMoveAway || answer.token == kLeave;
+  if (is_said || answer.token == kRemove) return note(answer.text);
   if (answer.token == kHandOver) return close_clients();
   note("has said goodbye");
   // Not from within its own turn.
