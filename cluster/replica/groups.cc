@@ -212,9 +212,6 @@ void Groups::submit(Group& group, Instant now) {
     batch.commands.assign(group.waiting.begin(),
                           group.waiting.begin() + static_cast<std::ptrdiff_t>(count));
     const raft::Outcome outcome = group.raft->step(now, std::move(batch), effects_.raft);
-    if (outcome == raft::Outcome::kBusy && SHOAL_MUTATED("store-busy-entries-dropped")) {
-      group.waiting.clear();
-    }
     if (outcome == raft::Outcome::kBusy) return;
     group.waiting.erase(group.waiting.begin(),
                         group.waiting.begin() + static_cast<std::ptrdiff_t>(count));

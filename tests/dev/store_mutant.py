@@ -4,7 +4,7 @@ import sys
 import mutations
 
 SEEDS_MAX = 120
-KNOWN = {"backup-new-items-sent": 115, "store-busy-entries-dropped": 105}
+KNOWN = {"backup-new-items-sent": 115, "backup-without-hold": 403}
 
 BACKUPS = ["--backups"] if sys.argv[1].startswith("backup-") else []
 
