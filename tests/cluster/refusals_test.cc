@@ -67,13 +67,19 @@ TEST(Refusals, AProtocolThatIsNotSpoken) {
   EXPECT_TRUE(cluster.status(0).ready);
 }
 
-TEST(Refusals, OneIdentityTwice) {
-  HubCluster cluster({.nodes = 3});
-  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
+// A node elsewhere with the data directory of the third.
+int add_copy(HubCluster& cluster) {
   HubConfig config = cluster.node(2).config;
   config.advertise = "10.0.0.9:7883";
   const int copy = cluster.add_node(config);
   cluster.node(copy).disk = cluster.node(2).disk;
+  return copy;
+}
+
+TEST(Refusals, OneIdentityTwice) {
+  HubCluster cluster({.nodes = 3});
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
+  const int copy = add_copy(cluster);
   cluster.node(copy).disk.incarnation -= 1;  // the start adds it
   cluster.start(copy);
   cluster.run(5000);
@@ -88,10 +94,7 @@ TEST(Refusals, OneIdentityTwice) {
 TEST(Refusals, AnEarlierStart) {
   HubCluster cluster({.nodes = 3});
   ASSERT_TRUE(cluster.run_until([&] { return cluster.all_ready(); }, 3000));
-  HubConfig config = cluster.node(2).config;
-  config.advertise = "10.0.0.9:7883";
-  const int copy = cluster.add_node(config);
-  cluster.node(copy).disk = cluster.node(2).disk;
+  const int copy = add_copy(cluster);
   cluster.start(copy);
   cluster.run(5000);
   const std::string why =

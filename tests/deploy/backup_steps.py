@@ -15,7 +15,7 @@ from cluster import Cluster  # noqa: E402
 from images import docker  # noqa: E402
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402
 from paho.mqtt.properties import Properties  # noqa: E402
-from traffic import Traffic, addresses, check_traffic, endpoints, wait_until_level  # noqa: E402
+from traffic import Traffic, Watch, addresses, check_traffic, endpoints, wait_until_level  # noqa: E402
 
 FILLED, FILLING_BYTES = 600, 16384
 SIZES = re.compile(r"backup \S+: .*?, ([\d.]+) MiB; new of it: ([\d.]+) MiB")
@@ -37,34 +37,24 @@ class Storage:
         return cluster.play(playbook, "-e", self.variables, env={**self.keys, **keys})
 
 
-class CommandLines:
+class CommandLines(Watch):
     """While it is entered: those of all processes of this machine, the containers' too, that hold any of the words."""
 
     def __init__(self, words, expected):
         """`expected`: what is looked for to know that something was seen."""
+        super().__init__(every_s=0.1)
         self.words, self.expected = [word.encode() for word in words], expected.encode()
         self.found, self.is_seen = set(), False
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
 
-    def watch(self):
-        while not self.ending.wait(0.1):
-            for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    line = file.read_bytes()
-                except OSError:
-                    continue  # it has ended
-                self.is_seen |= self.expected in line
-                if any(word in line for word in self.words):
-                    self.found.add(line)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
+    def look(self):
+        for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = file.read_bytes()
+            except OSError:
+                continue  # it has ended
+            self.is_seen |= self.expected in line
+            if any(word in line for word in self.words):
+                self.found.add(line)
 
 
 def check_keys(report, what, cluster, keys, said, lines):

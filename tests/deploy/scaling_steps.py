@@ -1,34 +1,23 @@
 """Three nodes become five, and three again, under load."""
-import threading
 import time
 
-from traffic import addresses, check_traffic, replicas, wait_until_level
+from traffic import Watch, addresses, check_traffic, replicas, wait_until_level
 
 
-class Watched:
+class Watched(Watch):
     """While it is entered: of how many shards each of these nodes has a replica, as last seen while its instance was there."""
 
     def __init__(self, cluster, hosts):
+        super().__init__(every_s=0.5)
         self.cluster, self.hosts, self.last = cluster, hosts, {}
-        self.ending = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
 
-    def watch(self):
-        while not self.ending.wait(0.5):
-            try:
-                placed, _ = replicas(self.cluster)
-                there = self.cluster.containers()
-            except RuntimeError:
-                continue  # an instance goes just now
-            self.last |= {host: sum(host in nodes for nodes in placed) for host in self.hosts if host in there}
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ending.set()
-        self.thread.join()
+    def look(self):
+        try:
+            placed, _ = replicas(self.cluster)
+            there = self.cluster.containers()
+        except RuntimeError:
+            return  # an instance goes just now
+        self.last |= {host: sum(host in nodes for nodes in placed) for host in self.hosts if host in there}
 
 
 def check_grow(report, cluster, traffic):

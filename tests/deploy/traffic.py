@@ -1,6 +1,7 @@
 """What the steps of a cluster's life share: the cluster, its clients, and what became of their messages."""
 import contextlib
 import json
+import threading
 
 import load
 from cluster import PASSWORD, USER, Cluster
@@ -35,6 +36,30 @@ def wait_until_level(cluster):
         return level and [len(set(nodes)) for nodes in placed] == [REPLICAS] * SHARDS
     load.Load.wait(is_level, LEVEL_S, "three replicas of each shard, where they should be")
     return {node for nodes in replicas(cluster)[0] for node in nodes}
+
+
+class Watch:
+    """While it is entered, look() is called again and again, in a thread."""
+
+    def __init__(self, every_s):
+        self.every_s = every_s
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def watch(self):
+        while not self.ending.wait(self.every_s):
+            self.look()
+
+    def look(self):
+        raise NotImplementedError
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
 
 
 class Traffic:
