@@ -90,11 +90,14 @@ def fill(cluster):
         raise RuntimeError("no SUBACK for the session that is to be filled")
     client.disconnect()
     client.loop_stop()
-    endpoint = endpoints(cluster)[0]
+    endpoint, connected = endpoints(cluster)[0], threading.Event()
     publisher = endpoint.client("filler")
     publisher.max_inflight_messages_set(20)
+    publisher.on_connect = lambda *_: connected.set()
     publisher.on_publish = lambda *_: acked.append(1)
     endpoint.start(publisher)
+    if not connected.wait(20):  # Paho sends what it is given before that behind what it is given after
+        raise RuntimeError("no CONNACK for who fills a session")
     for number in range(FILLED):
         publisher.publish("fill", f"{number} " + secrets.token_hex(FILLING_BYTES // 2), qos=2)
     load.Load.wait(lambda: len(acked) == FILLED, 60, "all of what fills a session is acknowledged")
