@@ -112,6 +112,7 @@ class Worker {
   void opened(Socket& socket, Arrival arrival);
   void on_socket(Socket& socket, uint32_t events);
   void read_from(Socket& socket);
+  void read_on();
   void write_to(Socket& socket);
   void drain(Socket& socket);
   void set_interest(Socket& socket);
@@ -147,8 +148,9 @@ class Worker {
   std::vector<uint8_t> buffer_;
   Instant next_tick_;
   int64_t wall_ms_ = 0;
-  bool has_new_events_ = false;  // carrying out effects brought some
-  bool has_more_ = false;        // the broker left work for later (Effects::more)
+  std::vector<SocketRef> half_read_;  // their transports have more, of which no socket tells
+  bool has_new_events_ = false;       // carrying out effects brought some
+  bool has_more_ = false;             // the broker left work for later (Effects::more)
   enum class Listening : uint8_t { kClosed, kOpen, kResting };  // resting: until the next tick
   std::vector<Listening> listening_;                            // by listener
   bool is_stopping_ = false;

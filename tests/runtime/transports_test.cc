@@ -137,6 +137,8 @@ class TlsClient {
     if (!options.server_name.empty()) {
       SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str());
     }
+    const timeval patience{10, 0};  // a test that waits for what never comes fails
+    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     SSL_set_fd(ssl_.get(), socket_.fd());
     is_open_ = SSL_connect(ssl_.get()) == 1;
   }
@@ -210,6 +212,21 @@ TEST_F(TlsListenerTest, MessagesCrossInBothVersions) {  // [MQTT5-4.2-1]
     EXPECT_EQ(publisher.receive(kConnack.size()), kConnack);
     EXPECT_EQ(subscriber.receive(2 * message.size()), message + message);
   }
+}
+
+// OpenSSL takes many records from the socket at once, which then has nothing more to tell.
+TEST_F(TlsListenerTest, ManyRecordsThatCameTogetherAreAllRead) {
+  OneListener listener(config());
+  TlsClient client(listener.node().port(), {});
+  client.send(connect_packet("c"));
+  EXPECT_EQ(client.receive(kConnack.size()), kConnack);
+  constexpr int kRecords = 200;
+  listener.node().on_worker(0, [&](Worker&) {
+    for (int i = 0; i < kRecords; ++i) client.send(kPing);
+  });
+  std::string pongs;
+  for (int i = 0; i < kRecords; ++i) pongs += kPong;
+  EXPECT_EQ(client.receive(pongs.size()), pongs);
 }
 
 TEST_F(TlsListenerTest, OlderVersionsAreRefused) {
