@@ -52,6 +52,7 @@ void Worker::turn() {
   const Now start = now();
   wall_ms_ = start.wall_ms;
 
+  read_on();
   for (const epoll_event& event : events) on_ready(event);
   on_mails();
   if (start.mono >= next_tick_) on_tick();
@@ -67,7 +68,7 @@ void Worker::turn() {
 }
 
 int Worker::timeout_ms() const {
-  if (has_new_events_ || has_more_ || mailbox_.has_mail()) return 0;
+  if (has_new_events_ || has_more_ || !half_read_.empty() || mailbox_.has_mail()) return 0;
   const Duration left = next_tick_ - mono_now();
   return static_cast<int>(std::max<int64_t>(0, left.to_millis() + 1));
 }
@@ -126,6 +127,7 @@ void Worker::on_tick() {
   next_tick_ = std::max(next_tick_ + Broker::kTick, now);
   broker_.on_tick(now_for_turn());
   world_.board.show(index_, {broker_.counters(), figures_, lag_});
+  look_at_loads(now);
   listen_again();
   for (DeadlineQueue* const queue :
        {&opening_deadlines_, &turning_away_deadlines_, &closing_deadlines_}) {

@@ -33,6 +33,7 @@
 #include "node/runtime/mailbox.h"
 #include "node/runtime/poller.h"
 #include "node/runtime/socket_table.h"
+#include "node/runtime/worker_loads.h"
 #include "node/runtime/worker_mail.h"
 
 namespace shoal {
@@ -52,6 +53,7 @@ struct WorkerWorld {
   HubInbox& hub;
   CredentialDesk& credentials;
   ConnectionLedger& ledger;
+  WorkerLoads& loads;
   FiguresBoard& board;
   Log& log;
   std::vector<WorkerListener> listeners;         // at the positions of BrokerConfig::listeners
@@ -79,6 +81,8 @@ class Worker {
   std::optional<uint16_t> listener_of(ConnId conn);
   size_t socket_count() const { return figures_.sockets_now; }
   void stop_accepting();
+  // Its clients' rights were read anew, as every worker's are, each in its time.
+  void rights_renewed() { ++rights_round_; }
   // Closes what is still open: shutting down must come to its end.
   void close_all();
 
@@ -92,6 +96,7 @@ class Worker {
   void on_mail(ToWorker&& mail);
   void on_drain(bool is_draining);
   void on_mail(AcceptedSocket&& accepted);
+  void on_mail(MovedSocket&& moved);
   void on_mail(CheckedCredentials&& checked);
   void on_mail(WorkerTask&& task);
   void on_tick();
@@ -112,6 +117,7 @@ class Worker {
   void opened(Socket& socket, Arrival arrival);
   void on_socket(Socket& socket, uint32_t events);
   void read_from(Socket& socket);
+  void read_on();
   void write_to(Socket& socket);
   void drain(Socket& socket);
   void set_interest(Socket& socket);
@@ -127,6 +133,10 @@ class Worker {
   void set_paused(ConnId conn, bool is_paused);
   void check(CredentialCheck& check);
   void log(const LogEvent& event);
+
+  // worker_moving.cc: connections that go to another worker
+  void look_at_loads(Instant now);
+  void on_wish(const Effects::Wish& wish);
 
   Now now_for_turn() const { return {mono_now(), wall_ms_}; }
 
@@ -147,11 +157,17 @@ class Worker {
   std::vector<uint8_t> buffer_;
   Instant next_tick_;
   int64_t wall_ms_ = 0;
-  bool has_new_events_ = false;  // carrying out effects brought some
-  bool has_more_ = false;        // the broker left work for later (Effects::more)
+  std::vector<SocketRef> half_read_;  // their transports have more, of which no socket tells
+  bool has_new_events_ = false;       // carrying out effects brought some
+  bool has_more_ = false;             // the broker left work for later (Effects::more)
   enum class Listening : uint8_t { kClosed, kOpen, kResting };  // resting: until the next tick
   std::vector<Listening> listening_;                            // by listener
   bool is_stopping_ = false;
+  uint64_t rights_round_ = 0;
+  Duration processor_;  // what the thread had of it when the loads were looked at
+  Instant loads_seen_;
+  uint32_t moves_left_ = 0;  // until they are looked at again
+  std::optional<WorkerIndex> relief_;
   WorkerFigures figures_;
   LoopLag lag_;
   std::thread thread_;

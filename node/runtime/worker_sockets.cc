@@ -227,8 +227,21 @@ void Worker::read_from(Socket& socket) {
       return set_interest(socket);
     }
     if (!socket.transport || !socket.transport->has_more()) break;
+    if (i + 1 == kReadsPerTurn) {
+      half_read_.push_back(sockets_.ref_of(sockets_.index_of(socket)));
+    }
   }
   if (socket.transport && !socket.transport->is_flushed()) write_to(socket);
+}
+
+// What a turn's share of reads left; a paused connection is read when it goes on.
+void Worker::read_on() {
+  for (const SocketRef ref : std::exchange(half_read_, {})) {
+    Socket* const socket = sockets_.find(ref);
+    if (socket != nullptr && socket->state == Socket::State::kOpen && !socket->is_paused) {
+      read_from(*socket);
+    }
+  }
 }
 
 void Worker::write_to(Socket& socket) {

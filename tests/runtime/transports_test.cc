@@ -137,6 +137,8 @@ class TlsClient {
     if (!options.server_name.empty()) {
       SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str());
     }
+    const timeval patience{10, 0};  // a test that waits for what never comes fails
+    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     SSL_set_fd(ssl_.get(), socket_.fd());
     is_open_ = SSL_connect(ssl_.get()) == 1;
   }
@@ -209,6 +211,55 @@ TEST_F(TlsListenerTest, MessagesCrossInBothVersions) {  // [MQTT5-4.2-1]
     publisher.send(connect_packet("p") + message + message);
     EXPECT_EQ(publisher.receive(kConnack.size()), kConnack);
     EXPECT_EQ(subscriber.receive(2 * message.size()), message + message);
+  }
+}
+
+// OpenSSL takes many records from the socket at once, which then has nothing more to tell.
+TEST_F(TlsListenerTest, ManyRecordsThatCameTogetherAreAllRead) {
+  OneListener listener(config());
+  TlsClient client(listener.node().port(), {});
+  client.send(connect_packet("c"));
+  EXPECT_EQ(client.receive(kConnack.size()), kConnack);
+  constexpr int kRecords = 200;
+  listener.node().on_worker(0, [&](Worker&) {
+    for (int i = 0; i < kRecords; ++i) client.send(kPing);
+  });
+  std::string pongs;
+  for (int i = 0; i < kRecords; ++i) pongs += kPong;
+  EXPECT_EQ(client.receive(pongs.size()), pongs);
+}
+
+TEST_F(TlsListenerTest, AConnectionGoesToAnotherWorkerAsItIs) {
+  OneListener listener(config(), 2);
+  TlsClient subscriber(listener.node().port(), {});
+  subscriber.send(connect_packet("s") + subscribe_packet("#"));
+  EXPECT_EQ(subscriber.receive(kConnack.size() + kSuback.size()), kConnack + kSuback);
+  std::vector<std::unique_ptr<TlsClient>> publishers;
+  for (int i = 0; i < 4; ++i) {
+    publishers.push_back(std::make_unique<TlsClient>(listener.node().port(), TlsClient::Options{}));
+    publishers.back()->send(connect_packet("p" + std::to_string(i)));
+    ASSERT_EQ(publishers.back()->receive(kConnack.size()), kConnack);
+  }
+  const std::string message = publish_packet("t", "hello");
+  const auto is_gathered = [&] {
+    size_t sockets = 0;
+    listener.node().on_worker(0, [&](Worker& self) { sockets = self.socket_count(); });
+    return sockets == 0 || sockets == publishers.size() + 1;
+  };
+  ASSERT_FALSE(is_gathered());
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!is_gathered() && std::chrono::steady_clock::now() < give_up) {
+    for (const auto& publisher : publishers) {
+      for (int i = 0; i < 20; ++i) publisher->send(message);
+      for (int i = 0; i < 20; ++i) ASSERT_EQ(subscriber.receive(message.size()), message);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(is_gathered());
+  for (const auto& publisher : publishers) {
+    publisher->send(message + kPing);
+    EXPECT_EQ(publisher->receive(kPong.size()), kPong);
+    EXPECT_EQ(subscriber.receive(message.size()), message);
   }
 }
 
