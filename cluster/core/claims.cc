@@ -132,6 +132,18 @@ void Claims::on_release(WorkerIndex worker, const ClaimRelease& release) {
   on_evict_done(worker, {release.client_id, release.stamp});
 }
 
+// Who has asked since was told to wait, or that nobody at another worker is in its way.
+void Claims::on_move(WorkerIndex to, const ClaimMove& move) {
+  context_.mail(bit_of(move.from), ClaimMoved{move.client_id, move.number});
+  const auto it = holders_.find(move.client_id);
+  if (it == holders_.end() || move.stamp != Stamp{it->second.counter, context_.self}) return;
+  it->second.worker = to;
+  const auto request = requests_.find(move.client_id);
+  if (request == requests_.end() || request->second.wanted.worker == to) return;
+  evict(move.client_id, it->second, request->second.wanted.user);
+  request->second.waits_for_holder = true;
+}
+
 void Claims::on_evict_done(WorkerIndex worker, const EvictDone& done) {
   const auto it = holders_.find(done.client_id);
   if (it == holders_.end() || it->second.worker != worker) return;

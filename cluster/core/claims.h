@@ -38,6 +38,7 @@ class Claims {
                   std::optional<ClaimAnswer::Outcome> refusal);
   void on_withdraw(WorkerIndex worker, const ClaimWithdraw& withdraw);
   void on_release(WorkerIndex worker, const ClaimRelease& release);
+  void on_move(WorkerIndex to, const ClaimMove& move);
   void on_evict_done(WorkerIndex worker, const EvictDone& done);
   void on_evict_refused(WorkerIndex worker, const EvictRefused& refused);
   // Fewer peers may be waited for.

@@ -171,6 +171,7 @@ void HubCore::on_mail(WorkerIndex from, ClaimWithdraw&& mail) { claims_.on_withd
 
 void HubCore::on_mail(WorkerIndex from, ClaimRelease&& mail) { claims_.on_release(from, mail); }
 
+void HubCore::on_mail(WorkerIndex from, ClaimMove&& mail) { claims_.on_move(from, mail); }
 void HubCore::on_mail(WorkerIndex from, EvictDone&& mail) { claims_.on_evict_done(from, mail); }
 
 void HubCore::on_mail(WorkerIndex from, EvictRefused&& mail) {

@@ -83,6 +83,7 @@ class HubCore {
   void on_mail(WorkerIndex from, ClaimRequest&& mail);
   void on_mail(WorkerIndex from, ClaimWithdraw&& mail);
   void on_mail(WorkerIndex from, ClaimRelease&& mail);
+  void on_mail(WorkerIndex from, ClaimMove&& mail);
   void on_mail(WorkerIndex from, EvictDone&& mail);
   void on_mail(WorkerIndex from, EvictRefused&& mail);
   void on_mail(WorkerIndex from, ForwardOut&& mail);

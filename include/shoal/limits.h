@@ -50,6 +50,9 @@ struct Limits {
   Duration publish_timeout = Duration::seconds(30);  // an acknowledgement withheld for so long
                                                      // closes the publisher (0x89)
 
+  uint8_t away_streak = 64;  // publishes in a row for one other worker alone, until the connection
+                             // would go there
+
   // Peers.
   Duration heartbeat_interval = Duration::millis(150);
   Duration lease = Duration::millis(800);         // how long a peer may acknowledge after a grant

@@ -110,6 +110,15 @@ struct ClaimRelease {
   Stamp stamp;
 };
 
+// The id's connection came here from another worker of this node, as its `number`th. Answered by ClaimMoved
+// to that worker.
+struct ClaimMove {
+  std::string client_id;
+  Stamp stamp;
+  WorkerIndex from = 0;
+  uint64_t number = 0;
+};
+
 // A ClaimRequest's connection is gone before its answer: nobody is to be evicted for it any more.
 struct ClaimWithdraw {
   ConnId conn;
@@ -167,8 +176,8 @@ struct RetainedQuery {
 struct AllClosed {};
 
 using ToHub = std::variant<RouteBatch, RoutesApplied, ClaimRequest, ClaimWithdraw, ClaimRelease,
-                           EvictDone, EvictRefused, ForwardOut, AcceptOut, ForwardConsumed,
-                           RetainWrite, RetainedQuery, AllClosed, ToStore>;
+                           ClaimMove, EvictDone, EvictRefused, ForwardOut, AcceptOut,
+                           ForwardConsumed, RetainWrite, RetainedQuery, AllClosed, ToStore>;
 
 // ---- from the hub to a worker -----------------------------------------------------------------------
 
@@ -202,6 +211,12 @@ struct ClaimAnswer {
   // To a volatile one that is granted: nothing of the client id is stored either, which the worker
   // need not ask. It holds for who has nothing of the id itself.
   bool is_nothing_stored = false;
+};
+
+// The hub knows that this client went from here to another worker: no Evict for it comes here any more.
+struct ClaimMoved {
+  std::string client_id;
+  uint64_t number = 0;  // of the ClaimMove
 };
 
 // Close this id's connection with 0x8E (if it is connected) and answer EvictDone.
@@ -272,8 +287,8 @@ struct Drain {
   bool is_for_good = false;  // the node leaves: 0x9D where it is known who serves instead
 };
 
-using ToWorker = std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, Evict, PeerUp, PeerDown,
-                              PeerCongested, ForwardIn, AcceptIn, RetainDone, RetainedPortion,
-                              AckUntil, AllClose, Drain, FromStore>;
+using ToWorker = std::variant<RouteUpdate, RoutesSynced, ClaimAnswer, ClaimMoved, Evict, PeerUp,
+                              PeerDown, PeerCongested, ForwardIn, AcceptIn, RetainDone,
+                              RetainedPortion, AckUntil, AllClose, Drain, FromStore>;
 
 }  // namespace shoal

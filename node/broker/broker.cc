@@ -1,6 +1,7 @@
 #include "node/broker/broker.h"
 
 #include "node/broker/core.h"
+#include "node/broker/moved_client.h"
 
 namespace shoal {
 
@@ -29,6 +30,14 @@ bool Broker::kick(std::string_view client_id, Now now) { return core_->kick(clie
 void Broker::publish_system(std::string_view topic, std::string_view payload, Now now) {
   core_->publish_system(topic, payload, now);
 }
+std::unique_ptr<MovedClient> Broker::move_out(ConnId conn, WorkerIndex to, Now now) {
+  return core_->move_out(conn, to, now);
+}
+ConnId Broker::move_in(std::unique_ptr<MovedClient> moved, Now now) {
+  return core_->move_in(std::move(moved), now);
+}
+void Broker::offer_publishers(WorkerIndex to, uint32_t most) { core_->offer_publishers(to, most); }
+
 const BrokerCounters& Broker::counters() { return core_->counters(); }
 void Broker::for_each_session(const std::function<void(const SessionInfo&)>& visit) {
   core_->for_each_session(visit);

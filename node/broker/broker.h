@@ -61,6 +61,7 @@ struct SessionInfo {
 };
 
 class Core;
+struct MovedClient;
 
 class Broker {
  public:
@@ -97,6 +98,15 @@ class Broker {
   // A message of the node itself below "$SYS/": to this worker's subscribers, and kept for later
   // ones; an empty one ends what is kept of the topic. Nothing of it leaves the worker.
   void publish_system(std::string_view topic, std::string_view payload, Now now);
+
+  // Takes the connection of an Effects::Wish away, for move_in() of the broker of worker `to`; null: something
+  // of it is open. Its socket goes the way that this broker's mail for that worker goes, behind what was
+  // to be carried out until now; on_closed is not called.
+  std::unique_ptr<MovedClient> move_out(ConnId conn, WorkerIndex to, Now now);
+  ConnId move_in(std::unique_ptr<MovedClient> moved, Now now);
+  // Wishes of so many clients that only publish, as they publish next, for that worker: this one has
+  // much to do.
+  void offer_publishers(WorkerIndex to, uint32_t most);
 
   const BrokerCounters& counters();
   void for_each_session(const std::function<void(const SessionInfo&)>& visit);

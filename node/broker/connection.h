@@ -98,6 +98,9 @@ struct Connection {
   uint16_t waiting = 0;  // of its requests that wait for others: parked, tickets, SUBACKs
   uint32_t packet_size_max = kPacketSizeMax;  // of what it takes
   TimerId timer = kNoTimer;
+  uint8_t away_streak = 0;      // publishes in a row that were for one other worker alone:
+  WorkerIndex away_worker = 0;  // this one
+  bool mover_listed = false;
   Instant last_in;  // of its last packet; until CONNECT, when its time runs out
   Session* session = nullptr;
   Output output;

@@ -115,6 +115,7 @@ void Core::on_mail(ToWorker&& mail, Now now) {
                    flush_connacks();
                  },
                  [this](ClaimAnswer& m) { on_claim_answer(m); },
+                 [this](ClaimMoved& m) { on_claim_moved(m); },
                  [this](Evict& m) { on_evict(m); },
                  [this](PeerUp& m) { on_peer_up(m.node); },
                  [this](PeerDown& m) { on_peer_down(m.node); },
@@ -177,6 +178,7 @@ Effects& Core::end_turn(Now now) {
   flush_lanes();
   flush_acceptances();
   report_pauses();
+  list_wishes();
   for (const ConnId conn : current_.dirty) {
     if (Connection* const c = find(conn)) c->dirty = false;
   }

@@ -55,6 +55,8 @@ struct Farewell {
   std::optional<uint32_t> expiry_s;
 };
 
+struct MovedClient;
+
 class Core {
  public:
   Core(BrokerConfig config, uint64_t seed);
@@ -74,6 +76,9 @@ class Core {
   void shut_down(Now now);
   bool kick(std::string_view client_id, Now now);
   void publish_system(std::string_view topic, std::string_view payload, Now now);
+  std::unique_ptr<MovedClient> move_out(ConnId conn, WorkerIndex to, Now now);
+  ConnId move_in(std::unique_ptr<MovedClient> moved, Now now);
+  void offer_publishers(WorkerIndex to, uint32_t most);
   const BrokerCounters& counters();
   void for_each_session(const std::function<void(const SessionInfo&)>& visit);
   void for_each_subscription(std::string_view client_id, const Broker::SubscriptionVisit& visit);
@@ -223,6 +228,18 @@ class Core {
   void relieve(Session& s);
   void hand_on_sent(Session& s);
   bool may_go_elsewhere(const Delivery& delivery);
+
+  // moving.cc: connections to other workers
+  static std::optional<WorkerIndex> sole_target(const Match& match);
+  void note_way(const Publication& p, const Match& match);
+  void list_mover(Connection& c);
+  void offer(Connection& c);
+  void list_wishes();
+  bool is_publisher_only(const Session& s) const;
+  bool may_move(const Connection& c) const;
+  bool evict_moved(const std::string& client_id, const Stamp& claim,
+                   const std::optional<std::string>& user);
+  void on_claim_moved(const ClaimMoved& known);
 
   // forwarding.cc: to and from other places
   Lane& lane_of(NodeSlot node);
@@ -408,6 +425,19 @@ class Core {
   uint64_t query_number_ = 0;
   absl::flat_hash_map<uint64_t, std::pair<uint32_t, uint32_t>> queries_;  // to a session
   std::map<std::string, MessageRef, std::less<>> system_messages_;
+
+  // Clients that went to another worker, of which the hub does not know yet.
+  struct Moved {
+    Stamp claim;
+    WorkerIndex to = 0;
+    uint64_t number = 0;
+  };
+  absl::flat_hash_map<std::string, Moved> moved_;
+  uint64_t last_move_ = 0;
+  uint64_t closings_ = 0;       // AllCloses
+  std::vector<ConnId> movers_;  // who would go
+  uint32_t offers_ = 0;         // so many more are to go to
+  WorkerIndex offered_to_ = 0;
 
   double drain_per_second_ = 0;
   double drain_credit_ = 0;  // connections that may be dismissed now

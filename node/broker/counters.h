@@ -51,6 +51,7 @@ struct BrokerCounters {
   uint64_t redelivered = 0;
   uint64_t handed_on = 0;  // messages that went on to another member, as one did not acknowledge
   uint64_t takeovers = 0;
+  uint64_t moves = 0;            // of connections to another worker
   uint64_t protocol_errors = 0;  // connections closed for what their client sent
   std::array<uint64_t, kDropReasons> dropped{};
 };

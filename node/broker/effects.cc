@@ -11,6 +11,7 @@ void Effects::clear() {
   pause_reading.clear();
   resume_reading.clear();
   log.clear();
+  wishes.clear();
   more = false;
 }
 

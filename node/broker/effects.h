@@ -50,6 +50,10 @@ struct Effects {
     ConnId conn;
     bool after_flush = true;  // write what its output holds first; otherwise at once, output or not
   };
+  struct Wish {
+    ConnId conn;
+    WorkerIndex worker = 0;
+  };
   struct WorkerMail {
     WorkerIndex worker = 0;
     ToWorker mail;
@@ -63,6 +67,8 @@ struct Effects {
   std::vector<ConnId> pause_reading;   // stop reading from it; a pause and a resume of one
   std::vector<ConnId> resume_reading;  // connection never stand in the same Effects
   std::vector<LogEvent> log;
+  // Would cost less at that worker of this node: Broker::move_out, or nothing.
+  std::vector<Wish> wishes;
   bool more = false;  // work was left so that others get their turn: call on_more soon
 
   void clear();

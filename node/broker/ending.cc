@@ -156,6 +156,7 @@ void Core::on_quiet(Session& s) {
 // Another place has the client id from now on.
 void Core::on_evict(const Evict& evict) {
   Session* const s = find_session(evict.client_id);
+  if (!s && evict_moved(evict.client_id, evict.stamp, evict.user)) return;
   if (!s || s->claim != evict.stamp || SHOAL_MUTATED("evicted-client-stays")) {
     current_.to_hub.push_back(EvictDone{evict.client_id, evict.stamp});
     return;
@@ -177,6 +178,7 @@ void Core::on_evict(const Evict& evict) {
 }
 
 void Core::on_all_close() {
+  ++closings_;
   const std::string_view why = draining_ ? "this node leaves" : "this node was cut off";
   connections_.for_each([this, why](Connection& c) {
     if (c.phase == Phase::kConnected) {

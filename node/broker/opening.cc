@@ -143,6 +143,12 @@ void Core::on_authenticated(Connection& c, const CredentialAnswer& answer) {
 // ---- the claim ------------------------------------------------------------------------------------
 
 void Core::on_claim_answer(const ClaimAnswer& answer) {
+  // The hub took the older connection to be here still, whose end is this worker's own matter.
+  if (answer.outcome == ClaimAnswer::Outcome::kGranted) {
+    if (const auto moved = moved_.find(answer.client_id); moved != moved_.end()) {
+      evict_moved(answer.client_id, Stamp(moved->second.claim), std::nullopt);
+    }
+  }
   Connection* const c = find(answer.conn);
   const bool waits = c && c->phase == Phase::kWaitClaim;
   if (!waits) {

@@ -17,6 +17,7 @@ void Core::route(Publication& p) {
   if (p.view.expires_at > now_.mono) {
     const Match& match = router_.match(p.view.topic);
     turn_deliveries_ += static_cast<uint32_t>(match.targets().size());
+    if (p.waits == Ticket::For::kClient) note_way(p, match);
     for (const RemoteTarget& target : match.remotes()) {
       if (target.node != kShards) {
         forward(p, target);

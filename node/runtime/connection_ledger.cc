@@ -28,6 +28,11 @@ void ConnectionLedger::release(uint16_t listener, WorkerIndex worker) {
   by_worker_[worker].now.fetch_sub(1);
 }
 
+void ConnectionLedger::move(WorkerIndex from, WorkerIndex to) {
+  by_worker_[from].now.fetch_sub(1);
+  by_worker_[to].now.fetch_add(1);
+}
+
 bool ConnectionLedger::begin_turning_away() {
   if (turned_away_.fetch_add(1) < kTurnedAwayMax) return true;
   end_turning_away();

@@ -20,6 +20,7 @@ class ConnectionLedger {
   // Counts a connection for `worker`, unless it is one too many.
   bool admit(uint16_t listener, WorkerIndex worker);
   void release(uint16_t listener, WorkerIndex worker);
+  void move(WorkerIndex from, WorkerIndex to);
 
   // One too many is to be told so: a few at once, beside those that are admitted.
   static constexpr uint32_t kTurnedAwayMax = 64;

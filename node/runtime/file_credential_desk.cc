@@ -45,6 +45,8 @@ std::shared_ptr<const CredentialFiles> FileCredentialDesk::files() const {
   return files_;
 }
 
+void FileCredentialDesk::renew_rights(Worker& worker) { apply_rights(*files(), worker); }
+
 size_t FileCredentialDesk::waiting_count() const {
   const std::lock_guard lock(mutex_);
   return jobs_.size();

@@ -25,6 +25,8 @@ class FileCredentialDesk final : public CredentialDesk {
 
   std::optional<CredentialAnswer> check(CredentialCheck&& check, Worker& asker) override;
 
+  void renew_rights(Worker& worker) override;
+
   // Any thread.
   void replace(CredentialFiles files);
   std::shared_ptr<const CredentialFiles> files() const;

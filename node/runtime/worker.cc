@@ -127,6 +127,7 @@ void Worker::on_tick() {
   next_tick_ = std::max(next_tick_ + Broker::kTick, now);
   broker_.on_tick(now_for_turn());
   world_.board.show(index_, {broker_.counters(), figures_, lag_});
+  look_at_loads(now);
   listen_again();
   for (DeadlineQueue* const queue :
        {&opening_deadlines_, &turning_away_deadlines_, &closing_deadlines_}) {

@@ -33,6 +33,7 @@
 #include "node/runtime/mailbox.h"
 #include "node/runtime/poller.h"
 #include "node/runtime/socket_table.h"
+#include "node/runtime/worker_loads.h"
 #include "node/runtime/worker_mail.h"
 
 namespace shoal {
@@ -52,6 +53,7 @@ struct WorkerWorld {
   HubInbox& hub;
   CredentialDesk& credentials;
   ConnectionLedger& ledger;
+  WorkerLoads& loads;
   FiguresBoard& board;
   Log& log;
   std::vector<WorkerListener> listeners;         // at the positions of BrokerConfig::listeners
@@ -79,6 +81,8 @@ class Worker {
   std::optional<uint16_t> listener_of(ConnId conn);
   size_t socket_count() const { return figures_.sockets_now; }
   void stop_accepting();
+  // Its clients' rights were read anew, as every worker's are, each in its time.
+  void rights_renewed() { ++rights_round_; }
   // Closes what is still open: shutting down must come to its end.
   void close_all();
 
@@ -92,6 +96,7 @@ class Worker {
   void on_mail(ToWorker&& mail);
   void on_drain(bool is_draining);
   void on_mail(AcceptedSocket&& accepted);
+  void on_mail(MovedSocket&& moved);
   void on_mail(CheckedCredentials&& checked);
   void on_mail(WorkerTask&& task);
   void on_tick();
@@ -129,6 +134,10 @@ class Worker {
   void check(CredentialCheck& check);
   void log(const LogEvent& event);
 
+  // worker_moving.cc: connections that go to another worker
+  void look_at_loads(Instant now);
+  void on_wish(const Effects::Wish& wish);
+
   Now now_for_turn() const { return {mono_now(), wall_ms_}; }
 
   const WorkerIndex index_;
@@ -154,6 +163,11 @@ class Worker {
   enum class Listening : uint8_t { kClosed, kOpen, kResting };  // resting: until the next tick
   std::vector<Listening> listening_;                            // by listener
   bool is_stopping_ = false;
+  uint64_t rights_round_ = 0;
+  Duration processor_;  // what the thread had of it when the loads were looked at
+  Instant loads_seen_;
+  uint32_t moves_left_ = 0;  // until they are looked at again
+  std::optional<WorkerIndex> relief_;
   WorkerFigures figures_;
   LoopLag lag_;
   std::thread thread_;

@@ -29,6 +29,7 @@ void Worker::carry_out(Effects& effects) {
   for (const ConnId conn : effects.resume_reading) set_paused(conn, false);
   for (CredentialCheck& each : effects.credential_checks) check(each);
   for (const LogEvent& event : effects.log) log(event);
+  for (const Effects::Wish& wish : effects.wishes) on_wish(wish);
   has_more_ = has_more_ || effects.more;
 }
 

@@ -64,6 +64,8 @@ constexpr Row<BrokerCounters> kBrokerRows[] = {
      "Messages of shared subscriptions picked again, as a connected member did not acknowledge."},
     {&BrokerCounters::takeovers, kCounter, "shoal_takeovers_total",
      "Connections that lost their client id."},
+    {&BrokerCounters::moves, kCounter, "shoal_connections_moved_total",
+     "Connections that went to another worker of the node, to be nearer to who they publish to."},
     {&BrokerCounters::protocol_errors, kCounter, "shoal_protocol_errors_total",
      "Connections closed for what their client sent."},
 };

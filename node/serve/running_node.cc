@@ -85,6 +85,7 @@ RunningNode::RunningNode(const ServeConfig& config, Log& log, DataDir data_dir,
       log_(log),
       data_dir_(std::move(data_dir)),
       ledger_(static_cast<int>(config.workers), connection_limits(config), config.max_connections),
+      loads_(static_cast<int>(config.workers)),
       board_(static_cast<int>(config.workers)),
       arriving_(config.limits.arriving_bytes_max),
       opening_(config.limits.opening_bytes_max()),
@@ -213,7 +214,7 @@ BrokerConfig RunningNode::broker_config() {
 }
 
 void RunningNode::start_workers() {
-  world_.emplace(WorkerWorld{*hub_, *credentials_, ledger_, board_, log_, {}, {}});
+  world_.emplace(WorkerWorld{*hub_, *credentials_, ledger_, loads_, board_, log_, {}, {}});
   BrokerConfig broker = broker_config();
   for (size_t i = 0; i < config_.listeners.size(); ++i) {
     const ListenerConfig& listener = config_.listeners[i];
@@ -249,7 +250,10 @@ void RunningNode::reload_credentials() {
   credentials_->replace(std::get<CredentialFiles>(std::move(files)));
   const auto fresh = credentials_->files();
   for (const auto& worker : world_->workers) {
-    worker->post(WorkerTask([fresh](Worker& self) { apply_rights(*fresh, self); }));
+    worker->post(WorkerTask([fresh](Worker& self) {
+      apply_rights(*fresh, self);
+      self.rights_renewed();
+    }));
   }
 }
 

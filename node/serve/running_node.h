@@ -91,6 +91,7 @@ class RunningNode {
   std::vector<ListeningSocket> listening_;
   std::vector<std::unique_ptr<ListenerTransports>> transports_;
   ConnectionLedger ledger_;
+  WorkerLoads loads_;
   FiguresBoard board_;
   ByteBudget arriving_;
   ByteBudget opening_;

@@ -5,6 +5,7 @@
 #include <absl/strings/str_format.h>
 #include <gtest/gtest.h>
 
+#include "node/broker/moved_client.h"
 #include "node/rules/forward_batch.h"
 #include "node/rules/topic.h"
 #include "tests/broker/test_store.h"
@@ -188,7 +189,13 @@ void TestCluster::settle() {
   while (!mails_.empty()) {
     Mail mail = std::move(mails_.front());
     mails_.pop_front();
-    broker(mail.to).on_mail(std::move(mail.mail), now_);
+    if (mail.moved) {
+      auto moved = std::make_unique<MovedClient>(std::move(*mail.moved));
+      mail.client->conn = broker(mail.to).move_in(std::move(moved), now_);
+      mail.client->broker = mail.to;
+    } else {
+      broker(mail.to).on_mail(std::move(mail.mail), now_);
+    }
     finish_turn(mail.to);
   }
 }
@@ -226,7 +233,17 @@ void TestCluster::carry_out(size_t broker, Effects& effects) {
     b.on_credentials(check.conn, credentials(check), now_);
     more = true;
   }
+  for (const Effects::Wish& wish : effects.wishes) move(broker, wish);
   if (more) finish_turn(broker);
+}
+
+void TestCluster::move(size_t broker, const Effects::Wish& wish) {
+  TestClient* const client = find(broker, wish.conn);
+  if (!moves || !client || client->closed) return;
+  std::shared_ptr<MovedClient> moved = this->broker(broker).move_out(wish.conn, wish.worker, now_);
+  if (!moved) return;
+  client->conn = ConnId{};
+  mails_.push_back({index_of(workers_[broker]->node, wish.worker), {}, std::move(moved), client});
 }
 
 void TestCluster::flush(size_t broker, ConnId conn) {

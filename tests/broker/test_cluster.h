@@ -14,6 +14,10 @@
 #include "node/broker/broker.h"
 #include "tests/broker/test_client.h"
 
+namespace shoal {
+struct MovedClient;
+}
+
 namespace shoal::test {
 
 class TestStore;
@@ -79,7 +83,7 @@ class TestCluster {
   void peer_down(size_t node, size_t other);
   // Ends the leases of all, or gives them again.
   void set_lease(bool granted);
-  // What hold_forwards and hold_acceptances kept back goes on.
+  // What hold_forwards, hold_acceptances and hold_moves kept back goes on.
   void release_held();
   // Runs until nothing is left to do.
   void settle();
@@ -98,6 +102,8 @@ class TestCluster {
   bool hold_acceptances = false;  // answers to them wait
   bool hold_routes = false;       // RoutesSynced waits
   bool hold_retained = false;     // RetainDone waits
+  bool moves = false;             // connections go to other workers as they wish
+  bool hold_moves = false;        // the hub does not hear of it yet
   bool knows_store = false;       // a claim is granted with the word that nothing is stored
   bool checks = true;             // invariants after each event: too slow for very many
   size_t portion = 2;             // retained messages a portion
@@ -116,6 +122,8 @@ class TestCluster {
   struct Mail {
     size_t to = 0;
     ToWorker mail;
+    std::shared_ptr<MovedClient> moved;  // else of no meaning
+    TestClient* client = nullptr;        // whose that is
   };
   struct Claim {
     size_t holder = 0;
@@ -133,14 +141,16 @@ class TestCluster {
   }
   NodeSlot slot_of(size_t seen_from, size_t node) const;
   size_t node_of(size_t seen_from, NodeSlot slot) const;
-  void post(size_t to, ToWorker mail) { mails_.push_back({to, std::move(mail)}); }
+  void post(size_t to, ToWorker mail) { mails_.push_back({to, std::move(mail), nullptr, nullptr}); }
   void finish_turn(size_t broker);
   void carry_out(size_t broker, Effects& effects);
+  void move(size_t broker, const Effects::Wish& wish);
   void flush(size_t broker, ConnId conn);
   TestClient* find(size_t broker, ConnId conn);
 
   void on_hub(size_t from, ToHub& mail);
   void on_routes(size_t from, RouteBatch& batch);
+  void on_move(size_t from, const ClaimMove& move);
   void on_claim(size_t from, const ClaimRequest& request);
   void grant(const std::string& client_id, Claim& claim);
   void on_evicted(const EvictDone& done);
@@ -156,6 +166,7 @@ class TestCluster {
   std::deque<Mail> mails_;
   std::vector<Mail> held_;
   std::map<std::string, Claim> claims_;
+  std::vector<std::pair<size_t, ClaimMove>> held_moves_;
   uint64_t stamps_ = 0;
   std::vector<std::pair<size_t, size_t>> down_;
   bool lease_ = true;

@@ -24,6 +24,9 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                    Claim& claim = claims_[m.client_id];
                    if (claim.held && claim.stamp == m.stamp) claim.held = false;
                  },
+                 [&](ClaimMove& m) {
+                   hold_moves ? held_moves_.emplace_back(from, m), void() : on_move(from, m);
+                 },
                  [&](EvictDone& m) { on_evicted(m); },
                  [&](EvictRefused& m) { on_evict_refused(m); },
                  [&](ForwardOut& m) { on_forward(from, m); },
@@ -32,7 +35,8 @@ void TestCluster::on_hub(size_t from, ToHub& mail) {
                    const size_t node = workers_[from]->node;
                    const size_t target = node_of(node, m.origin.node);
                    const Place place{slot_of(target, node), workers_[from]->index};
-                   Mail answer{index_of(target, m.origin.worker), AcceptIn{place, m.ranges}};
+                   Mail answer{index_of(target, m.origin.worker), AcceptIn{place, m.ranges},
+                               nullptr, nullptr};
                    (hold_acceptances ? held_.push_back(answer) : mails_.push_back(answer));
                  },
                  [&](ForwardConsumed&) {},
@@ -64,6 +68,13 @@ void TestCluster::on_routes(size_t from, RouteBatch& batch) {
   }
   store_->on_routes(from, batch);
   if (!hold_routes) post(from, RoutesSynced{batch.number});
+}
+
+void TestCluster::on_move(size_t from, const ClaimMove& move) {
+  hub_log.push_back("move " + move.client_id);
+  Claim& claim = claims_[move.client_id];
+  if (claim.held && claim.stamp == move.stamp) claim.holder = from;
+  post(index_of(workers_[from]->node, move.from), ClaimMoved{move.client_id, move.number});
 }
 
 void TestCluster::on_claim(size_t from, const ClaimRequest& request) {
@@ -129,7 +140,8 @@ void TestCluster::on_forward(size_t from, const ForwardOut& out) {
   }
   for (uint64_t left = parsed->batch->worker_mask; left != 0; left &= left - 1) {
     const auto worker = static_cast<WorkerIndex>(std::countr_zero(left));
-    Mail mail{index_of(target, worker), ForwardIn{slot_of(target, node), parsed->batch}};
+    Mail mail{index_of(target, worker), ForwardIn{slot_of(target, node), parsed->batch}, nullptr,
+              nullptr};
     (hold_forwards ? held_.push_back(mail) : mails_.push_back(mail));
   }
 }
@@ -151,6 +163,7 @@ void TestCluster::on_query(size_t from, const RetainedQuery& query) {
 
 void TestCluster::release_held() {
   for (Mail& mail : std::exchange(held_, {})) mails_.push_back(std::move(mail));
+  for (const auto& [from, move] : std::exchange(held_moves_, {})) on_move(from, move);
   settle();
 }
 

@@ -214,6 +214,50 @@ TEST_F(ClaimsTest, AWithdrawnClaimOfAPeerBeatsNobody) {
   EXPECT_EQ(cluster_->status(1).claims, 0u);
 }
 
+TEST_F(ClaimsTest, AClaimGoesToAnotherWorkerWithItsConnection) {
+  const Stamp stamp = (claim(0, 0, "alice"), wait_for(0, last_, 100))->stamp;
+  cluster_->send(0, 1, ClaimMove{"alice", stamp, 0, 7});
+  cluster_->run(10);
+  ASSERT_EQ(cluster_->mails<ClaimMoved>(0).size(), 1u);
+  EXPECT_EQ(cluster_->mails<ClaimMoved>(0)[0].number, 7u);
+  cluster_->node(0).evicts = false;
+  const uint32_t second = claim(1, 0, "alice");
+  cluster_->run(50);
+  cluster_->send(0, 0, EvictDone{"alice", stamp});  // it is not there any more
+  EXPECT_FALSE(wait_for(1, second, 100));
+  cluster_->send(0, 1, EvictDone{"alice", stamp});
+  EXPECT_EQ(outcome(1, second), Outcome::kGranted);
+}
+
+// Whoever asked before, from the worker that the connection leaves, was not told to wait for it.
+TEST_F(ClaimsTest, AConnectionThatMovesIsInTheWayOfWhoAskedBefore) {
+  const Stamp stamp = (claim(0, 0, "alice"), wait_for(0, last_, 100))->stamp;
+  cluster_->node(0).evicts = false;
+  cluster_->freeze(2, 400);
+  const uint32_t second = claim(0, 0, "alice");  // the peers are asked
+  cluster_->run(50);
+  EXPECT_EQ(cluster_->mails<Evict>(0).size(), 0u);
+  cluster_->send(0, 1, ClaimMove{"alice", stamp, 0, 1});
+  cluster_->run(10);
+  EXPECT_EQ(cluster_->mails<Evict>(0).size(), 1u);
+  EXPECT_FALSE(wait_for(0, second, 1000));
+  cluster_->send(0, 1, EvictDone{"alice", stamp});
+  EXPECT_EQ(outcome(0, second), Outcome::kGranted);
+}
+
+// Somebody has the id by then.
+TEST_F(ClaimsTest, AMoveOfAnEarlierClaimChangesNothing) {
+  const Stamp first = (claim(0, 0, "alice"), wait_for(0, last_, 100))->stamp;
+  ASSERT_EQ(outcome(0, claim(0, 0, "alice")), Outcome::kGranted);
+  const Stamp second = answer(0, last_)->stamp;
+  cluster_->send(0, 1, ClaimMove{"alice", first, 0, 1});
+  cluster_->run(10);
+  EXPECT_EQ(cluster_->mails<ClaimMoved>(0).size(), 1u);
+  cluster_->send(0, 0, ClaimRelease{"alice", second});
+  cluster_->run(10);
+  EXPECT_EQ(cluster_->status(0).claims, 0u);
+}
+
 TEST_F(ClaimsTest, AReleasedClaimIsNoMore) {
   const uint32_t conn = claim(0, 0, "alice");
   ASSERT_EQ(outcome(0, conn), Outcome::kGranted);

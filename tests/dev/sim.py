@@ -1,4 +1,4 @@
-"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows] [--upgrades] [--backups]`: simulated clusters, one a seed, spread over the cores."""
+"""`./dev sim [--seed FIRST] [--seeds N] [--nodes N] [--grows] [--upgrades] [--backups] [--moves]`: simulated clusters, one a seed, spread over the cores."""
 import argparse
 import subprocess
 
@@ -14,8 +14,9 @@ def main():
     parser.add_argument("--grows", action="store_true", help="nodes join, and one leaves")
     parser.add_argument("--upgrades", action="store_true", help="nodes of two versions are upgraded")
     parser.add_argument("--backups", action="store_true", help="backups are taken meanwhile")
+    parser.add_argument("--moves", action="store_true", help="clients go from worker to worker")
     options = parser.parse_args()
-    kinds = [f"--{name}" for name in ("grows", "upgrades", "backups") if getattr(options, name)]
+    kinds = [f"--{name}" for name in ("grows", "upgrades", "backups", "moves") if getattr(options, name)]
     first = 1 if options.seed is None else options.seed
     seeds = options.seeds or (suite.SIM_SEEDS if options.seed is None else 1)
     built = pieces.run_build("build/release", suite.build_command("release", "simulate"))

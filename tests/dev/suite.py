@@ -11,6 +11,7 @@ GROWING_SEEDS = 100    # of clusters that grow and shrink
 UPGRADE_SEEDS = 60     # of clusters of two versions
 FROM_ONE_SEEDS = 60    # of those that one node founds
 BACKUP_SEEDS = 60      # of clusters of which backups are taken
+MOVING_SEEDS = 60     # of clusters whose clients go from worker to worker
 RAFT_SEEDS = 300       # on each build of libraft, in the short form
 
 # What the simulation of Raft groups is asked for: (kind of faults, founding voters, share of the seeds).

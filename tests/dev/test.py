@@ -31,6 +31,7 @@ def main():
     beside += suite.sims("release", 1, suite.UPGRADE_SEEDS, 3, ["--upgrades"])
     beside += suite.sims("release", 1, suite.FROM_ONE_SEEDS, 1, ["--grows"])
     beside += suite.sims("release", 1, suite.BACKUP_SEEDS, 3, ["--backups"])
+    beside += suite.sims("release", 1, suite.MOVING_SEEDS, 3, ["--moves"])
     beside += suite.mutants() + suite.lint() + suite.fuzzers()
     outcomes += pieces.run(beside, suite.CORES)
     outcomes += pieces.run(alone + suite.e2e() + suite.deploy(), 1)

@@ -52,9 +52,10 @@ TestNode::TestNode(Options options)
     : ledger_(options.workers,
               std::vector<uint32_t>(std::max<size_t>(1, options.transports.size())),
               options.connections_max),
+      loads_(options.workers),
       board_(options.workers),
       log_({.level = LogLevel::kError}),
-      world_{hub_, desk_, ledger_, board_, log_, {}, {}} {
+      world_{hub_, desk_, ledger_, loads_, board_, log_, {}, {}} {
   if (options.transports.empty()) options.transports.emplace_back();
   BrokerConfig config;
   config.limits = options.limits;

@@ -54,6 +54,7 @@ class TestNode {
   OneNodeHub hub_;
   OpenDesk desk_;
   ConnectionLedger ledger_;
+  WorkerLoads loads_;
   FiguresBoard board_;
   Log log_;
   WorkerWorld world_;

@@ -229,6 +229,40 @@ TEST_F(TlsListenerTest, ManyRecordsThatCameTogetherAreAllRead) {
   EXPECT_EQ(client.receive(pongs.size()), pongs);
 }
 
+TEST_F(TlsListenerTest, AConnectionGoesToAnotherWorkerAsItIs) {
+  OneListener listener(config(), 2);
+  TlsClient subscriber(listener.node().port(), {});
+  subscriber.send(connect_packet("s") + subscribe_packet("#"));
+  EXPECT_EQ(subscriber.receive(kConnack.size() + kSuback.size()), kConnack + kSuback);
+  std::vector<std::unique_ptr<TlsClient>> publishers;
+  for (int i = 0; i < 4; ++i) {
+    publishers.push_back(std::make_unique<TlsClient>(listener.node().port(), TlsClient::Options{}));
+    publishers.back()->send(connect_packet("p" + std::to_string(i)));
+    ASSERT_EQ(publishers.back()->receive(kConnack.size()), kConnack);
+  }
+  const std::string message = publish_packet("t", "hello");
+  const auto is_gathered = [&] {
+    size_t sockets = 0;
+    listener.node().on_worker(0, [&](Worker& self) { sockets = self.socket_count(); });
+    return sockets == 0 || sockets == publishers.size() + 1;
+  };
+  ASSERT_FALSE(is_gathered());
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!is_gathered() && std::chrono::steady_clock::now() < give_up) {
+    for (const auto& publisher : publishers) {
+      for (int i = 0; i < 20; ++i) publisher->send(message);
+      for (int i = 0; i < 20; ++i) ASSERT_EQ(subscriber.receive(message.size()), message);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(is_gathered());
+  for (const auto& publisher : publishers) {
+    publisher->send(message + kPing);
+    EXPECT_EQ(publisher->receive(kPong.size()), kPong);
+    EXPECT_EQ(subscriber.receive(message.size()), message);
+  }
+}
+
 TEST_F(TlsListenerTest, OlderVersionsAreRefused) {
   ListenerConfig only13 = config();
   only13.tls_min_version = TlsVersion::k13;

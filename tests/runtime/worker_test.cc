@@ -54,6 +54,53 @@ TEST(Worker, AMessageCrossesBetweenAllWorkers) {
   }
 }
 
+// From any worker, and while they go: nothing is lost, doubled or out of order.
+TEST(Worker, PublishersGoToWhereTheirSubscriberIs) {
+  Limits limits;
+  limits.away_streak = 4;
+  TestNode node({.workers = 2, .limits = limits});
+  TestClient subscriber = subscribed(node, "s", "a/+");
+  std::vector<TestClient> publishers;
+  for (int i = 0; i < 6; ++i) publishers.push_back(connected(node, "p" + std::to_string(i)));
+  const auto total_of = [&node](size_t worker) {
+    size_t sockets = 0;
+    node.on_worker(worker, [&](Worker& self) { sockets = self.socket_count(); });
+    return sockets;
+  };
+  const auto is_gathered = [&] { return total_of(0) == 0 || total_of(1) == 0; };
+  ASSERT_FALSE(is_gathered());
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  int round = 100;  // three digits
+  for (; !is_gathered() && std::chrono::steady_clock::now() < give_up; ++round) {
+    ASSERT_LT(round, 999);
+    for (size_t i = 0; i < publishers.size(); ++i) {
+      for (int k = 0; k < 4; ++k) {
+        const std::string payload = std::to_string(round) + static_cast<char>('0' + k);
+        publishers[i].send(publish_packet("a/" + std::to_string(i), payload));
+      }
+    }
+    const size_t size = publish_packet("a/0", "1000").size();
+    std::vector<std::string> of_each(publishers.size());
+    for (size_t i = 0; i < 4 * publishers.size(); ++i) {
+      const std::string packet = subscriber.receive(size);
+      ASSERT_EQ(packet.size(), size);
+      of_each[static_cast<size_t>(packet[size - 5] - '0')] += packet.substr(size - 4) + ' ';
+    }
+    const std::string r = std::to_string(round);
+    for (const std::string& one : of_each) {
+      ASSERT_EQ(one, r + "0 " + r + "1 " + r + "2 " + r + "3 ");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(is_gathered()) << round;
+  EXPECT_EQ(node.ledger().total(), 7u);
+  publishers.clear();
+  while (node.ledger().total() != 1 && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(node.ledger().total(), 1u);
+}
+
 TEST(Worker, BytesCutAnywhereAndManyPacketsInOneRead) {  // [MQTT5-4.2-1]
   TestNode node({});
   TestClient subscriber = subscribed(node, "s", "#");

@@ -78,6 +78,7 @@ void SimCluster::make_nodes() {
       config.zone = world_.random().one_in(2) ? "z" : "";
     }
     config.workers = options_.workers;
+    config.moves_clients = options_.moves_clients;
     config.limits = limits_;
     config.shards = shards_;
     if (options_.upgrades) {
@@ -97,6 +98,7 @@ Limits SimCluster::draw_limits() {
     limits.bulk_piece_bytes = 1024;
   }
   limits.slow_timeout = Duration::seconds(3);
+  if (options_.moves_clients) limits.away_streak = 2;
   if (!world_.random().one_in(3)) return limits;
   // So small that queues fill, publishers wait, and who does not read is disconnected.
   limits.inflight_max = 4;
@@ -396,6 +398,7 @@ SimResult SimCluster::run() {
   result.faults = faults_struck_;
   result.rejoined = rejoined_;
   if (backups_) result.backups = backups_->whole();
+  for (const auto& node : nodes_) result.moves += node->client_moves();
   for (const auto& [key, message] : history_.all_published()) {
     ++result.published;
     result.acknowledged += message.acked.has_value();

@@ -48,9 +48,10 @@ struct SimOptions {
   int nodes = 3;
   int workers = 2;
   Duration chaos = Duration::seconds(20);
-  bool grows = false;     // nodes come (of one or two four, else two), one of the first leaves
-  bool upgrades = false;  // some begin with the version before, and are upgraded
-  bool backups = false;   // are taken all the while
+  bool grows = false;          // nodes come (of one or two four, else two), one of the first leaves
+  bool upgrades = false;       // some begin with the version before, and are upgraded
+  bool backups = false;        // are taken all the while
+  bool moves_clients = false;  // from worker to worker
   // Unset: the seed picks a subset of the kinds, at times none.
   std::optional<FaultKinds> faults;
   bool print_trace = false;
@@ -66,6 +67,7 @@ struct SimResult {
   uint64_t faults = 0;
   Duration rejoined;  // from healing until every node served again
   uint64_t backups = 0;
+  uint64_t moves = 0;  // of clients, from worker to worker
 };
 
 // Two devices share this client id and take it from each other.

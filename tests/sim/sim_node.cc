@@ -130,6 +130,12 @@ void SimNode::post_socket(int worker, Task task) {
   schedule(worker);
 }
 
+void SimNode::post_socket(const std::shared_ptr<ServerEnd>& end, Task task) {
+  post_socket(end->worker, [this, end, worker = end->worker, task = std::move(task)](Now now) {
+    end->worker == worker ? task(now) : post_socket(end, task);
+  });
+}
+
 void SimNode::schedule(int index) {
   Process::Thread& thread = process_->threads[index];
   if (thread.scheduled || thread.empty()) return;
@@ -182,6 +188,7 @@ void SimNode::tick_worker(int worker, uint64_t life) {
   if (life != life_) return;
   post(worker, [this, worker](Now now) {
     broker(worker).on_tick(now);
+    if (config_.moves_clients) offer_publishers(worker);
     process_->threads[worker].is_to_be_checked = true;  // at the end of the turn
   });
   world_.after(Broker::kTick, [this, worker, life] { tick_worker(worker, life); });
@@ -280,7 +287,7 @@ void SimNode::carry_worker(int worker) {
   for (const ConnId conn : effects.resume_reading) {
     if (const auto end = end_of(worker, conn)) {
       end->paused = false;
-      post_socket(worker, [this, end](Now now) { take_bytes(end, {}, now); });
+      post_socket(end, [this, end](Now now) { take_bytes(end, {}, now); });
     }
   }
   for (const ConnId conn : effects.dirty) {
@@ -293,6 +300,8 @@ void SimNode::carry_worker(int worker) {
     if (!close.after_flush) broker(worker).output(close.conn).clear();
     pump(end);
   }
+  if (!config_.moves_clients) return;
+  for (const Effects::Wish& wish : effects.wishes) move(worker, wish);
 }
 
 }  // namespace shoal::sim

@@ -21,6 +21,10 @@
 #include "tests/sim/sim_client.h"
 #include "tests/sim/world.h"
 
+namespace shoal {
+struct MovedClient;
+}
+
 namespace shoal::sim {
 
 struct SimNodeConfig {
@@ -35,6 +39,7 @@ struct SimNodeConfig {
   std::string zone;
   Duration replace_after = Duration::seconds(600);
   uint32_t protocol_max = kProtocolMax;  // of its program
+  bool moves_clients = false;            // from worker to worker, as they wish and at random
 };
 
 class SimNode final : public NetworkEnd {
@@ -86,6 +91,8 @@ class SimNode final : public NetworkEnd {
 
   // ---- clients
   std::unique_ptr<ClientPort> dial(SimClient& client, uint64_t connection);
+  // So often has one gone from worker to worker.
+  uint64_t client_moves() const { return client_moves_; }
   // Breaks one client connection, drawn at random, as a network would.
   void break_some_client();
 
@@ -120,6 +127,8 @@ class SimNode final : public NetworkEnd {
   void note(const std::string& line);
   void post(int thread, Task task);
   void post_socket(int worker, Task task);
+  // To the worker that has the connection then.
+  void post_socket(const std::shared_ptr<ServerEnd>& end, Task task);
   void schedule(int thread);
   void run(int thread);
   void tick_hub(uint64_t life);
@@ -133,7 +142,12 @@ class SimNode final : public NetworkEnd {
   replica::test::SimStore::Reports store_reports();
 
   void accept(std::shared_ptr<ServerEnd> end, Now now);
+  void take_arrived(const std::shared_ptr<ServerEnd>& end, Now now);
   void take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes, Now now);
+  void offer_publishers(int worker);
+  void move(int worker, const Effects::Wish& wish);
+  void moved_in(const std::shared_ptr<ServerEnd>& end, std::unique_ptr<MovedClient> client,
+                Now now);
   void client_closed(const std::shared_ptr<ServerEnd>& end);
   void pump(const std::shared_ptr<ServerEnd>& end);
   static size_t room_of(const ServerEnd& end);
@@ -160,6 +174,7 @@ class SimNode final : public NetworkEnd {
   bool is_writing_retained_ = false;
   std::unique_ptr<Process> process_;
   uint64_t life_ = 0;
+  uint64_t client_moves_ = 0;
   uint32_t speaks_;
   bool frozen_ = false;
   bool ending_ = false;

@@ -1,6 +1,7 @@
 // A simulated node's connections with clients.
 #include <algorithm>
 
+#include "node/broker/moved_client.h"
 #include "tests/sim/sim_node.h"
 #include "tests/sim/sim_node_parts.h"
 
@@ -22,7 +23,7 @@ std::unique_ptr<ClientPort> SimNode::dial(SimClient& client, uint64_t connection
       if (end->client != nullptr) end->client->on_closed(end->connection);
       return;
     }
-    post_socket(end->worker, [this, end](Now now) { accept(end, now); });
+    post_socket(end, [this, end](Now now) { accept(end, now); });
   });
   return port;
 }
@@ -34,6 +35,12 @@ void SimNode::accept(std::shared_ptr<ServerEnd> end, Now now) {
   end->conn = broker(end->worker).on_accept(std::move(arrival), now);
   end->accepted = true;
   process_->connections[{end->worker, packed(end->conn)}] = end;
+}
+
+void SimNode::take_arrived(const std::shared_ptr<ServerEnd>& end, Now now) {
+  std::vector<uint8_t> bytes = std::move(end->arrived.front());
+  end->arrived.pop_front();
+  take_bytes(end, std::move(bytes), now);
 }
 
 void SimNode::take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint8_t> bytes,
@@ -51,7 +58,7 @@ void SimNode::take_bytes(const std::shared_ptr<ServerEnd>& end, std::vector<uint
 
 void SimNode::client_closed(const std::shared_ptr<ServerEnd>& end) {
   if (end->life != life_ || !is_up()) return;
-  post_socket(end->worker, [this, end](Now) {
+  post_socket(end, [this, end](Now) {
     end->closed = true;
     if (end->accepted) finish_close(end);
   });
@@ -100,7 +107,7 @@ void SimNode::pump(const std::shared_ptr<ServerEnd>& end) {
     });
   }
   if (wanted_room && output.bytes() <= config_.limits.output_bytes_low) {
-    post_socket(end->worker, [this, end](Now now) {
+    post_socket(end, [this, end](Now now) {
       if (!end->closed) broker(end->worker).on_written(end->conn, now);
     });
   }
@@ -138,6 +145,37 @@ void SimNode::finish_close(const std::shared_ptr<ServerEnd>& end) {
     }
   });
   post_socket(end->worker, [this, end](Now now) { broker(end->worker).on_closed(end->conn, now); });
+}
+
+// ---- between workers ----------------------------------------------------------------------------------
+
+// How busy its workers are is not simulated: any gives one away at times.
+void SimNode::offer_publishers(int worker) {
+  const auto other = world_.random().below(static_cast<uint64_t>(config_.workers));
+  const bool gives = static_cast<int>(other) != worker && world_.random().one_in(4);
+  broker(worker).offer_publishers(static_cast<WorkerIndex>(other), gives ? 1 : 0);
+}
+
+void SimNode::move(int worker, const Effects::Wish& wish) {
+  const auto end = end_of(worker, wish.conn);
+  if (!end || end->closed || end->closing || end->paused || end->pumping) return;
+  auto client = broker(worker).move_out(wish.conn, wish.worker, now());
+  if (!client) return;
+  ++client_moves_;
+  process_->connections.erase({worker, packed(end->conn)});
+  end->worker = wish.worker;
+  end->accepted = false;  // until it is there
+  auto shared = std::make_shared<std::unique_ptr<MovedClient>>(std::move(client));
+  post(end->worker, [this, end, shared](Now now) { moved_in(end, std::move(*shared), now); });
+}
+
+void SimNode::moved_in(const std::shared_ptr<ServerEnd>& end, std::unique_ptr<MovedClient> client,
+                       Now now) {
+  end->conn = broker(end->worker).move_in(std::move(client), now);
+  end->accepted = true;
+  process_->connections[{end->worker, packed(end->conn)}] = end;
+  if (end->closed) return finish_close(end);
+  take_bytes(end, {}, now);
 }
 
 }  // namespace shoal::sim

@@ -24,9 +24,10 @@ struct SimNode::ServerEnd {
   bool closing = false;  // the broker asked for it, output first
   bool paused = false;   // the broker does not read
   bool pumping = false;
-  std::vector<uint8_t> unread;  // arrived while paused
-  size_t on_way = 0;            // bytes to the client
-  Duration latency;             // of the way between device and node, mostly
+  std::deque<std::vector<uint8_t>> arrived;  // its worker has not looked yet
+  std::vector<uint8_t> unread;               // arrived while paused
+  size_t on_way = 0;                         // bytes to the client
+  Duration latency;                          // of the way between device and node, mostly
   Instant last_to_server, last_to_client;
 };
 
@@ -60,10 +61,8 @@ struct SimNode::Port final : ClientPort {
   void send(std::vector<uint8_t> bytes) override {
     node.world_.at(arrival(), [this_node = &node, end = end, bytes = std::move(bytes)]() mutable {
       if (end->life != this_node->life_ || !this_node->is_up()) return;
-      this_node->post_socket(end->worker,
-                             [this_node, end, bytes = std::move(bytes)](Now now) mutable {
-                               this_node->take_bytes(end, std::move(bytes), now);
-                             });
+      end->arrived.push_back(std::move(bytes));
+      this_node->post_socket(end, [this_node, end](Now now) { this_node->take_arrived(end, now); });
     });
   }
 

@@ -39,6 +39,7 @@ Arguments parse(int argc, char** argv) {
   app.add_flag("--grows", options.grows, "nodes join, and one leaves");
   app.add_flag("--upgrades", options.upgrades, "of nodes, from the version before");
   app.add_flag("--backups", options.backups, "backups are taken all the while");
+  app.add_flag("--moves", options.moves_clients, "clients go from worker to worker");
   app.add_flag("--no-faults", no_faults);
   app.add_flag("--replay", arguments.replay, "each seed twice, and alike");
   app.add_flag("--trace", options.print_trace);
@@ -64,6 +65,7 @@ Violations judge(const Arguments& arguments, uint64_t seed, std::span<uint64_t> 
   figures[3] = result.acknowledged;
   figures[4] = result.delivered;
   figures[6] = result.backups;
+  figures[7] = result.moves;
   figures[5] = static_cast<uint64_t>(result.rejoined.ns) / 1'000'000;
   return std::move(result.violations);
 }
@@ -87,14 +89,16 @@ int main(int argc, char** argv) {
                         .options = "--nodes " + std::to_string(arguments.options.nodes) +
                                    (arguments.options.grows ? " --grows" : "") +
                                    (arguments.options.upgrades ? " --upgrades" : "") +
-                                   (arguments.options.backups ? " --backups" : "") + " --trace",
+                                   (arguments.options.backups ? " --backups" : "") +
+                                   (arguments.options.moves_clients ? " --moves" : "") + " --trace",
                         .figures = {{"events"},
                                     {"faults"},
                                     {"messages published"},
                                     {"acknowledged"},
                                     {"delivered"},
                                     {"ms from healing until all served, at most", true},
-                                    {"backups"}},
+                                    {"backups"},
+                                    {"clients moved"}},
                         .judge = [&arguments](uint64_t seed, std::span<uint64_t> figures) {
                           return judge(arguments, seed, figures);
                         }});
