@@ -3,7 +3,7 @@
 // no clock, opens nothing and starts no thread. docs/architecture.md, "The hub", tells the
 // protocol.
 //
-// One thread. After each call the caller carries out effects() and clears them.
+// One thread at a time. After each call the caller carries out effects() and clears them.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,7 @@ class LogWriter {
   // All outlive this.
   LogWriter(storage::LogStore& log, std::map<raft::GroupId, GroupState> groups, StoreSink& sink);
 
-  // One thread. Both in their order; takes them.
+  // One thread at a time. Both in their order; takes them.
   void post(std::vector<raft::Effects::Persist>& persists, std::vector<raft::Effects::Cut>& cuts);
   // What waits is not written any more.
   void stop() { inbox_.close(); }
@@ -55,7 +55,7 @@ class LogWriter {
   storage::LogStore& log_;
   StoreSink& sink_;
   Inbox<Work> inbox_;
-  std::vector<Work> posted_;  // the memory of post(), which one thread calls
+  std::vector<Work> posted_;  // the memory of post(), which one thread at a time calls
   std::map<raft::GroupId, GroupState> groups_;
 };
 

@@ -39,9 +39,9 @@ class ShardThreads {
   // Looks at a replica of a shard, on its thread.
   using Look = std::function<void(uint32_t shard, const replica::ShardServer&)>;
 
-  // One thread. Takes all.
+  // One thread at a time. Takes all.
   void post(std::vector<replica::StoreEffects::ToShard>& mails);
-  // The same thread. `look` for each replica, `done` after the last of them.
+  // As post(). `look` for each replica, `done` after the last of them.
   void look(const Look& look, std::function<void()> done);
   // What waits is not worked off any more.
   void stop();

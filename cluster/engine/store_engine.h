@@ -41,7 +41,7 @@ class StoreEngine {
   StoreEngine(const StoreEngine&) = delete;
   StoreEngine& operator=(const StoreEngine&) = delete;
 
-  // ---- one thread
+  // ---- one thread at a time
 
   // Once; answered by on_store_open() or on_store_failed().
   void open(StorePlan plan);

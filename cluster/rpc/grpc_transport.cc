@@ -111,6 +111,7 @@ class GrpcTransport final : public PeerTransport,
   void dial(LinkId link, const std::string& address) override;
   void send(LinkId link, shoal::Lane lane, std::span<const uint8_t> frame) override;
   Instant poll(Instant now) override;
+  void let_go() override;
   size_t unsent_bytes(LinkId link) const override;
   void close(LinkId link) override;
   absl::Status reload_certificates() override { return credentials_->reload(); }
@@ -141,7 +142,7 @@ class GrpcTransport final : public PeerTransport,
   LinkId last_accepted_ = kAcceptedLink;
   std::map<LinkId, std::shared_ptr<PeerLink>> links_;
   std::map<std::string, std::shared_ptr<PeerLink>> opening_;  // accepted, by token
-  // Of dialled links, let go by the hub's thread alone (dial_lanes() tells why).
+  // Of dialled links, ended by let_go() alone (dial_lanes() tells why).
   std::map<LinkId, std::array<std::shared_ptr<grpc::Channel>, 2>> channels_;
 
   std::unique_ptr<NameResolver> resolver_ = std::make_unique<NameResolver>();
@@ -296,21 +297,25 @@ void GrpcTransport::send(LinkId link, shoal::Lane lane, std::span<const uint8_t>
 }
 
 Instant GrpcTransport::poll(Instant now) {
-  std::vector<decltype(channels_)::node_type> unused;  // ended without the mutex
   std::vector<std::shared_ptr<PeerLink>> links;
   {
     const std::lock_guard lock(mutex_);
     links.reserve(links_.size());
     for (const auto& [id, link] : links_) links.push_back(link);
-    for (auto each = channels_.begin(); each != channels_.end();) {
-      const auto next = std::next(each);
-      if (!links_.contains(each->first)) unused.push_back(channels_.extract(each));
-      each = next;
-    }
   }
   Instant next = Instant::never();
   for (const auto& link : links) next = std::min(next, link->poll(now));
   return next;
+}
+
+void GrpcTransport::let_go() {
+  std::vector<decltype(channels_)::node_type> unused;  // ended without the mutex
+  const std::lock_guard lock(mutex_);
+  for (auto each = channels_.begin(); each != channels_.end();) {
+    const auto next = std::next(each);
+    if (!links_.contains(each->first)) unused.push_back(channels_.extract(each));
+    each = next;
+  }
 }
 
 size_t GrpcTransport::unsent_bytes(LinkId link) const {

@@ -1,4 +1,4 @@
-// The connections between nodes, as the hub's thread sees them: the links of cluster/core/wire.h.
+// The connections between nodes, as the hub sees them: the links of cluster/core/wire.h.
 // Nothing here knows what frames mean, resends them, or dials again by itself: what a lost link
 // costs is the hub's to decide.
 //
@@ -72,6 +72,10 @@ class PeerTransport {
   // Starts the writes that are due and gives up links that took too long to open. To be called
   // after the frames of a turn, and again at the time it returns.
   virtual Instant poll(Instant now) = 0;
+
+  // Ends what links that are down have left, which may wait for threads of the transport: to be called
+  // now and then, by a thread that has the time, and not one of these.
+  virtual void let_go() = 0;
 
   // Bytes given to send() whose write has not begun.
   virtual size_t unsent_bytes(LinkId link) const = 0;

@@ -24,8 +24,9 @@ class WakeUp {
   void clear();  // after fd() was readable
 
   // Any thread.
+  bool is_asleep() const { return asleep_.load(std::memory_order_seq_cst); }
   void wake() {
-    if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false)) signal();
+    if (is_asleep() && asleep_.exchange(false)) signal();
   }
 
  private:

@@ -60,6 +60,7 @@ void Worker::turn() {
 
   for (int i = 0; i < kEndTurnsMax && (i == 0 || has_new_events_); ++i) {
     has_new_events_ = false;
+    if (i != 0) on_mails();
     carry_out(broker_.end_turn(now_for_turn()));
   }
   ++figures_.turns;

@@ -15,7 +15,7 @@ constexpr Duration kFlushTime = Duration::seconds(5);
 void Worker::carry_out(Effects& effects) {
   // Mail first: other threads work on it while this one writes.
   post_to_workers(effects);
-  world_.hub.post(index_, effects.to_hub);
+  if (world_.hub.post(index_, effects.to_hub) && mailbox_.has_mail()) has_new_events_ = true;
 
   for (const ConnId conn : effects.dirty) {
     Socket* const socket = sockets_.of(conn);

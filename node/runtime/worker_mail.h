@@ -51,8 +51,9 @@ using WorkerMail =
 class HubInbox {
  public:
   virtual ~HubInbox() = default;
-  // Takes all of `mails` and leaves it empty.
-  virtual void post(WorkerIndex from, std::vector<ToHub>& mails) = 0;
+  // Takes all of `mails` and leaves it empty. True: all of it is done, and what the hub has to say to
+  // it is in the mailboxes already.
+  virtual bool post(WorkerIndex from, std::vector<ToHub>& mails) = 0;
 };
 
 // Who checks what a CONNECT says about its sender. Any thread.

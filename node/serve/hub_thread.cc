@@ -1,6 +1,5 @@
 #include "node/serve/hub_thread.h"
 
-#include <poll.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -15,6 +14,25 @@ namespace {
 
 // The lanes linger for 100 to 300 microseconds: the default slack of 50 would be felt.
 constexpr unsigned long kTimerSlackNs = 1'000;
+// More than this is worth a thread of its own.
+constexpr size_t kGuestMailsMax = 32;
+constexpr size_t kGuestBytesMax = size_t{64} * 1024;
+constexpr size_t kGuestChangesMax = 16;
+
+// What a worker does for the hub must not keep its own clients waiting. Not so light is what the store has to
+// do: a leader may have to read its log for a follower, from a disk.
+bool is_light(const ToHub& mail) {
+  if (const auto* const routes = std::get_if<RouteBatch>(&mail)) {
+    return routes->changes.size() <= kGuestChangesMax;
+  }
+  if (const auto* const forward = std::get_if<ForwardOut>(&mail)) {
+    return forward->batch->large.empty() && forward->batch->records.size() <= kGuestBytesMax;
+  }
+  if (const auto* const write = std::get_if<RetainWrite>(&mail)) {
+    return write->message->payload().size() <= kGuestBytesMax;
+  }
+  return !std::holds_alternative<ToStore>(mail);
+}
 
 LogLevel level_of(HubEffects::Log::Level level) {
   switch (level) {
@@ -42,7 +60,11 @@ void HubThread::connect(PeerTransport& transport,
   outgoing_.resize(workers.size());
 }
 
+// Before the workers, which may do the first turn.
 void HubThread::start() {
+  next_tick_ = mono_now() + Hub::kTick;
+  hub_.on_start(now());
+  carry_out();
   thread_ = std::thread([this] { run(); });
 }
 
@@ -53,14 +75,29 @@ void HubThread::stop() {
 }
 
 // Who wants a client id that is given back asks the hub, which then finds this before it.
-void HubThread::post(WorkerIndex from, std::vector<ToHub>& mails) {
-  if (mails.empty()) return;
+bool HubThread::post(WorkerIndex from, std::vector<ToHub>& mails) {
+  if (mails.empty()) return false;
+  if (do_as_guest(from, mails)) return true;
   const bool is_waited_for = !std::all_of(mails.begin(), mails.end(), [](const ToHub& each) {
     return std::holds_alternative<ClaimRelease>(each);
   });
   FromWorker mail{from, std::move(mails)};
   is_waited_for ? mailbox_.post(std::move(mail)) : mailbox_.leave(std::move(mail));
   mails.clear();
+  return false;
+}
+
+bool HubThread::do_as_guest(WorkerIndex from, std::vector<ToHub>& mails) {
+  if (mails.size() > kGuestMailsMax || !std::all_of(mails.begin(), mails.end(), is_light)) {
+    return false;
+  }
+  SharedTurn::Lock lock = turn_.try_begin();
+  if (!lock || mailbox_.has_mail()) return false;
+  on(from, mails);
+  mails.clear();
+  const Instant due = end_turn();
+  turn_.end_as_guest(std::move(lock), due);
+  return true;
 }
 
 void HubThread::on_link_up(LinkId link, bool dialed, std::string remote) {
@@ -85,10 +122,14 @@ void HubThread::command(HubCommand command, Answered answered) {
 
 void HubThread::run() {
   ::prctl(PR_SET_TIMERSLACK, kTimerSlackNs, 0, 0, 0);
-  next_tick_ = mono_now() + Hub::kTick;
-  hub_.on_start(now());
-  carry_out();
-  while (!is_stopping_) turn();
+  while (!is_stopping_) {
+    SharedTurn::Lock lock = turn_.begin();
+    turn();
+    const Instant due = end_turn();
+    turn_.end(std::move(lock), std::min(next_tick_, due));
+    if (!mailbox_.has_mail() && !is_stopping_) turn_.sleep();
+    turn_.awake();
+  }
 }
 
 void HubThread::turn() {
@@ -99,29 +140,24 @@ void HubThread::turn() {
   mails_.clear();
   if (const Now time = now(); time.mono >= next_tick_) {
     next_tick_ = std::max(next_tick_ + Hub::kTick, time.mono);
+    transport_->let_go();
     hub_.on_tick(time);
     carry_out();
   }
+}
+
+// When there has to be another, if nothing comes before.
+Instant HubThread::end_turn() {
   end_turn_of_store();
   for (size_t i = 0; i < outgoing_.size(); ++i) (*workers_)[i]->post_all(outgoing_[i]);
-  next_poll_ = transport_->poll(mono_now());
-  wait();
+  return transport_->poll(mono_now());
 }
 
-void HubThread::wait() {
-  wake_up_.sleep();
-  const Duration left = std::min(next_tick_, next_poll_) - mono_now();
-  if (left.ns > 0 && !mailbox_.has_mail() && !is_stopping_) {
-    const timespec timeout{left.to_seconds(), left.ns % 1'000'000'000};
-    pollfd ready{wake_up_.fd(), POLLIN, 0};
-    if (::ppoll(&ready, 1, &timeout, nullptr) > 0) wake_up_.clear();
-  }
-  wake_up_.awake();
-}
+void HubThread::on(FromWorker& mail) { on(mail.worker, mail.mails); }
 
-void HubThread::on(FromWorker& mail) {
-  for (ToHub& each : mail.mails) {
-    hub_.on_worker(mail.worker, std::move(each), now());
+void HubThread::on(WorkerIndex worker, std::vector<ToHub>& mails) {
+  for (ToHub& each : mails) {
+    hub_.on_worker(worker, std::move(each), now());
     carry_out();
   }
 }

@@ -1,5 +1,6 @@
 // The thread of the node's hub: feeds it mail of the workers, frames of peers and ticks, and carries
-// its effects out to the workers' mailboxes, the transport and the data directory.
+// its effects out to the workers' mailboxes, the transport and the data directory. What takes the hub
+// a moment, a worker has it do on the worker's own thread (shared_turn.h).
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include "cluster/rpc/peer_transport.h"
 #include "node/config/log.h"
 #include "node/runtime/mailbox.h"
+#include "node/runtime/shared_turn.h"
 #include "node/runtime/worker.h"
 #include "node/serve/state_writer.h"
 
@@ -25,9 +27,9 @@ class StoreEngine;
 
 class HubThread final : public HubInbox, public LinkSink {
  public:
-  // Runs on the hub's thread, between events.
+  // Runs on the hub's own thread, between events.
   using Task = std::function<void(HubThread&)>;
-  // What became of a command; called on the hub's thread.
+  // What became of a command; called on any thread, in a turn of the hub.
   using Answered = std::function<void(const HubEffects::Answer&)>;
 
   HubThread(HubConfig config, StoredState stored, uint64_t seed, StateWriter& writer, Log& log);
@@ -40,7 +42,7 @@ class HubThread final : public HubInbox, public LinkSink {
   void stop();
 
   // ---- any thread
-  void post(WorkerIndex from, std::vector<ToHub>& mails) override;
+  bool post(WorkerIndex from, std::vector<ToHub>& mails) override;
   void on_link_up(LinkId link, bool dialed, std::string remote) override;
   void on_frames(LinkId link, Lane lane, std::string batch) override;
   void on_link_down(LinkId link, std::string reason) override;
@@ -83,8 +85,9 @@ class HubThread final : public HubInbox, public LinkSink {
 
   void run();
   void turn();
-  void wait();
+  bool do_as_guest(WorkerIndex from, std::vector<ToHub>& mails);
   void on(FromWorker& mail);
+  void on(WorkerIndex worker, std::vector<ToHub>& mails);
   void on(Up& mail);
   void on(Frames& mail);
   void on(Down& mail);
@@ -92,6 +95,7 @@ class HubThread final : public HubInbox, public LinkSink {
   void on(Asked& mail);
   void on(Task& task);
   void carry_out();
+  Instant end_turn();
   void end_turn_of_store();
   void post_to(const HubEffects::Mail& mail);
 
@@ -102,14 +106,14 @@ class HubThread final : public HubInbox, public LinkSink {
   engine::StoreEngine* store_ = nullptr;
   const std::vector<std::unique_ptr<Worker>>* workers_ = nullptr;
 
-  WakeUp wake_up_;
-  Mailbox<Mail> mailbox_{wake_up_};
+  SharedTurn turn_;
+  Mailbox<Mail> mailbox_{turn_.wake_up()};
+  // Up to the thread's own: of whoever has the turn.
   std::vector<Mail> mails_;
   std::vector<std::vector<WorkerMail>> outgoing_;  // by worker, empty between turns
   std::vector<std::pair<uint64_t, Answered>> commands_;
   uint64_t last_command_ = 0;
   Instant next_tick_;
-  Instant next_poll_ = Instant::never();
   bool is_stopping_ = false;
   std::thread thread_;
 };

@@ -16,12 +16,15 @@
 #include "node/runtime/admin_server.h"
 #include "node/serve/admin_api.h"
 #include "node/serve/ending_watch.h"
+#include "node/serve/process_memory.h"
 #include "node/serve/running_node.h"
 
 namespace shoal {
 namespace {
 
 constexpr auto kFiguresInterval = std::chrono::seconds(1);
+// Long enough for a start; what a longer one still needs comes back.
+constexpr auto kStartTime = std::chrono::seconds(10);
 // Whoever stops a node waits 8 s for it. What it does in order takes less.
 constexpr auto kEndingTime = std::chrono::milliseconds(7600);
 
@@ -53,6 +56,7 @@ class MainLoop {
   bool run() {
     wait_for_signal();
     tell_figures();
+    give_back_after_start();
     if (node_.config().sys_interval.ns > 0) tell_clients();
     node_.when_failed([this] {
       boost::asio::post(io_, [this] {
@@ -82,6 +86,14 @@ class MainLoop {
     timer_.expires_after(kFiguresInterval);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) tell_figures();
+    });
+  }
+
+  // Most of the pages that a start touches nothing touches again.
+  void give_back_after_start() {
+    start_timer_.expires_after(kStartTime);
+    start_timer_.async_wait([](const boost::system::error_code& error) {
+      if (!error) give_back_program_pages();
     });
   }
 
@@ -120,6 +132,7 @@ class MainLoop {
   bool has_failed_ = false;
   boost::asio::steady_timer timer_{io_};
   boost::asio::steady_timer system_timer_{io_};
+  boost::asio::steady_timer start_timer_{io_};
   boost::asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   AdminServer admin_{io_, [this](const AdminRequest& request, AdminAnswer answer) {
                        api_.handle(request, std::move(answer));

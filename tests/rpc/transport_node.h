@@ -60,7 +60,10 @@ class Node : public LinkSink {
   bool wait(Done&& done) {
     const auto give_up = std::chrono::steady_clock::now() + kNodePatience;
     while (std::chrono::steady_clock::now() < give_up) {
-      if (transport_) transport_->poll(now_for_lanes());
+      if (transport_) {
+        transport_->poll(now_for_lanes());
+        transport_->let_go();
+      }
       std::unique_lock lock(mutex_);
       if (done()) return true;
       changed_.wait_for(lock, std::chrono::microseconds(200));

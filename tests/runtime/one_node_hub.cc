@@ -9,12 +9,13 @@ void OneNodeHub::connect(const std::vector<std::unique_ptr<Worker>>& workers) {
   }
 }
 
-void OneNodeHub::post(WorkerIndex from, std::vector<ToHub>& mails) {
+bool OneNodeHub::post(WorkerIndex from, std::vector<ToHub>& mails) {
   const std::lock_guard lock(mutex_);
   for (ToHub& mail : mails) {
     std::visit([&](auto& each) { on(from, each); }, mail);
   }
   mails.clear();
+  return true;
 }
 
 void OneNodeHub::on(WorkerIndex from, RouteBatch& mail) {

@@ -14,7 +14,7 @@ class OneNodeHub final : public HubInbox {
  public:
   // Before the workers start.
   void connect(const std::vector<std::unique_ptr<Worker>>& workers);
-  void post(WorkerIndex from, std::vector<ToHub>& mails) override;
+  bool post(WorkerIndex from, std::vector<ToHub>& mails) override;
 
  private:
   struct Unsynced {
