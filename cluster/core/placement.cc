@@ -16,21 +16,38 @@ uint64_t preference(uint32_t shard, NodeId node) {
   return Random(node.value ^ uint64_t{shard} << 32).next();
 }
 
-class NextStep {
+class Situation {
  public:
-  explicit NextStep(const PlacementView& view)
+  explicit Situation(const PlacementView& view)
       : view_(view),
         servers_(*view.servers),
         voters_(servers_.voters()),
         // Fewer than three are wanted where nodes are missing.
         size_(std::max(view.wanted.size(), kVotersMin)) {}
 
-  std::optional<PlacementStep> run() const {
+  std::optional<PlacementStep> next_step() const {
     const std::vector<NodeId> learners = learners_of(servers_);
     if (voters_ == 1) return with_lone_voter(learners);
     if (voters_ < kVotersMin) return std::nullopt;
     if (!learners.empty()) return with_learner(learners.front());
     return voters_ % 2 == 0 ? with_even_voters() : with_odd_voters();
+  }
+
+  Departure departure_of(NodeId node) const {
+    const raft::Server* const own = servers_.find(node);
+    if (own == nullptr) return Departure::kNone;
+    if (own->role == raft::Role::kLearner) return Departure::kMoves;
+    if (voters_ == 1) return may_grow_without(node) ? Departure::kMoves : Departure::kHeld;
+    if (is_replaceable(node)) return Departure::kMoves;
+    return leaves_majority(node) ? Departure::kOpen : Departure::kHeld;
+  }
+
+  bool leaves_majority(NodeId node) const {
+    const raft::Server* const own = servers_.find(node);
+    if (own == nullptr || own->role == raft::Role::kLearner) return true;
+    const size_t staying =
+        voters_that([&](NodeId id) { return id != node && is_here(id) && is_node(id); });
+    return staying * 2 > voters_;
   }
 
  private:
@@ -44,10 +61,43 @@ class NextStep {
   }
 
   bool is_surplus(NodeId id) const { return !is_node(id) || (may_level() && !is_wanted(id)); }
-  bool is_able(NodeId id) const { return is_here(id) && view_.missing(id) <= kLacksMax; }
+  bool is_able(NodeId id) const {
+    return is_here(id) && (id == view_.leader || view_.missing(id) <= kLacksMax);
+  }
+
+  template <typename Is>
+  size_t voters_that(Is is) const {
+    return static_cast<size_t>(std::count_if(
+        servers_.servers.begin(), servers_.servers.end(),
+        [&](const raft::Server& each) { return each.role == raft::Role::kVoter && is(each.id); }));
+  }
+
+  bool may_grow_without(NodeId node) const {
+    const auto others = std::count_if(view_.nodes.begin(), view_.nodes.end(),
+                                      [&](NodeId id) { return id != node && is_here(id); });
+    return view_.may_found_anew && static_cast<size_t>(others) + 1 >= kVotersMin;
+  }
+
+  // As the steps below would have it; each needs a majority of the voters that there are then.
+  bool is_replaceable(NodeId node) const {
+    const size_t here = voters_that([&](NodeId id) { return id != node && is_here(id); });
+    if (voters_ < kVotersMin || (here + 1) * 2 <= voters_) return false;
+    if (voters_ % 2 == 0) return here * 2 > voters_ - 1;
+    const std::vector<NodeId> learners = learners_of(servers_);
+    const bool is_joining = std::any_of(learners.begin(), learners.end(), [this](NodeId id) {
+      return is_here(id) && !is_surplus(id);
+    });
+    return is_joining || !free().empty();
+  }
+
+  // Whoever is gone, or leaves, does not wait for one that is away where another can take its place.
+  bool is_passed_over(NodeId learner) const {
+    const bool is_any_gone = voters_that([this](NodeId id) { return !is_node(id); }) != 0;
+    return !is_here(learner) && is_any_gone && !free().empty();
+  }
 
   std::optional<PlacementStep> with_learner(NodeId id) const {
-    if (is_surplus(id)) return PlacementStep{Kind::kRemove, id};
+    if (is_surplus(id) || is_passed_over(id)) return PlacementStep{Kind::kRemove, id};
     if (!is_able(id)) return std::nullopt;
     return PlacementStep{Kind::kPromote, id};
   }
@@ -83,14 +133,14 @@ class NextStep {
       if (each.role != raft::Role::kVoter) continue;
       if (is_surplus(each.id)) surplus.push_back(each.id);
     }
-    // Whoever is gone counts for nothing; of the others one goes only when all that stay are here.
+    // Whoever is gone counts for nothing; of the others one goes only when those that stay can go on.
     for (const NodeId id : surplus) {
       if (!is_here(id)) return PlacementStep{Kind::kRemove, id};
     }
     for (const NodeId id : surplus) {
-      if (id != view_.leader && are_others_here(id)) return PlacementStep{Kind::kRemove, id};
+      if (id != view_.leader && goes_on_without(id)) return PlacementStep{Kind::kRemove, id};
     }
-    const bool goes_itself = contains(surplus, view_.leader) && are_others_here(view_.leader);
+    const bool goes_itself = contains(surplus, view_.leader) && goes_on_without(view_.leader);
     return goes_itself ? hand_over() : std::nullopt;
   }
 
@@ -106,10 +156,11 @@ class NextStep {
     return is_surplus && !is_short ? add(true) : std::nullopt;
   }
 
-  bool are_others_here(NodeId removed) const {
-    return std::all_of(
-        servers_.servers.begin(), servers_.servers.end(),
-        [&](const raft::Server& each) { return each.id == removed || is_here(each.id); });
+  // Those of the others that can acknowledge at once are a majority of them: one that is away, and keeps
+  // its place, is missed no more than before.
+  bool goes_on_without(NodeId removed) const {
+    const size_t able = voters_that([&](NodeId id) { return id != removed && is_able(id); });
+    return able * 2 > voters_ - 1;
   }
 
   // That have no replica and can get one; the wanted ones alone where every node is there.
@@ -146,7 +197,7 @@ class NextStep {
     for (const raft::Server& each : servers_.servers) {
       const bool stays = is_node(each.id) && (!may_level() || is_wanted(each.id));
       const bool is_other = each.role == raft::Role::kVoter && each.id != view_.leader;
-      if (is_other && stays && view_.missing(each.id) <= kLacksMax) able.push_back(each.id);
+      if (is_other && stays && is_able(each.id)) able.push_back(each.id);
     }
     const std::optional<NodeId> best = best_of(able);
     if (!best) return std::nullopt;
@@ -161,7 +212,17 @@ class NextStep {
 
 }  // namespace
 
-std::optional<PlacementStep> next_step(const PlacementView& view) { return NextStep(view).run(); }
+std::optional<PlacementStep> next_step(const PlacementView& view) {
+  return Situation(view).next_step();
+}
+
+Departure departure_of(NodeId node, const PlacementView& view) {
+  return Situation(view).departure_of(node);
+}
+
+bool leaves_majority(NodeId node, const PlacementView& view) {
+  return Situation(view).leaves_majority(node);
+}
 
 std::vector<NodeId> learners_of(const raft::Configuration& servers) {
   std::vector<NodeId> learners;

@@ -3,7 +3,8 @@
 // added before another is removed: a learner first, promoted when it has the log.
 //
 // Replicas of nodes that are to have none (left, leaving, away for too long) are replaced as long as a
-// node is there that can; to level what is there already waits until every node is there. A group of one
+// node is there that can, whoever else is away; to level what is there already waits until every node is
+// there. One that leaves and is here goes when those that stay are a majority without it. A group of one
 // gets two learners, and is founded anew with them when they have its log (guard 6, docs/raft.md). None
 // gets fewer voters than it has because nodes are missing: an odd number of them is never made less.
 #pragma once
@@ -44,6 +45,18 @@ struct PlacementStep {
 };
 
 std::optional<PlacementStep> next_step(const PlacementView& view);
+
+// What becomes of the replica of a node that leaves, and is not among `nodes` any more.
+enum class Departure : uint8_t {
+  kNone,   // it has none
+  kMoves,  // by the steps above
+  kOpen,   // nobody can take it; the others are a majority, and its place is for the next node
+  kHeld,   // nor are they
+};
+Departure departure_of(NodeId node, const PlacementView& view);
+
+// Of the voters, if that node goes now: those that are here, and do not leave too, are one.
+bool leaves_majority(NodeId node, const PlacementView& view);
 
 std::vector<NodeId> learners_of(const raft::Configuration& servers);
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "cluster/core/node_list.h"
 #include "cluster/core/placement_targets.h"
 #include "shoal/random.h"
 
@@ -32,18 +33,24 @@ std::vector<NodeId> ids(const std::vector<uint64_t>& values) {
   return ids;
 }
 
-// A step that waits for its turn is one "later".
-std::string next(const PlacementRow& row) {
+template <typename Decide>
+auto decided(const PlacementRow& row, Decide decide) {
   raft::Configuration servers{row.servers};
   std::sort(servers.servers.begin(), servers.servers.end());
-  const auto step = next_step({.shard = 1,
-                               .leader = NodeId{row.leader},
-                               .servers = &servers,
-                               .nodes = ids(row.nodes),
-                               .here = ids(row.here),
-                               .wanted = ids(row.wanted),
-                               .may_found_anew = row.may_found_anew,
-                               .missing = [&row](NodeId) { return row.missing; }});
+  const std::vector<NodeId> nodes = ids(row.nodes), here = ids(row.here), wanted = ids(row.wanted);
+  return decide({.shard = 1,
+                 .leader = NodeId{row.leader},
+                 .servers = &servers,
+                 .nodes = nodes,
+                 .here = here,
+                 .wanted = wanted,
+                 .may_found_anew = row.may_found_anew,
+                 .missing = [&row](NodeId) { return row.missing; }});
+}
+
+// A step that waits for its turn is one "later".
+std::string next(const PlacementRow& row) {
+  const auto step = decided(row, [](const PlacementView& view) { return next_step(view); });
   if (!step) return "none";
   const char* const kinds[] = {"add ", "promote ", "remove ", "hand over to ", "found anew with "};
   return kinds[static_cast<int>(step->kind)] + std::to_string(step->server.value) +
@@ -112,10 +119,79 @@ TEST(Placement, ALeaderThatIsToGoLetsAnotherRemoveIt) {
   EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}}).substr(0, 12), "hand over to");
   EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 0, 3}), "remove 1");
   EXPECT_EQ(next({four, {1, 2, 3, 4}, {1, 2, 3, 4}, {2, 3, 4}, 5000}), "none");
-  EXPECT_EQ(next({four, {2, 3, 4}, {1, 2, 3}, {2, 3, 4}}), "none");  // with who is left
   EXPECT_EQ(next({four, {2, 3, 4}, {1, 2, 3, 4}}).substr(0, 12), "hand over to");
-  // Another goes that is here, not the leader.
-  EXPECT_EQ(next({four, {1, 3, 4}, {1, 2, 3}}), "none");
+}
+
+// Node 1 leads, 5 is away.
+TEST(Placement, OneThatLeavesGoesWhileAnotherIsAway) {
+  EXPECT_EQ(next({voters({1, 2, 5}), {1, 3, 5}, {1, 2, 3}, {1, 3, 5}}), "add 3");
+  const auto joining = with_learner(voters({1, 2, 5}), 3);
+  EXPECT_EQ(next({joining, {1, 3, 5}, {1, 2, 3}, {1, 3, 5}, 5000}), "none");
+  EXPECT_EQ(next({joining, {1, 3, 5}, {1, 2, 3}, {1, 3, 5}}), "promote 3");
+  const auto four = voters({1, 2, 3, 5});
+  EXPECT_EQ(next({four, {1, 3, 5}, {1, 2, 3}, {1, 3, 5}}), "remove 2");
+  EXPECT_EQ(next({four, {1, 3, 5}, {1, 2, 3}, {1, 3, 5}, 5000}), "none");
+  EXPECT_EQ(next({four, {1, 3, 5}, {1, 2}, {1, 3, 5}}), "none");  // 1 would be alone of three
+  EXPECT_EQ(next({voters({1, 3, 5}), {1, 3, 5}, {1, 2, 3}, {1, 3, 5}}), "none");
+  // The leader leaves: who leads next is here.
+  EXPECT_EQ(next({four, {2, 3, 5}, {1, 2, 3}, {2, 5, 6}}), "hand over to 2");
+  EXPECT_EQ(next({four, {2, 3, 5}, {1, 2}}), "none");
+  EXPECT_EQ(next({four, {2, 3, 5}, {1, 2, 3}, {2, 3, 5}, 5000}), "none");
+  // All that stay are missed, or none: as before.
+  EXPECT_EQ(next({voters({1, 2, 5}), {1, 5}, {1, 2}}), "none");
+  EXPECT_EQ(next({four, {1, 3, 5}, {1, 2, 3, 5}, {1, 3, 5}}), "remove 2");
+}
+
+TEST(Placement, WhoLeavesDoesNotWaitForALearnerThatIsAway) {
+  const auto joining = with_learner(voters({1, 2, 3}), 5);
+  EXPECT_EQ(next({joining, {1, 3, 4, 5}, {1, 2, 3, 4}}), "remove 5");
+  EXPECT_EQ(next({joining, {1, 3, 5}, {1, 2, 3}}), "none");           // by whom?
+  EXPECT_EQ(next({joining, {1, 2, 3, 4, 5}, {1, 2, 3, 4}}), "none");  // nobody leaves
+  EXPECT_EQ(next({joining, {1, 3, 4, 5}, {1, 2, 3, 4, 5}}), "promote 5");
+}
+
+// Of node 1.
+TEST(Placement, WhatBecomesOfAReplicaWhoseNodeLeaves) {
+  const auto of = [](const PlacementRow& row) {
+    const char* const names[] = {"none", "moves", "open", "held"};
+    return names[static_cast<int>(
+        decided(row, [](const PlacementView& view) { return departure_of(NodeId{1}, view); }))];
+  };
+  const auto three = voters({1, 2, 3});
+  EXPECT_STREQ(of({voters({2, 3, 4}), {2, 3, 4}, {1, 2, 3, 4}}), "none");
+  EXPECT_STREQ(of({with_learner(voters({2, 3, 4}), 1), {2, 3, 4}, {1, 2}}), "moves");
+  EXPECT_STREQ(of({three, {2, 3, 4}, {1, 2, 3, 4}}), "moves");
+  EXPECT_STREQ(of({three, {2, 3, 4}, {1, 2, 4}}), "moves");  // 3 is away
+  EXPECT_STREQ(of({with_learner(three, 4), {2, 3, 4}, {1, 2, 4}}), "moves");
+  EXPECT_STREQ(of({voters({1, 2, 3, 4}), {2, 3, 4}, {1, 2, 4}}), "moves");
+  EXPECT_STREQ(of({three, {2, 3}, {1, 2, 3}}), "open");
+  EXPECT_STREQ(of({three, {2, 3, 4}, {1, 2, 3}}), "open");                   // 4 is away
+  EXPECT_STREQ(of({with_learner(three, 4), {2, 3, 4}, {1, 2, 3}}), "open");  // likewise
+  EXPECT_STREQ(of({three, {2, 3}, {1, 2}}), "held");
+  EXPECT_STREQ(of({three, {2}, {1, 2, 3}}), "held");  // 3 leaves too, or has left
+  EXPECT_STREQ(of({three, {2, 3, 4}, {1, 4}}), "held") << "nothing can change";
+  EXPECT_STREQ(of({voters({1, 2, 3, 4}), {2, 3, 4}, {1, 2}}), "held");
+  EXPECT_STREQ(of({voters({1, 2, 3, 4, 5}), {2, 3, 4, 5}, {1, 2, 3, 4}}), "open");
+  EXPECT_STREQ(of({voters({1, 2, 3, 4, 5}), {2, 3, 4, 5}, {1, 2, 3}}), "held");
+  EXPECT_STREQ(of({voters({1, 2, 3, 4, 5}), {2, 3, 4, 5, 6}, {1, 2, 3, 6}}), "moves");
+  // Who is not wanted takes none where all are there.
+  EXPECT_STREQ(of({voters({1, 2, 3, 4, 5}), {2, 3, 4, 6}, {1, 2, 3, 4, 6}, {2, 3, 4}}), "open");
+  EXPECT_STREQ(of({voters({1}), {2, 3}, {1, 2, 3}}), "moves");
+  EXPECT_STREQ(of({voters({1}), {2, 3}, {1, 2}}), "held");
+  EXPECT_STREQ(of({voters({1}), {2, 3}, {1, 2, 3}, {}, 0, 1, false}), "held");
+}
+
+TEST(Placement, WhoLeavesAtOnceLeavesAMajority) {
+  const auto leaves = [](const PlacementRow& row) {
+    return decided(row, [](const PlacementView& view) { return leaves_majority(NodeId{1}, view); });
+  };
+  EXPECT_TRUE(leaves({voters({2, 3, 4}), {2, 3, 4}, {1, 2}}));
+  EXPECT_TRUE(leaves({with_learner(voters({2, 3, 4}), 1), {2, 3, 4}, {1, 2}}));
+  EXPECT_TRUE(leaves({voters({1, 2, 3}), {2, 3, 4}, {1, 2, 3}}));
+  EXPECT_FALSE(leaves({voters({1, 2, 3}), {2, 3, 4}, {1, 2, 4}}));
+  EXPECT_FALSE(leaves({voters({1, 2, 3}), {2, 4}, {1, 2, 3, 4}}));
+  EXPECT_FALSE(leaves({voters({1, 2, 3, 4}), {2, 3, 4}, {1, 2, 3}}));
+  EXPECT_FALSE(leaves({voters({1}), {2, 3}, {1, 2, 3}}));
 }
 
 TEST(Placement, MoreAreWanted) {
@@ -253,6 +329,62 @@ TEST(Placement, EveryGroupEndsWhereItShouldBe) {
     for (const raft::Server& each : servers.servers) ended.push_back(each.id);
     ASSERT_EQ(ended, wanted);
   }
+}
+
+// One leaves and another is away for good: whatever the leader does, a majority of the voters is there, and
+// in the end the leaving one has no replica, or nobody is there that could take it.
+TEST(Placement, ALeavingNodeIsFreeWhileAnotherIsAway) {
+  Random random(11);
+  int moved = 0;
+  for (int run = 0; run < 2000; ++run) {
+    const size_t count = 3 + random.below(5);
+    const NodeId leaving{1};
+    const NodeId away{2};
+    std::vector<NodeId> all, nodes, here;
+    for (size_t i = 1; i <= count; ++i) {
+      all.push_back(NodeId{i});
+      if (all.back() != leaving) nodes.push_back(all.back());
+      if (all.back() != away) here.push_back(all.back());
+    }
+    raft::Configuration servers{voters({1})};
+    const size_t first = count >= 5 && random.one_in(3) ? 5 : 3;
+    while (servers.servers.size() < first) {
+      const NodeId id = all[random.below(count)];
+      if (servers.find(id) != nullptr) continue;
+      servers.servers.push_back({id, Role::kVoter});
+      std::sort(servers.servers.begin(), servers.servers.end());
+    }
+    NodeId leader;
+    while (!contains(here, leader)) leader = servers.servers[random.below(first)].id;
+    const auto view = [&] {
+      return PlacementView{.leader = leader,
+                           .servers = &servers,
+                           .nodes = nodes,
+                           .here = here,
+                           .wanted = {},
+                           .missing = [&](NodeId) { return random.below(2000); }};
+    };
+    const auto is_there = [&](const raft::Server& each) {
+      return each.role == Role::kVoter && contains(here, each.id);
+    };
+    for (int step = 0; step < 100; ++step) {
+      const auto next = next_step(view());
+      if (!next) continue;
+      take(*next, servers, leader);
+      ASSERT_FALSE(testing::Test::HasFatalFailure());
+      const auto there = std::count_if(servers.servers.begin(), servers.servers.end(), is_there);
+      ASSERT_GT(static_cast<size_t>(there) * 2, servers.voters());
+      ASSERT_GE(servers.voters(), first);
+    }
+    const Departure end = departure_of(leaving, view());
+    const bool is_anybody_free = std::any_of(here.begin(), here.end(), [&](NodeId id) {
+      return id != leaving && servers.find(id) == nullptr;
+    });
+    if (end != Departure::kNone) ASSERT_FALSE(is_anybody_free);
+    ASSERT_NE(end, Departure::kMoves);
+    moved += end == Departure::kNone ? 1 : 0;
+  }
+  EXPECT_GT(moved, 500);
 }
 
 }  // namespace
