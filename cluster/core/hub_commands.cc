@@ -43,34 +43,38 @@ void HubCore::on_command(uint64_t token, const HubCommand& command, Now now) {
 // What the others do not hear of it now they hear with the next State.
 void HubCore::move_away(uint64_t token, bool is_withdrawn) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
-  if (is_withdrawn) placing_.stay();
-  const bool moves = !is_withdrawn && placing_.leave();
-  if (!moves && !is_withdrawn && !may_leave(token)) return;
-  send_states();
-  if (moves) {
-    return answer(token, true,
-                  absl::StrFormat("%d replicas are to move to others", placing_.replicas_here()));
+  if (is_withdrawn) {
+    placing_.stay();
+    send_states();
+    return answer(token, true, "replicas may be here");
   }
-  answer(token, true,
-         is_withdrawn ? "replicas may be here" : "there are too few others to take its replicas");
+  const Placing::Departures departures = placing_.leave();
+  if (!departures.waits.empty()) return refuse_to_leave(token, departures.waits);
+  send_states();
+  if (departures.moving == 0 && departures.open != 0) {
+    return answer(token, true, "there are too few others to take its replicas");
+  }
+  std::string text = absl::StrFormat("%d replicas are to move to others", departures.moving);
+  if (departures.open != 0) {
+    text += absl::StrFormat(", for %d there are too few others", departures.open);
+  }
+  answer(token, true, std::move(text));
 }
 
-// False, with an answer: what is here alone would be lost.
-bool HubCore::may_leave(uint64_t token) {
-  const uint32_t alone = placing_.only_here();
-  if (alone == 0 || members_.count() == 1) return true;
-  answer(token, false,
-         absl::StrFormat("%d shards have their only replica on this node: it may leave when three "
-                         "others are there and have them",
-                         alone));
-  return false;
+void HubCore::refuse_to_leave(uint64_t token, const std::string& why) {
+  placing_.stay();
+  send_states();
+  context_.log(HubEffects::Log::Level::kWarn, "this node cannot leave: " + why);
+  answer(token, false, why);
 }
 
 // First others lead, and no client is here any more, so that nothing is promised that the others do
 // not wait for; then the others are told, and the answer is given when all that are connected know it.
 void HubCore::leave(uint64_t token) {
   if (!is_in_cluster()) return answer(token, false, "this node is in no cluster");
-  if (!may_leave(token)) return;
+  placing_.leave();
+  const std::string why = placing_.why_not_at_once();
+  if (!why.empty()) return refuse_to_leave(token, why);
   is_leaving_ = true;
   leave_token_ = token;
   hand_over([this] {

@@ -185,7 +185,7 @@ class HubCore {
   void answer(uint64_t token, bool ok, std::string text);
   void leave(uint64_t token);
   void move_away(uint64_t token, bool is_withdrawn);
-  bool may_leave(uint64_t token);
+  void refuse_to_leave(uint64_t token, const std::string& why);
   void say_leaving();
   void check_left();
   void remove(uint64_t token, const std::string& node);

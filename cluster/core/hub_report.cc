@@ -140,7 +140,10 @@ HubStatus HubCore::status(Now now) {
   status.placements = placing_.status();
   status.level_waits = placing_.why_not_level();
   status.leaving = placing_.is_leaving();
-  status.replicas_here = placing_.replicas_here();
+  const Placing::Departures departures = placing_.departures();
+  status.replicas_here = departures.moving + departures.held;
+  status.places_open = departures.open;
+  if (status.leaving) status.leaving_waits = departures.waits;
   return status;
 }
 

@@ -108,7 +108,9 @@ struct HubStatus {
   std::vector<PlacementStatus> placements;
   std::string level_waits;     // why no replica is moved that could stay; empty: no reason
   bool leaving = false;        // its replicas are to be elsewhere
-  uint32_t replicas_here = 0;  // that could move
+  uint32_t replicas_here = 0;  // that have to move before it leaves
+  uint32_t places_open = 0;    // that nobody can take: for the next node, when it has left
+  std::string leaving_waits;   // why it cannot leave now; empty: no reason
 };
 
 // What the runtime tells the hub about its own workers, for the tables of the others.

@@ -27,9 +27,10 @@ int Members::count() const {
                                         [](const auto& entry) { return !entry.second.left; }));
 }
 
-int Members::majority(int expect) const {
-  const int left = static_cast<int>(members_.size()) - count();
-  return std::max({count(), expect - left, 1}) / 2 + 1;
+int Members::majority(int expect, int leaving) const {
+  const int staying = count() - leaving;
+  const int left = static_cast<int>(members_.size()) - staying;
+  return std::max({staying, expect - left, 1}) / 2 + 1;
 }
 
 uint32_t Members::all_speak() const {

@@ -27,8 +27,8 @@ class Members {
   // A member that counts: known and not left.
   bool is_member(NodeId id) const;
   int count() const;
-  // More than half of the members, at least of `expect` less those that left.
-  int majority(int expect) const;
+  // More than half of the members, at least of `expect` less those that left; as if so many more had.
+  int majority(int expect, int leaving = 0) const;
   // The highest version of the protocol that every member speaks; one of which that is not known speaks
   // the first.
   uint32_t all_speak() const;

@@ -17,12 +17,6 @@ constexpr Duration kLagInterval = Duration::seconds(1);
 constexpr Duration kInReachFor = Duration::seconds(5);
 constexpr int kServersToldMax = 64;
 
-std::vector<NodeId> ids_of(const std::vector<TargetNode>& nodes) {
-  std::vector<NodeId> ids;
-  for (const TargetNode& node : nodes) ids.push_back(node.id);
-  return ids;
-}
-
 }  // namespace
 
 Placing::Placing(Context& context, const Members& members, const Leases& leases,
@@ -197,44 +191,6 @@ const Placing::Told* Placing::told(uint32_t shard) const {
   return leader.node && told.leader == leader.node && told.term == leader.term ? &told : nullptr;
 }
 
-// ---- leaving ------------------------------------------------------------------------------------
-
-bool Placing::leave() {
-  size_t others = 0;
-  size_t members = 0;
-  for (const auto& [id, member] : members_.all()) {
-    if (member.left) continue;
-    ++members;
-    others += id != context_.self && is_here(id) && !is_leaving(id) ? 1 : 0;
-  }
-  is_leaving_ = is_open() && is_enough(others, members);
-  return is_leaving_;
-}
-
-uint32_t Placing::replicas_here() const {
-  if (!is_open()) return 0;
-  const bool may_grow =
-      may_found_anew() && replica_count(founding_.replicas, nodes().size()) >= kVotersMin;
-  uint32_t count = 0;
-  for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
-    const raft::RaftGroup* const group = store().groups().find(shard);
-    const raft::Configuration* servers = group == nullptr ? nullptr : group->configuration();
-    if (const Told* const told = this->told(shard)) servers = &told->servers;
-    const bool is_here = servers != nullptr && servers->find(context_.self) != nullptr;
-    count += is_here && (servers->voters() >= kVotersMin || may_grow) ? 1 : 0;
-  }
-  return count;
-}
-
-uint32_t Placing::only_here() const {
-  if (!is_open()) return 0;
-  uint32_t count = 0;
-  for (uint32_t shard = 0; shard < founding_.shards; ++shard) {
-    count += leads(shard) && group(shard).configuration()->voters() == 1 ? 1 : 0;
-  }
-  return count;
-}
-
 // ---- steps --------------------------------------------------------------------------------------
 
 void Placing::on_tick() {
@@ -243,14 +199,21 @@ void Placing::on_tick() {
   if (context_.now.mono - last_step_ < kStepInterval) return;
   last_step_ = context_.now.mono;
   note_away();
+  note_leaving();
   if (leases_.ack_until() <= context_.now.mono) {
     steady_since_ = context_.now.mono;
     return;
   }
   forget();
-  const Views views{.wanted = wanted(), .nodes = ids_of(nodes()), .here = here()};
+  const Views views = this->views(here());
   repair(views);
   level(views);
+}
+
+Placing::Views Placing::views(std::vector<NodeId> here) {
+  std::vector<NodeId> ids;
+  for (const TargetNode& node : nodes()) ids.push_back(node.id);
+  return {.wanted = wanted(), .nodes = std::move(ids), .here = std::move(here)};
 }
 
 PlacementView Placing::view_of(uint32_t shard, const raft::Configuration& servers,

@@ -42,15 +42,21 @@ class Placing {
   // False: the peer breaks the protocol.
   bool on_told(NodeId from, const proto::ShardPlacement& message);
 
-  // This node's replicas are to be elsewhere. False: there are too few nodes that could take them.
-  bool leave();
+  // ---- leaving (placing_leaving.cc)
+  // Of this node's replicas, if it leaves.
+  struct Departures {
+    uint32_t moving = 0;  // to others
+    uint32_t open = 0;    // nobody is there that could take them: they leave their places open
+    uint32_t held = 0;    // nor have the others a majority without them
+    std::string waits;    // why it cannot leave, even without those that move; empty: no reason
+  };
+  // They are to be elsewhere.
+  Departures leave();
   void stay() { is_leaving_ = false; }
   bool is_leaving() const { return is_leaving_; }
-  // Shards that have one of their replicas here and could do without.
-  uint32_t replicas_here() const;
-
-  // Shards of which nobody else has a replica that counts.
-  uint32_t only_here() const;
+  Departures departures();
+  // Why it cannot leave now, with all that is here; empty: no reason.
+  std::string why_not_at_once();
 
   using Targets = std::vector<std::vector<NodeId>>;
   // Of each shard the voters that it should have; empty as long as the zone and the weight of a node are not
@@ -85,6 +91,17 @@ class Placing {
   // So many others that one's replicas can be elsewhere.
   bool is_enough(size_t here, size_t members) const;
 
+  // ---- leaving
+  std::vector<NodeId> reached() const;
+  bool are_others_majority() const;
+  std::string why_not_without(uint32_t shards, uint32_t alone) const;
+  std::string missed() const;
+  void note_leaving();
+  const raft::Configuration* servers_of(uint32_t shard) const;
+  // Of each replica here.
+  using Replica = std::function<void(const raft::Configuration&, const PlacementView&)>;
+  void each_replica_here(const Replica& replica);
+
   // ---- what leaders tell
   void note_led();
   void tell(Pair& pair, uint32_t shard) const;
@@ -94,9 +111,10 @@ class Placing {
   // What the views of all shards share.
   struct Views {
     const Targets& wanted;
-    const std::vector<NodeId> nodes;
-    const std::vector<NodeId> here;
+    std::vector<NodeId> nodes;
+    std::vector<NodeId> here;
   };
+  Views views(std::vector<NodeId> here);
   PlacementView view_of(uint32_t shard, const raft::Configuration& servers,
                         const Views& views) const;
   bool may_found_anew() const;
@@ -115,6 +133,7 @@ class Placing {
   const std::unique_ptr<HubStore>& store_;
   const Surroundings around_;
   bool is_leaving_ = false;
+  std::string leaving_waits_;  // as it was logged last
   Instant last_step_{};
   Instant last_lag_{};
   Instant steady_since_{};                // it has held all leases

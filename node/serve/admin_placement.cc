@@ -58,6 +58,8 @@ json::object json_of_placements(const HubStatus& status) {
           {"waits", status.level_waits},
           {"leaving", status.leaving},
           {"replicas_here", status.replicas_here},
+          {"places_open", status.places_open},
+          {"leaving_waits", status.leaving_waits},
           {"shards", std::move(shards)}};
 }
 

@@ -38,8 +38,8 @@ bool SimCluster::is_forgotten(const SimNode& leaving) const {
   });
 }
 
-// Whoever lost its data and came back elsewhere is one more member. The old one is removed, as the log
-// says: nothing that is well is moved while a member is away, and this one stays away.
+// Whoever lost its data and came back elsewhere is one more member. The old one stays away until it is
+// removed, as the log says: nothing that is well is moved before.
 void SimCluster::remove_the_lost() {
   const auto is_lost = [this](const MemberStatus& member) {
     if (member.state == MemberState::kLeft) return false;
@@ -47,7 +47,7 @@ void SimCluster::remove_the_lost() {
                         [&member](const auto& node) { return node->id() == member.id; });
   };
   for (const auto& node : nodes_) {
-    if (!node->is_ready() || node->is_leaving()) continue;
+    if (!node->is_ready()) continue;
     for (const MemberStatus& member : node->hub().status(node->now()).members) {
       if (is_lost(member)) node->remove(member.id);
     }
@@ -55,13 +55,12 @@ void SimCluster::remove_the_lost() {
   }
 }
 
-// Who is to leave does so, as nothing is broken any more.
+// Who is to leave does so, as nothing is broken any more; also while one that lost its data is away.
 void SimCluster::finish_leaving() {
   const Instant end = world_.now() + kLeaving;
   const auto is_leaving = [](const auto& node) { return node->is_leaving(); };
   while (std::any_of(nodes_.begin(), nodes_.end(), is_leaving) && world_.now() < end) {
     world_.run_until(world_.now() + Duration::millis(100));
-    if (wiped_) remove_the_lost();
     for (const auto& node : nodes_) {
       if (node->is_leaving() && is_forgotten(*node)) node->has_to_go();
     }
@@ -71,6 +70,7 @@ void SimCluster::finish_leaving() {
     if (node->has_left()) left_.push_back(std::move(node));
   }
   std::erase(nodes_, nullptr);
+  if (wiped_) remove_the_lost();
 }
 
 }  // namespace shoal::sim

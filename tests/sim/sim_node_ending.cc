@@ -70,7 +70,8 @@ bool SimNode::is_out() {
   });
 }
 
-// Each command may be given again. Whoever crashes forgets that it is to leave, and is told again.
+// Whoever crashes forgets that it is to leave, and is told again. Where nobody can take a replica now it
+// waits: a disk that is lost later would be the second of three.
 void SimNode::go_on_leaving() {
   if (!is_leaving()) return;
   world_.after(kLeaveInterval, [this] { go_on_leaving(); });
@@ -78,7 +79,9 @@ void SimNode::go_on_leaving() {
   if (is_out()) return has_to_go();
   const HubStatus status = hub().status(now());
   if (!status.ready) return;
-  const bool is_free = status.leaving && status.replicas_here == 0;
+  const bool is_free = status.leaving && status.replicas_here == 0 && status.places_open == 0 &&
+                       status.leaving_waits.empty();
+  if (status.leaving && !is_free) return;
   post(kHubThread, [this, is_free](Now now) {
     if (is_free) return hub().on_command(kLeave, LeaveCommand{}, now);
     hub().on_command(kMoveAway, MoveAwayCommand{}, now);

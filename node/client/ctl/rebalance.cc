@@ -40,6 +40,22 @@ std::string progress_of(const json::value& answer) {
   return waits.empty() ? line : line + "; waits: " + waits;
 }
 
+// A node of an earlier version does not say it.
+std::string why_it_waits(const json::value& answer) {
+  const json::value* const waits = answer.as_object().if_contains("leaving_waits");
+  return waits == nullptr ? "" : text_of(*waits);
+}
+
+std::string still_here(int64_t here, int64_t all, const std::string& waits, bool as_json) {
+  if (as_json) {
+    json::object line{{"replicas_here", here}};
+    if (!waits.empty()) line["waits"] = waits;
+    return json::serialize(line);
+  }
+  return std::to_string(here) + " of " + plural(all, "replica") + " still here" +
+         (waits.empty() ? "" : "; waits: " + waits);
+}
+
 }  // namespace
 
 int watch_rebalance(const AdminClient& client, const CtlOptions& options) {
@@ -59,19 +75,19 @@ int move_away(const AdminClient& client, const CtlOptions& options) {
   const Answer begun = answer_of(reply);
   if (!begun.failure.empty()) return fail(begun.failure);
   say(options.json ? json::serialize(begun.value) : text_of(begun.value.at("done")));
-  std::optional<int64_t> all, shown;
+  std::optional<int64_t> all;
+  std::string shown;
   for (;; std::this_thread::sleep_for(kAwayInterval)) {
     const Answer answer = answer_of(client.ask("GET", "/v1/rebalance"));
     if (!answer.failure.empty()) return fail(answer.failure);
     if (!answer.value.at("leaving").as_bool()) return 0;
     const auto here = answer.value.at("replicas_here").to_number<int64_t>();
     if (!all) all = here;
-    if (here != shown && here != 0) {
-      say(options.json ? "{\"replicas_here\":" + std::to_string(here) + "}"
-                       : std::to_string(here) + " of " + plural(*all, "replica") + " still here");
-    }
-    if (here == 0) return 0;
-    shown = here;
+    const std::string waits = why_it_waits(answer.value);
+    if (here == 0 && waits.empty()) return 0;
+    const std::string line = still_here(here, *all, waits, options.json);
+    if (line != shown) say(line);
+    shown = line;
   }
 }
 
