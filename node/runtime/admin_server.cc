@@ -60,13 +60,13 @@ namespace {
 using Impl = AdminServer::Impl;
 
 // One connection: reads a request, waits for its answer, and so on.
-class Session : public std::enable_shared_from_this<Session> {
+class AdminSession : public std::enable_shared_from_this<AdminSession> {
  public:
-  Session(std::shared_ptr<Impl> server, Protocol::socket socket, bool is_trusted)
+  AdminSession(std::shared_ptr<Impl> server, Protocol::socket socket, bool is_trusted)
       : server_(std::move(server)), stream_(std::move(socket)), is_trusted_(is_trusted) {
     ++server_->connections;
   }
-  ~Session() { --server_->connections; }
+  ~AdminSession() { --server_->connections; }
 
   void read() {
     parser_.emplace();
@@ -127,16 +127,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
 template <class Acceptor>
 void AdminServer::Impl::accept(Acceptor& acceptor, bool is_trusted) {
-  acceptor.async_accept(
-      [self = shared_from_this(), &acceptor, is_trusted](
-          const error_code& error, typename Acceptor::protocol_type::socket socket) {
-        if (error == asio::error::operation_aborted) return;
-        if (error) return self->accept_later(acceptor, is_trusted);
-        if (self->connections < kConnectionsMax) {
-          std::make_shared<Session>(self, Protocol::socket(std::move(socket)), is_trusted)->read();
-        }
-        self->accept(acceptor, is_trusted);
-      });
+  acceptor.async_accept([self = shared_from_this(), &acceptor, is_trusted](
+                            const error_code& error,
+                            typename Acceptor::protocol_type::socket socket) {
+    if (error == asio::error::operation_aborted) return;
+    if (error) return self->accept_later(acceptor, is_trusted);
+    if (self->connections < kConnectionsMax) {
+      std::make_shared<AdminSession>(self, Protocol::socket(std::move(socket)), is_trusted)->read();
+    }
+    self->accept(acceptor, is_trusted);
+  });
 }
 
 template <class Acceptor>
