@@ -31,14 +31,15 @@ uint64_t StoreClient::submit(uint32_t shard, WorkerIndex worker, uint64_t worker
 // ---- CONNECT
 
 // Without expiry and will nothing has to be stored; but something may be, which this connection
-// goes on with or ends.
+// goes on with or ends. So does what an earlier CONNECT of the client id is about to begin: a leader that
+// is asked before it has that op does not know of it.
 void StoreClient::on(WorkerIndex from, SessionConnect&& mail) {
   const std::string client_id = mail.client_id;
-  const bool is_durable = mail.expiry_s != 0 || mail.will;
+  const bool needs_op = mail.expiry_s != 0 || mail.will || connects_.contains(client_id);
   Connecting& connecting = connecting_[client_id];
   if (connecting.question != 0) questions_.erase(connecting.question);
   connecting = {.conn = mail.conn, .worker = from, .asked = now_.mono, .request = std::move(mail)};
-  if (is_durable) {
+  if (needs_op) {
     submit_connect(connecting);
   } else {
     ask(connecting, 0);

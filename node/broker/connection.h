@@ -79,24 +79,28 @@ struct ConnectionExtra {
   }
 };
 
-struct Connection {
-  ConnId id;
-  Phase phase = Phase::kWaitConnect;
+// What holds for a connection to its end, wherever in the node it is.
+struct ConnectionTerms {
   ProtocolVersion version = ProtocolVersion::kMqtt5;
-  uint8_t paused = 0;            // PauseReason bits
+  bool may_answer = false;  // its CONNECT said how to talk to it
+  bool problem_information = true;
+  bool asked_to_stay = false;  // 5.0: the Session Expiry Interval in CONNECT was not 0
+  uint16_t listener = 0;
+  uint16_t keep_alive_s = 0;
+  uint32_t packet_size_max = kPacketSizeMax;  // of what it takes
+  uint16_t window = 0;                        // QoS > 0 publishes that may be open to it
+};
+
+struct Connection : ConnectionTerms {
+  Phase phase = Phase::kWaitConnect;
+  uint8_t paused = 0;  // PauseReason bits
+  ConnId id;
   bool paused_reported = false;  // what the runtime was told last
   bool pause_listed = false;     // in Core's list of possible changes
   bool dirty = false;            // in Core's list
-  bool may_answer = false;       // its CONNECT said how to talk to it
-  bool problem_information = true;
-  bool asked_to_stay = false;  // 5.0: the Session Expiry Interval in CONNECT was not 0
   bool connected_counted = false;
-  uint16_t listener = 0;
-  uint16_t keep_alive_s = 0;
-  uint16_t window = 0;   // QoS > 0 publishes that may be open to it
   uint16_t open_in = 0;  // QoS > 0 publishes from it that are not finished
   uint16_t waiting = 0;  // of its requests that wait for others: parked, tickets, SUBACKs
-  uint32_t packet_size_max = kPacketSizeMax;  // of what it takes
   TimerId timer = kNoTimer;
   uint8_t away_streak = 0;      // publishes in a row that were for one other worker alone:
   WorkerIndex away_worker = 0;  // this one

@@ -16,14 +16,7 @@ struct MovedClient {
   WorkerIndex from = 0;
   uint64_t number = 0;    // of `from`, for ClaimMove
   uint64_t closings = 0;  // how often `from` had closed all its connections
-  ProtocolVersion version = ProtocolVersion::kMqtt5;
-  bool may_answer = false;
-  bool problem_information = true;
-  bool asked_to_stay = false;
-  uint16_t listener = 0;
-  uint16_t keep_alive_s = 0;
-  uint16_t window = 0;
-  uint32_t packet_size_max = kPacketSizeMax;
+  ConnectionTerms terms;
   Instant last_in;
   std::string address;
   std::unique_ptr<ConnectionExtra> extra;

@@ -11,20 +11,12 @@ import tempfile
 import time
 
 import images
+import networks
 import standin
 from images import docker
 
 USER, PASSWORD = "tester", "correct horse battery"
 APPLY_TIMEOUT_S = 1800  # of a machine that does much else: minutes otherwise
-
-
-def free_subnet(first):
-    """A private /24 that no network of this machine has."""
-    routes = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True, check=True).stdout
-    for third in range(first, 255, 2):
-        if f"10.213.{third}." not in routes:
-            return f"10.213.{third}.0/24"
-    raise RuntimeError("no free subnet in 10.213.0.0/16")
 
 
 def changed_of(said):
@@ -37,7 +29,7 @@ class Cluster:
         """`versions`: the images that it begins with and is upgraded to."""
         self.versions = list(versions)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-cluster-"))
-        self.public, self.private = free_subnet(0), free_subnet(1)
+        self.public, self.private = networks.free_subnets(2)
         self.gateway = self.public.replace(".0/24", ".1")  # this machine, as the containers see it
         self.local_dir = self.folder / "local"
         self.balancer_pid = None  # of the first apply's balancer, which no later apply replaces

@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 import images
+import networks
 from images import docker
 from report import Report
 from standin import ROOT
@@ -33,6 +34,7 @@ class Compose:
         os.chown(users, 10001, 10001)
         self.port, self.prometheus, *admin = free_ports(5)
         self.env = {**os.environ, "SHOAL_IMAGE": images.BROKER[0], "SHOAL_USERS": str(users), "SHOAL_PORT": self.port,
+                    "SHOAL_NETWORK": networks.free_subnets(1)[0].removesuffix(".0/24"),
                     "SHOAL_PROMETHEUS_PORT": self.prometheus, "COMPOSE_HTTP_TIMEOUT": "180",
                     **{f"SHOAL_ADMIN{i}_PORT": port for i, port in enumerate(admin, 1)}}
 
