@@ -71,6 +71,7 @@ def measure_round(figures, rows, make_brokers, seconds):
     for row in (r for r in rows if r.is_memory):
         for make in make_brokers:
             with make() as broker:
+                time.sleep(row.settle_s)
                 if not row.tls or broker.has_tls():
                     measure(figures, row, broker, 1)
         print(bench_report.line(figures, row, [make().name for make in make_brokers]), flush=True)
