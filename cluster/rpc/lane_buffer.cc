@@ -1,5 +1,7 @@
 #include "cluster/rpc/lane_buffer.h"
 
+#include <algorithm>
+
 #include "cluster/rpc/frames.h"
 #include "shoal/assert.h"
 
@@ -18,8 +20,8 @@ void LaneBuffer::append(std::span<const uint8_t> frame, Instant now) {
 
 Instant LaneBuffer::due() const {
   if (batches_.empty()) return Instant::never();
-  if (bytes_ >= kCutBytes || oldest_at_ - last_write_at_ >= kQuiet) return oldest_at_;
-  return oldest_at_ + linger_;
+  if (bytes_ >= kCutBytes) return oldest_at_;
+  return std::max(oldest_at_, last_write_at_ + spacing_);
 }
 
 void LaneBuffer::take(std::string& batch, Instant now) {

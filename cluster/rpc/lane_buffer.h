@@ -1,8 +1,9 @@
 // What waits for a lane's next write, and when that write may start.
 //
 // Each gRPC message costs 20 to 30 microseconds of CPU on either side, so under load frames should
-// share one; but on an idle lane waiting would only add latency. So: a lane that was quiet for
-// kQuiet writes at once, a busy one lets frames gather for `linger`, and kCutBytes end the wait.
+// share one; but where nothing else comes, waiting would only add latency. So a write starts at once
+// unless the one before it is less than `spacing` ago, and kCutBytes end the wait: a client whose next
+// message waits for the answer to its last one never waits, if the answer takes longer than that.
 // Pure: the time comes in with each call.
 #pragma once
 
@@ -18,11 +19,10 @@ namespace shoal {
 
 class LaneBuffer {
  public:
-  static constexpr Duration kQuiet = Duration::millis(1);
   static constexpr size_t kCutBytes = 64 * 1024;
   static constexpr size_t kBatchBytesMax = 256 * 1024;  // of several frames; one may be larger
 
-  explicit LaneBuffer(Duration linger) : linger_(linger) {}
+  explicit LaneBuffer(Duration spacing) : spacing_(spacing) {}
 
   void append(std::span<const uint8_t> frame, Instant now);
 
@@ -35,7 +35,7 @@ class LaneBuffer {
   size_t bytes() const { return bytes_; }
 
  private:
-  const Duration linger_;
+  const Duration spacing_;           // of writes
   std::deque<std::string> batches_;  // all but the last are complete
   std::string spare_;
   size_t bytes_ = 0;

@@ -10,10 +10,11 @@
 namespace shoal {
 namespace {
 
-// Acknowledgements wait in the control lane, so it lingers only as long as a turn or two takes.
-constexpr Duration kControlLinger{100'000};
-constexpr Duration kForwardLinger{300'000};
-constexpr Duration kBulkLinger{0};
+// Of writes. Each way of a publish and its acknowledgement takes half of it where much comes, and nothing
+// where a client waits for an answer before it sends the next.
+constexpr Duration kControlSpacing{500'000};
+constexpr Duration kForwardSpacing{500'000};
+constexpr Duration kBulkSpacing{0};
 // The other side has read what a closing link still sends, or is not waited for.
 constexpr Duration kCloseWait = Duration::seconds(1);
 
@@ -31,7 +32,7 @@ PeerLink::PeerLink(LinkId id, bool dialed, std::string remote, Instant open_unti
       remote_(std::move(remote)),
       open_until_(open_until),
       host_(host),
-      lanes_{LaneState(kControlLinger), LaneState(kForwardLinger), LaneState(kBulkLinger)} {}
+      lanes_{LaneState(kControlSpacing), LaneState(kForwardSpacing), LaneState(kBulkSpacing)} {}
 
 bool PeerLink::attach(Lane lane, LaneStream& stream) {
   const std::lock_guard lock(mutex_);

@@ -77,7 +77,7 @@ class PeerLink {
   enum class State : uint8_t { kOpening, kUp, kClosing, kFailing };
 
   struct LaneState {
-    explicit LaneState(Duration linger) : out(linger) {}
+    explicit LaneState(Duration spacing) : out(spacing) {}
     LaneStream* stream = nullptr;
     LaneBuffer out;
     rpc::Batch reading;

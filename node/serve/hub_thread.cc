@@ -12,7 +12,7 @@
 namespace shoal {
 namespace {
 
-// The lanes linger for 100 to 300 microseconds: the default slack of 50 would be felt.
+// Writes of a lane are some hundred microseconds apart: the default slack of 50 would be felt.
 constexpr unsigned long kTimerSlackNs = 1'000;
 // More than this is worth a thread of its own.
 constexpr size_t kGuestMailsMax = 32;

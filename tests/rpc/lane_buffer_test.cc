@@ -9,13 +9,13 @@
 namespace shoal {
 namespace {
 
-constexpr Duration kLinger{300'000};
+constexpr Duration kSpacing{300'000};
 constexpr Instant kStart{5'000'000'000};
 
 constexpr Instant at_us(int64_t us) { return kStart + Duration{us * 1000}; }
 
 struct TestLane {
-  LaneBuffer buffer{kLinger};
+  LaneBuffer buffer{kSpacing};
   std::string batch;
 
   void append(size_t size, Instant now) { buffer.append(std::vector<uint8_t>(size), now); }
@@ -32,18 +32,20 @@ TEST(LaneBuffer, AnIdleLaneWritesAtOnce) {
   EXPECT_EQ(lane.buffer.due(), at_us(0));
   EXPECT_EQ(lane.take(at_us(0)), 14u);
   EXPECT_EQ(lane.buffer.due(), Instant::never());
-  lane.append(10, at_us(1'000));
-  EXPECT_EQ(lane.buffer.due(), at_us(1'000));
+  lane.append(10, at_us(300));
+  EXPECT_EQ(lane.buffer.due(), at_us(300));
 }
 
-TEST(LaneBuffer, ABusyLaneLetsFramesGather) {
+TEST(LaneBuffer, SoonAfterAWriteFramesGather) {
   TestLane lane;
   lane.append(10, at_us(0));
   lane.take(at_us(0));
-  lane.append(10, at_us(999));
-  lane.append(10, at_us(1'200));
-  EXPECT_EQ(lane.buffer.due(), at_us(999 + 300));
-  EXPECT_EQ(lane.take(at_us(1'299)), 28u);
+  lane.append(10, at_us(100));
+  lane.append(10, at_us(250));
+  EXPECT_EQ(lane.buffer.due(), at_us(300));
+  EXPECT_EQ(lane.take(at_us(310)), 28u);
+  lane.append(10, at_us(320));
+  EXPECT_EQ(lane.buffer.due(), at_us(610));
 }
 
 TEST(LaneBuffer, EnoughBytesEndTheWait) {
@@ -51,7 +53,7 @@ TEST(LaneBuffer, EnoughBytesEndTheWait) {
   lane.append(10, at_us(0));
   lane.take(at_us(0));
   lane.append(LaneBuffer::kCutBytes - 5, at_us(10));
-  EXPECT_EQ(lane.buffer.due(), at_us(310));
+  EXPECT_EQ(lane.buffer.due(), at_us(300));
   lane.append(1, at_us(20));
   EXPECT_EQ(lane.buffer.due(), at_us(10));
 }

@@ -125,6 +125,7 @@ class TlsClient {
     TestCertificate own;  // shown when not empty
     std::string server_name;
     int version_max = 0;
+    const char* ciphers = nullptr;  // of the version, in the client's order
   };
   TlsClient(uint16_t port, const Options& options)
       : socket_(port), context_(SSL_CTX_new(TLS_client_method()), SSL_CTX_free) {
@@ -133,6 +134,11 @@ class TlsClient {
       SSL_CTX_use_PrivateKey_file(context_.get(), options.own.key.c_str(), SSL_FILETYPE_PEM);
     }
     SSL_CTX_set_max_proto_version(context_.get(), options.version_max);
+    if (options.ciphers) {
+      options.version_max == TLS1_2_VERSION
+          ? SSL_CTX_set_cipher_list(context_.get(), options.ciphers)
+          : SSL_CTX_set_ciphersuites(context_.get(), options.ciphers);
+    }
     ssl_.reset(SSL_new(context_.get()));
     if (!options.server_name.empty()) {
       SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str());
@@ -168,6 +174,7 @@ class TlsClient {
     return name;
   }
   const char* version() { return SSL_get_version(ssl_.get()); }
+  std::string cipher() { return SSL_get_cipher_name(ssl_.get()); }
 
  private:
   TestClient socket_;
@@ -269,6 +276,33 @@ TEST_F(TlsListenerTest, OlderVersionsAreRefused) {
   OneListener listener(only13);
   EXPECT_FALSE(TlsClient(listener.node().port(), {.version_max = TLS1_2_VERSION}).is_open());
   EXPECT_TRUE(TlsClient(listener.node().port(), {}).is_open());
+}
+
+TEST_F(TlsListenerTest, TheCipherIsAes128UnlessTheClientPrefersChaCha) {
+  OneListener listener(config());
+  struct Row {
+    int version;
+    const char* offered;
+    const char* chosen;
+  };
+  for (const Row& row : {
+           Row{TLS1_3_VERSION, nullptr, "TLS_AES_128_GCM_SHA256"},
+           Row{TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+               "TLS_AES_128_GCM_SHA256"},
+           Row{TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"},
+           Row{TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+               "TLS_CHACHA20_POLY1305_SHA256"},
+           Row{TLS1_2_VERSION, nullptr, "ECDHE-ECDSA-AES128-GCM-SHA256"},
+           Row{TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256",
+               "ECDHE-ECDSA-CHACHA20-POLY1305"},
+       }) {
+    TlsClient client(listener.node().port(), {.version_max = row.version, .ciphers = row.offered});
+    EXPECT_TRUE(client.is_open());
+    EXPECT_EQ(client.cipher(), row.chosen);
+  }
+  EXPECT_FALSE(TlsClient(listener.node().port(),
+                         {.version_max = TLS1_2_VERSION, .ciphers = "ECDHE-ECDSA-AES128-SHA"})
+                   .is_open());
 }
 
 TEST_F(TlsListenerTest, TheNameAskedForChoosesTheCertificate) {
