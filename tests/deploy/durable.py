@@ -23,6 +23,7 @@ SETTLE_S = 20    # for what is under way, also to a client that comes and goes
 OWED_S = 5       # of publishing while the absent stay away
 ABSENCE_S = 30   # until all of them are away
 CALL_S = 300
+STOP_S = 5
 
 
 class Listener:
@@ -197,6 +198,9 @@ class Durable:
         async def end():
             for world in self.worlds:
                 world.stop()
+            ending = asyncio.all_tasks() - {asyncio.current_task()}
+            if ending:
+                await asyncio.wait(ending, timeout=STOP_S)
         self.call(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()

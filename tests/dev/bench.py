@@ -20,6 +20,8 @@ import pieces
 from brokers import Broker, Floor, Shoal, load
 from loopback import Failure
 
+ONE_WORKER = "one-worker"
+
 
 class Figures:
     """What was measured: by row and broker, a value a round."""
@@ -133,9 +135,11 @@ def compare(options):
         if not command:
             raise Failure(f"--peer: expected NAME=COMMAND, got \"{given}\"")
         peers[name] = command
-    makes = [Floor, Shoal] + [lambda n=n, c=c: Broker(n, c) for n, c in peers.items()]
+    # The default is a worker for each core: what it costs to have more than one.
+    makes = [Floor, Shoal, lambda: Shoal(options=("--workers", "1"), name=ONE_WORKER)]
+    makes += [lambda n=n, c=c: Broker(n, c) for n, c in peers.items()]
     figures, rows, outcome = run_rows(options, makes)
-    names = ["floor", "shoal", *peers]
+    names = ["floor", "shoal", ONE_WORKER, *peers]
     bench_report.write_performance(figures, rows, names, options)
     return pieces.finish("bench-compare", "./dev bench compare", [outcome], bench_report.table(figures, rows, names))
 

@@ -131,7 +131,8 @@ def write_performance(figures, rows, names, options):
         "[What the figures are made of](hot-path.md) explains them.\n\n"
         + machine() +
         "\nGenerator and brokers share the cores, all brokers run at once and the loads go to them in turn. The floor is "
-        "`tests/bench/floor`: one epoll loop that forwards and does nothing else.\n"
+        "`tests/bench/floor`: one epoll loop that forwards and does nothing else. Shoal has a worker for each core, "
+        "`one-worker` is Shoal with `--workers 1`.\n"
         + table(figures, rows, names)
         + "\n![Multiples of the floor](performance.svg)\n\n## Spread over the rounds\n\n"
         + spreads(figures, rows, names))

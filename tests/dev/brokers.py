@@ -126,8 +126,8 @@ class Floor(Broker):
 
 
 class Shoal(Broker):
-    def __init__(self, nodes=1, options=()):
-        super().__init__("shoal")
+    def __init__(self, nodes=1, options=(), name="shoal"):
+        super().__init__(name)
         self.nodes = nodes
         self.options = options
         self.admin_ports = []
