@@ -29,6 +29,7 @@ class Node : public LinkSink {
     SHOAL_ASSERT(started.ok());
     transport_ = *std::move(started);
   }
+  ~Node() { stop(); }  // before what its callbacks write to
   static PeerTransportOptions insecure() { return {.listen = "127.0.0.1:0", .insecure = true}; }
   static PeerTransportOptions secure(const TestCertificate& files) {
     return {.listen = "127.0.0.1:0", .certificates = {files.cert, files.key, files.ca}};
